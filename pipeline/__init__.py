@@ -1,0 +1,1 @@
+"""Library and orchestration of restoration experiments; start reading at ``pipeline/params.py``."""

@@ -1,0 +1,388 @@
+"""Schema of ``params.yaml``: the one description of what an experiment may change.
+
+No value that could change a result has a default: what is not written in ``params.yaml`` is
+invisible to DVC. ``pipeline/params_file.py`` reads the file and explains its faults. Nothing
+here imports NumPy or torch, so that the command line and the flow start at once.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys and wrong types are rejected, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+"""Name of an entry: it becomes part of stage names, file names and tags."""
+
+Colour = Literal["gray", "y", "rgb"]
+"""Working colour space: BT.601 gray (full range), BT.601 luma (studio range), or RGB."""
+
+
+# ---------------------------------------------------------------------------- data sets
+
+
+class SkimageDataset(Section):
+    """Photographs that ship inside the scikit-image package."""
+
+    kind: Literal["skimage"]
+    source: str
+    """Catalogue (CSV) with name and checksum of every image."""
+    images: Annotated[list[str], Field(min_length=1)]
+
+
+class FilesDataset(Section):
+    """Files at a pinned place, each with a checksum; a mirror is tried first."""
+
+    kind: Literal["files"]
+    source: str
+    """Catalogue (CSV) with path, size and checksum of every file."""
+    base_url: Annotated[str, Field(pattern=r"^https://")]
+    terms: str
+
+
+class FolderDataset(Section):
+    """A folder of the user's own clean images."""
+
+    kind: Literal["folder"]
+    source: str
+    """The folder, absolute or relative to the project."""
+
+
+class PairedDataset(Section):
+    """Two folders of the user's own images, real degraded ones and their clean partners."""
+
+    kind: Literal["paired"]
+    source: str
+    """The folder that holds both."""
+    clean: str
+    degraded: str
+
+
+Dataset = Annotated[
+    SkimageDataset | FilesDataset | FolderDataset | PairedDataset, Field(discriminator="kind")
+]
+
+
+class Patches(Section):
+    """A patch bank: how the training images of one data set are cut."""
+
+    dataset: Name
+    colour: Colour
+    size: PositiveInt
+    """Side of a patch, in pixels."""
+    stride: PositiveInt
+    """Distance of neighbouring patches; equal to ``size`` when they do not overlap."""
+    scales: Annotated[list[PositiveFloat], Field(min_length=1)]
+    """Each image is also cut after downscaling by these factors; ``[1.0]`` for none."""
+
+
+# ------------------------------------------------------------------------- degradations
+
+
+class FloatRange(Section):
+    """A value drawn evenly from an interval, anew for every image or patch."""
+
+    min: NonNegativeFloat
+    max: NonNegativeFloat
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min >= self.max:
+            raise ValueError(f"min ({self.min:g}) must be below max ({self.max:g})")
+        return self
+
+
+class QualityRange(Section):
+    """A JPEG quality drawn evenly from a closed interval of integers."""
+
+    min: Annotated[int, Field(ge=1, le=100)]
+    max: Annotated[int, Field(ge=1, le=100)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min >= self.max:
+            raise ValueError(f"min ({self.min}) must be below max ({self.max})")
+        return self
+
+
+Sigma = NonNegativeFloat
+Scale = Annotated[float, Field(gt=1, le=16)]
+Quality = Annotated[int, Field(ge=1, le=100)]
+
+
+class Gaussian(Section):
+    """Additive white Gaussian noise, ``sigma_8bit`` on the 0-255 scale of the literature."""
+
+    kind: Literal["gaussian"]
+    sigma_8bit: Sigma | Annotated[list[Sigma], Field(min_length=1)] | FloatRange
+    quantise: bool
+    """Clip and round the noisy image to 8 bits, as a camera does; the literature does not."""
+
+
+class Bicubic(Section):
+    """MATLAB-compatible bicubic downscaling, interpolated back to full size."""
+
+    kind: Literal["bicubic"]
+    scale: Scale | Annotated[list[Scale], Field(min_length=1)]
+
+
+class Jpeg(Section):
+    """JPEG compression."""
+
+    kind: Literal["jpeg"]
+    quality: Quality | Annotated[list[Quality], Field(min_length=1)] | QualityRange
+    subsampling: Literal["4:4:4", "4:2:0"]
+    """Of the chroma channels; without effect on one-channel images."""
+    draws: PositiveInt
+    """Stored versions of each training image when ``quality`` is a range; otherwise 1."""
+
+    @model_validator(mode="after")
+    def _draws_need_a_range(self) -> Self:
+        if self.draws > 1 and not isinstance(self.quality, QualityRange):
+            raise ValueError("draws above 1 need a quality range: a fixed quality draws nothing")
+        return self
+
+
+class RealPairs(Section):
+    """The degradation is in the photographs: the data set holds degraded partners."""
+
+    kind: Literal["paired"]
+
+
+Degradation = Annotated[Gaussian | Bicubic | Jpeg | RealPairs, Field(discriminator="kind")]
+
+
+# ----------------------------------------------------------------------------- networks
+
+
+class DnCNN(Section):
+    """Residual CNN denoiser (``pipeline/models/dncnn.py``)."""
+
+    channels: Literal[1, 3]
+    width: PositiveInt
+    depth: Annotated[int, Field(ge=3)]
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the square of input pixels that one output pixel sees."""
+        return 2 * self.depth + 1
+
+
+class VDSR(Section):
+    """Very deep super-resolution network (``pipeline/models/vdsr.py``)."""
+
+    channels: Literal[1, 3]
+    width: PositiveInt
+    depth: Annotated[int, Field(ge=3)]
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the square of input pixels that one output pixel sees."""
+        return 2 * self.depth + 1
+
+
+class RedNet(Section):
+    """Residual encoder-decoder network (``pipeline/models/rednet.py``)."""
+
+    channels: Literal[1, 3]
+    width: PositiveInt
+    depth: Annotated[int, Field(ge=4, multiple_of=2)]
+    """Convolutions and deconvolutions together: 10, 20 or 30 in the paper."""
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the square of input pixels that one output pixel sees."""
+        return 2 * self.depth + 1
+
+
+Model = DnCNN | VDSR | RedNet
+
+
+class Models(Section):
+    """Named settings of each architecture; an architecture may be left out."""
+
+    dncnn: dict[Name, DnCNN] = {}
+    vdsr: dict[Name, VDSR] = {}
+    rednet: dict[Name, RedNet] = {}
+
+    def named(self, arch: str) -> Mapping[str, Model]:
+        """Return the settings of architecture ``arch`` by name."""
+        found: Mapping[str, Model] = getattr(self, arch)
+        return found
+
+
+# ------------------------------------------------------------------------------ recipes
+
+
+class Adam(Section):
+    """Adam; L2 ``weight_decay`` is added to the gradient."""
+
+    kind: Literal["adam"]
+    betas: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)]
+    weight_decay: NonNegativeFloat
+
+
+class Sgd(Section):
+    """Stochastic gradient descent with momentum."""
+
+    kind: Literal["sgd"]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: NonNegativeFloat
+
+
+class Constant(Section):
+    """The learning rate never changes."""
+
+    kind: Literal["constant"]
+
+
+class MultiStep(Section):
+    """The learning rate is multiplied by ``factor`` at each of the named steps."""
+
+    kind: Literal["multistep"]
+    steps: Annotated[list[PositiveInt], Field(min_length=1)]
+    factor: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Cosine(Section):
+    """Half a cosine from the learning rate to ``final`` times it, after a linear warm-up."""
+
+    kind: Literal["cosine"]
+    warmup: NonNegativeInt
+    """Steps of the warm-up."""
+    final: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Linear(Section):
+    """A straight line from the learning rate to ``final`` times it, after a linear warm-up."""
+
+    kind: Literal["linear"]
+    warmup: NonNegativeInt
+    final: Annotated[float, Field(ge=0, lt=1)]
+
+
+class NoClip(Section):
+    """Gradients are left alone."""
+
+    kind: Literal["none"]
+
+
+class NormClip(Section):
+    """The norm of the whole gradient is limited."""
+
+    kind: Literal["norm"]
+    limit: PositiveFloat
+
+
+class ValueOverRateClip(Section):
+    """Each gradient value is limited to ±``theta`` / learning rate (VDSR, section 3.2)."""
+
+    kind: Literal["value_over_rate"]
+    theta: PositiveFloat
+
+
+Optimiser = Annotated[Adam | Sgd, Field(discriminator="kind")]
+Schedule = Annotated[Constant | MultiStep | Cosine | Linear, Field(discriminator="kind")]
+Clip = Annotated[NoClip | NormClip | ValueOverRateClip, Field(discriminator="kind")]
+
+
+class Recipe(Section):
+    """How a network is optimised."""
+
+    steps: PositiveInt
+    batch: PositiveInt
+    loss: Literal["mse", "l1", "half_sse"]
+    """Mean of squares, mean of absolutes, or half the sum of squares of a patch (DnCNN, VDSR)."""
+    optimiser: Optimiser
+    learning_rate: PositiveFloat
+    schedule: Schedule
+    clip: Clip
+    precision: Literal["float32", "bfloat16"]
+    """Of the convolutions; weights and optimiser are float32 always."""
+    augment: bool
+    """Flip and turn each patch at random, eight ways in all."""
+    log_every: PositiveInt
+    checkpoint_every: PositiveInt
+
+
+# --------------------------------------------------------------- benchmarks, experiments
+
+
+Protocol = Literal["gray-uint8", "gray-float", "y-uint8", "y-shave", "rgb-uint8", "rgb-float"]
+"""Named ways to measure; ``pipeline/metrics.py`` says what each means."""
+
+PROTOCOL_COLOURS: Mapping[str, tuple[Colour, ...]] = {
+    "gray-uint8": ("gray",),
+    "gray-float": ("gray",),
+    "y-uint8": ("y", "rgb"),
+    "y-shave": ("y", "rgb"),
+    "rgb-uint8": ("rgb",),
+    "rgb-float": ("rgb",),
+}
+
+Baseline = Literal["identity", "bicubic", "nl_means", "bayes_shrink", "tv"]
+"""Classical methods beside the networks; ``pipeline/classical.py`` has them."""
+
+
+class Trial(Section):
+    """One data set, degraded in one way at one or several levels, and how to measure it."""
+
+    dataset: Name
+    colour: Colour
+    degradation: Degradation
+    protocols: Annotated[list[Protocol], Field(min_length=1)]
+    baselines: list[Baseline]
+
+
+class Experiment(Section):
+    """One network trained on one degradation with one recipe, and what it is tested on."""
+
+    arch: Literal["dncnn", "vdsr", "rednet"]
+    model: Name
+    train_on: Name
+    degradation: Name
+    recipe: Name
+    test_on: Name
+
+
+class Resources(Section):
+    """What one stage may use of the machine.
+
+    Both values can move the last bit of a result, so DVC tracks them like any other.
+    """
+
+    threads: PositiveInt
+    """CPU threads of a stage that computes; stages run side by side while cores are left."""
+    tile: Annotated[int, Field(ge=16)]
+    """Side of a tile's core at inference, in pixels, without the halo."""
+
+
+class Params(Section):
+    """The whole of ``params.yaml``."""
+
+    seed: NonNegativeInt
+    datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    patches: Annotated[dict[Name, Patches], Field(min_length=1)]
+    degradations: Annotated[dict[Name, Degradation], Field(min_length=1)]
+    models: Models
+    recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
+    benchmarks: Annotated[
+        dict[Name, Annotated[list[Trial], Field(min_length=1)]], Field(min_length=1)
+    ]
+    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    resources: Resources

@@ -12,15 +12,24 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.params import (
     PROTOCOL_COLOURS,
+    Baseline,
     Bicubic,
     Degradation,
     Experiment,
     FilesDataset,
+    FloatRange,
+    Gaussian,
     PairedDataset,
     Params,
     SkimageDataset,
     Trial,
 )
+
+Yaml = Any
+"""What a YAML file may hold: nothing is known of it before it is validated."""
+
+Schema = dict[str, Any]
+"""A JSON schema, or a part of one."""
 
 
 class ParamsError(ValueError):
@@ -47,7 +56,7 @@ def load_params(path: Path) -> Params:
     return params
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Yaml:
     """Return the content of a YAML 1.2 file.
 
     Raises:
@@ -83,7 +92,7 @@ def _refusal(path: Path, faults: Iterable[str]) -> ParamsError:
 # ------------------------------------------------------------------ faults of one key
 
 
-def _explain(fault: ErrorDetails, content: Any) -> str:
+def _explain(fault: ErrorDetails, content: Yaml) -> str:
     keys, node = _locate(fault, content)
     where = ".".join(map(str, keys)) or "(the whole file)"
     if fault["type"] == "extra_forbidden":
@@ -95,15 +104,14 @@ def _explain(fault: ErrorDetails, content: Any) -> str:
     return f"{where}: {message[0].lower() + message[1:]}; came {came}"
 
 
-def _locate(fault: ErrorDetails, content: Any) -> tuple[list[int | str], Any]:
+def _locate(fault: ErrorDetails, content: Yaml) -> tuple[list[int | str], Yaml]:
     """Return the path of keys to a fault, without the tags that pydantic adds for unions."""
     keys: list[int | str] = []
     node = content
     for part in fault["loc"]:
-        if isinstance(node, dict) and part in node:
-            node = node[part]
-            keys.append(part)
-        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+        in_section = isinstance(node, dict) and part in node
+        in_list = isinstance(node, list) and isinstance(part, int) and part < len(node)
+        if in_section or in_list:
             node = node[part]
             keys.append(part)
     if fault["type"] == "missing":
@@ -111,7 +119,7 @@ def _locate(fault: ErrorDetails, content: Any) -> tuple[list[int | str], Any]:
     return keys, node
 
 
-def _known_keys(keys: list[int | str], content: Any) -> list[str]:
+def _known_keys(keys: list[int | str], content: Yaml) -> list[str]:
     """Return the keys that the section at the path ``keys`` may have."""
     schema = Params.model_json_schema()
     nodes = [schema]
@@ -126,7 +134,7 @@ def _known_keys(keys: list[int | str], content: Any) -> list[str]:
     return sorted({known for node in nodes for known in node.get("properties", {})})
 
 
-def _children(node: Any, key: int | str) -> Iterator[Any]:
+def _children(node: Schema, key: int | str) -> Iterator[Schema]:
     if key in node.get("properties", {}):
         yield node["properties"][key]
     elif isinstance(key, int) and "items" in node:
@@ -135,7 +143,7 @@ def _children(node: Any, key: int | str) -> Iterator[Any]:
         yield from node.get("patternProperties", {}).values()
 
 
-def _branches(node: Any, definitions: Any, content: Any) -> Iterator[Any]:
+def _branches(node: Schema, definitions: Schema, content: Yaml) -> Iterator[Schema]:
     """Follow references and unions; of a union by ``kind`` keep the branch of ``content``."""
     if "$ref" in node:
         yield from _branches(definitions[node["$ref"].rsplit("/", 1)[1]], definitions, content)
@@ -212,7 +220,22 @@ def _trial_faults(where: str, trial: Trial, params: Params) -> Iterator[str]:
                 f"{where}.protocols: y-shave removes a border as wide as the scale; expected a "
                 f"bicubic degradation, came {trial.degradation.kind}"
             )
+    for baseline in trial.baselines:
+        if not _applies(baseline, trial.degradation):
+            yield (
+                f"{where}.baselines: {baseline} cannot undo {trial.degradation.kind} degradation "
+                "of these levels; 'identity' applies to all"
+            )
     yield from _pairing_faults(where, trial.dataset, trial.degradation, params)
+
+
+def _applies(baseline: Baseline, degradation: Degradation) -> bool:
+    """Tell whether a classical method restores a degradation: denoisers must know the sigma."""
+    if baseline == "identity":
+        return True
+    if baseline == "bicubic":
+        return isinstance(degradation, Bicubic)
+    return isinstance(degradation, Gaussian) and not isinstance(degradation.sigma_8bit, FloatRange)
 
 
 def _pairing_faults(
@@ -272,4 +295,3 @@ def _shared_images(
             )
     elif one.source == other.source:
         yield f"{where}: '{trained}' and '{tested}' ({trial_at}) have the same source, {one.source}"
-

@@ -1,0 +1,83 @@
+"""The folder of a benchmark: where its clean and degraded images lie, and the restored ones.
+
+``BENCHMARK/DATA_SET/LEVEL/clean/IMAGE.png`` and ``.../degraded/IMAGE.npy``; restored images
+lie under ``EXPERIMENT/DATA_SET/LEVEL/IMAGE.npy``, with a PNG of each to look at.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.images import Array, read_image
+from pipeline.levels import Level, levels
+from pipeline.params import Bicubic, Trial
+
+
+@dataclass(frozen=True)
+class BenchmarkImage:
+    """One image of a benchmark at one level of its degradation.
+
+    Args:
+        trial: The part of the benchmark that it belongs to.
+        level: Level of the degradation.
+        name: Name of the image.
+        folder: Folder of the benchmark.
+    """
+
+    trial: Trial
+    level: Level
+    name: str
+    folder: Path
+
+    @property
+    def place(self) -> Path:
+        """Data set and level, the folder that this image has in every tree."""
+        return Path(self.trial.dataset) / self.level.label
+
+    def clean(self) -> Array:
+        """Return the clean image, ``(H, W, C)`` in [0, 1]."""
+        return read_image(self.folder / self.place / "clean" / f"{self.name}.png")
+
+    def degraded(self) -> Array:
+        """Return the degraded image, ``(H, W, C)`` in [0, 1] up to noise and overshoot."""
+        image: Array = np.load(self.folder / self.place / "degraded" / f"{self.name}.npy")
+        return image
+
+    @property
+    def scale(self) -> float:
+        """Super-resolution scale; 1 for every other degradation."""
+        settings = self.level.settings
+        if isinstance(settings, Bicubic) and not isinstance(settings.scale, list):
+            return settings.scale
+        return 1
+
+
+def images_of(folder: Path, trials: Sequence[Trial]) -> Iterator[BenchmarkImage]:
+    """Yield the images of a benchmark: by trial, by level, by name.
+
+    Args:
+        folder: What ``stages/degrade_test.py`` wrote.
+        trials: The same settings that it was written with.
+    """
+    for trial in trials:
+        for level in levels(trial.degradation):
+            place = folder / trial.dataset / level.label / "clean"
+            for path in sorted(place.glob("*.png")):
+                yield BenchmarkImage(trial, level, path.stem, folder)
+
+
+def restored_path(folder: Path, image: BenchmarkImage) -> Path:
+    """Return where an experiment's restored version of a test image lies, a ``.npy`` file."""
+    return folder / image.place / f"{image.name}.npy"
+
+
+def degraded_images(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield every degraded image of a benchmark, whatever its trials are.
+
+    Yields:
+        Its place (data set and level) and its file, float32 ``(H, W, C)``.
+    """
+    for path in sorted(folder.glob("*/*/degraded/*.npy")):
+        yield path.parent.parent.relative_to(folder), path

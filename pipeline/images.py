@@ -1,0 +1,187 @@
+"""Image files and arrays, and the colour spaces between them.
+
+The only module that knows 8 bits and the only one that imports Pillow. Everywhere else an
+image is float32 ``(H, W, C)`` in [0, 1], with one channel (gray or luma) or three (RGB).
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pipeline.params import Colour
+
+Array = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+SUFFIXES = frozenset(
+    {".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm"}
+)
+"""Endings of the files that count as images in a folder."""
+
+# MATLAB's rgb2gray and rgb2ycbcr (ITU-R BT.601), the definitions behind published numbers.
+_GRAY = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
+_LUMA_STUDIO = np.array([65.481, 128.553, 24.966])
+_LUMA_OFFSET = 16.0
+
+
+class ImageError(ValueError):
+    """A file is not an image that the project can use; the message names it and says why."""
+
+
+def read_image(path: Path) -> Array:
+    """Read an image file.
+
+    8-bit gray and RGB are taken as they are. Other kinds follow a stated rule: 1-bit becomes
+    gray, a palette becomes its colours, 16-bit gray is rounded to 8 bits, an alpha channel
+    that is opaque everywhere is dropped. EXIF orientation is applied.
+
+    Returns:
+        ``(H, W, C)`` in [0, 1], multiples of 1/255; C is 1 or 3.
+
+    Raises:
+        ImageError: The file is missing, empty, truncated, not an image, animated, or of a kind
+            without one right conversion (CMYK, Lab, float, 32-bit, transparent pixels).
+    """
+    try:
+        with Image.open(path) as image:
+            frames: int = getattr(image, "n_frames", 1)
+            if frames > 1:
+                raise ImageError(f"{path}: expected one image, came {frames} frames")
+            image.load()
+            return from_8bit(_as_8bit(ImageOps.exif_transpose(image), path))
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such file") from error
+    except UnidentifiedImageError as error:
+        size = path.stat().st_size
+        raise ImageError(
+            f"{path}: expected an image, came {size} bytes of something else"
+        ) from error
+    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{path}: the image cannot be decoded: {error}") from error
+
+
+def _as_8bit(image: Image.Image, path: Path) -> Bytes:
+    mode = image.mode
+    if mode == "P":
+        has_alpha = "transparency" in image.info
+        return _as_8bit(image.convert("RGBA" if has_alpha else "RGB"), path)
+    if mode in {"LA", "RGBA", "PA"}:
+        return _as_8bit(_without_alpha(image, path), path)
+    if mode == "1":
+        return _as_8bit(image.convert("L"), path)
+    if mode in {"I;16", "I;16B", "I;16L"}:
+        return np.round(np.asarray(image, np.float64) / 257).astype(np.uint8)[..., None]
+    if mode == "I" and path.suffix.lower() == ".png":
+        # A PNG holds 16 bits at most; older Pillow opens such files as 32-bit.
+        return np.round(np.asarray(image, np.float64) / 257).astype(np.uint8)[..., None]
+    if mode == "L":
+        return np.asarray(image)[..., None]
+    if mode == "RGB":
+        return np.asarray(image)
+    raise ImageError(
+        f"{path}: expected a gray, RGB, palette or 16-bit gray image, came Pillow mode '{mode}'; "
+        "convert it with its own colour profile first"
+    )
+
+
+def _without_alpha(image: Image.Image, path: Path) -> Image.Image:
+    image = image.convert("RGBA") if image.mode == "PA" else image
+    lowest = image.getchannel("A").getextrema()[0]
+    if lowest != 255:
+        raise ImageError(
+            f"{path}: expected opaque pixels, came an alpha channel down to {lowest} of 255: "
+            "transparent pixels have no colour of their own; flatten the image first"
+        )
+    return image.convert("L" if image.mode == "LA" else "RGB")
+
+
+def from_8bit(values: Bytes) -> Array:
+    """Return 8-bit values, 0-255, as float32 in [0, 1]."""
+    return values.astype(np.float32) / np.float32(255)
+
+
+def to_8bit(image: NDArray[np.floating]) -> Bytes:
+    """Clip values in [0, 1] and round them to 8 bits, half away from zero as MATLAB does."""
+    rounded: Bytes = np.floor(np.clip(image, 0, 1).astype(np.float64) * 255 + 0.5).astype(np.uint8)
+    return rounded
+
+
+def write_png(path: Path, image: Array) -> None:
+    """Write ``(H, W, C)`` in [0, 1], clipped and rounded to 8 bits, as a PNG file."""
+    path.write_bytes(encode_png(image))
+
+
+def encode_png(image: Array) -> bytes:
+    """Return ``(H, W, C)`` in [0, 1], clipped and rounded to 8 bits, as the bytes of a PNG."""
+    stream = io.BytesIO()
+    _to_pillow(image).save(stream, format="png")
+    return stream.getvalue()
+
+
+def compress_jpeg(image: Array, quality: int, subsampling: str) -> Array:
+    """Return what is left of ``image`` after JPEG compression.
+
+    Args:
+        image: ``(H, W, C)`` in [0, 1]; it is rounded to 8 bits before it is encoded.
+        quality: 1 to 100 of the IJG scale, that MATLAB uses too.
+        subsampling: Of the chroma channels, ``4:4:4`` or ``4:2:0``; gray images have none.
+
+    Returns:
+        ``(H, W, C)`` in [0, 1], multiples of 1/255.
+    """
+    stream = io.BytesIO()
+    options = {} if image.shape[-1] == 1 else {"subsampling": subsampling}
+    _to_pillow(image).save(stream, format="jpeg", quality=quality, **options)
+    with Image.open(stream) as decoded:
+        values = np.asarray(decoded)
+    return from_8bit(values.reshape(image.shape))
+
+
+def jpeg_encoder() -> str:
+    """Return name and version of the library that compresses JPEG files."""
+    from PIL import features
+
+    turbo = features.check_feature("libjpeg_turbo")
+    return f"{'libjpeg-turbo' if turbo else 'libjpeg'} {features.version('jpg')}"
+
+
+def _to_pillow(image: Array) -> Image.Image:
+    values = to_8bit(image)
+    return Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
+
+
+def in_colour(image: Array, colour: Colour) -> Array:
+    """Bring an image into a working colour space, rounded to 8 bits as published tests do.
+
+    A one-channel image is used as it is for ``gray`` and ``y`` (scaling Set14's gray
+    ``bridge`` to studio range would add 0.09 dB to the mean), and repeated for ``rgb``.
+
+    Args:
+        image: ``(H, W, C)`` in [0, 1], C 1 or 3.
+        colour: ``gray`` (full range), ``y`` (studio range, 16-235 of 255) or ``rgb``.
+
+    Returns:
+        ``(H, W, 1)`` or ``(H, W, 3)`` in [0, 1], multiples of 1/255.
+    """
+    if colour == "rgb":
+        return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
+    if image.shape[-1] == 1:
+        return image
+    converted = rgb_to_luma(image) if colour == "y" else image.astype(np.float64) @ _GRAY
+    return from_8bit(to_8bit(converted))[..., None]
+
+
+def rgb_to_luma(image: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the BT.601 luma of RGB values in [0, 1], studio range: 16/255 to 235/255.
+
+    Args:
+        image: ``(H, W, 3)`` in [0, 1].
+
+    Returns:
+        ``(H, W)``, not rounded.
+    """
+    luma: NDArray[np.float64] = (image.astype(np.float64) @ _LUMA_STUDIO + _LUMA_OFFSET) / 255
+    return luma

@@ -1,0 +1,214 @@
+"""The patch grid, and the patch bank on disk that holds the patches of a whole data set.
+
+A bank is one array file and two tables, never one file a patch:
+
+- ``clean.npy``: uint8 ``(N, size, size, C)``, memory-mappable; for real pairs also
+  ``degraded.npy`` of the same shape;
+- ``index.csv``: image, row, column of each patch, in the order of the array;
+- ``images.csv``: size of each image, what part of it the patches cover, and how many there are.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.images import Bytes
+
+Pixel = TypeVar("Pixel", np.uint8, np.float16, np.float32)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Positions of square patches on an image, row by row, from its upper left corner.
+
+    Args:
+        height: Rows of the image.
+        width: Columns of the image.
+        size: Side of a patch, in pixels.
+        stride: Distance of neighbouring patches, at most ``size``.
+    """
+
+    height: int
+    width: int
+    size: int
+    stride: int
+
+    @property
+    def rows(self) -> range:
+        """Upper edges of the patches."""
+        return range(0, self.height - self.size + 1, self.stride)
+
+    @property
+    def columns(self) -> range:
+        """Left edges of the patches."""
+        return range(0, self.width - self.size + 1, self.stride)
+
+    @property
+    def covered(self) -> tuple[int, int]:
+        """Height and width of the part of the image that the patches cover."""
+        return self.rows[-1] + self.size, self.columns[-1] + self.size
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return ((row, column) for row in self.rows for column in self.columns)
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+
+def grid_on(height: int, width: int, size: int, stride: int, name: str) -> Grid:
+    """Return the grid on an image.
+
+    Raises:
+        ValueError: The image called ``name`` is smaller than one patch.
+    """
+    if height < size or width < size:
+        raise ValueError(
+            f"image '{name}' has {height}x{width} pixels, smaller than a patch of {size}x{size}: "
+            "choose a smaller patch size (patches in params.yaml) or leave the image out"
+        )
+    return Grid(height, width, size, stride)
+
+
+def cut(image: NDArray[Pixel], grid: Grid) -> NDArray[Pixel]:
+    """Cut an image at the positions of ``grid``.
+
+    Args:
+        image: ``(H, W, C)``, any range and type.
+        grid: Where its patches lie.
+
+    Returns:
+        ``(len(grid), size, size, C)``, the same range and type.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(image, (grid.size, grid.size), axis=(0, 1))
+    chosen = windows[:: grid.stride, :: grid.stride]  # (rows, columns, C, size, size)
+    patches = np.moveaxis(chosen, 2, -1).reshape(-1, grid.size, grid.size, image.shape[2])
+    return np.ascontiguousarray(patches)
+
+
+def join(patches: Bytes, grid: Grid) -> Bytes:
+    """Put the patches of one image together again.
+
+    Args:
+        patches: ``(len(grid), size, size, C)``; where they overlap they agree.
+        grid: Where they lie.
+
+    Returns:
+        The covered part of the image, ``(height, width, C)``.
+    """
+    image = np.empty((*grid.covered, patches.shape[-1]), patches.dtype)
+    for patch, (row, column) in zip(patches, grid, strict=True):
+        image[row : row + grid.size, column : column + grid.size] = patch
+    return image
+
+
+@dataclass(frozen=True)
+class BankImage:
+    """One image of a bank.
+
+    Args:
+        name: Name of the image, with its scale when it was cut at several.
+        height: Rows of the image that was cut.
+        width: Columns of it.
+        first: Position of its first patch in the bank's array.
+        grid: Where its patches lie.
+    """
+
+    name: str
+    height: int
+    width: int
+    first: int
+    grid: Grid
+
+    @property
+    def patches(self) -> slice:
+        """Its patches in the bank's array."""
+        return slice(self.first, self.first + len(self.grid))
+
+
+class PatchBank:
+    """A patch bank on disk.
+
+    Args:
+        folder: Where ``stages/extract.py`` wrote it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clean: Bytes = np.load(folder / "clean.npy", mmap_mode="r")
+        partners = folder / "degraded.npy"
+        self.degraded: Bytes | None = (
+            np.load(partners, mmap_mode="r") if partners.exists() else None
+        )
+        with (folder / "images.csv").open(newline="") as file:
+            self.images = list(_read_images(csv.DictReader(file)))
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    def clean_image(self, image: BankImage) -> Bytes:
+        """Return the covered part of a clean image, uint8 ``(height, width, C)``."""
+        return join(self.clean[image.patches], image.grid)
+
+
+def _read_images(rows: Iterable[dict[str, str]]) -> Iterator[BankImage]:
+    first = 0
+    for row in rows:
+        height, width = int(row["height"]), int(row["width"])
+        grid = Grid(height, width, int(row["size"]), int(row["stride"]))
+        yield BankImage(row["image"], height, width, first, grid)
+        first += len(grid)
+
+
+def write_bank(
+    folder: Path,
+    images: Iterable[tuple[str, Bytes, Bytes | None]],
+    size: int,
+    stride: int,
+) -> None:
+    """Cut images and write them as a patch bank.
+
+    Args:
+        folder: An existing, empty folder.
+        images: Name, clean image and, for real pairs, degraded image, uint8 ``(H, W, C)``.
+        size: Side of a patch, in pixels.
+        stride: Distance of neighbouring patches.
+
+    Raises:
+        ValueError: An image is smaller than a patch, or there are no images.
+    """
+    clean, degraded, grids = [], [], []
+    for name, image, partner in images:
+        grid = grid_on(image.shape[0], image.shape[1], size, stride, name)
+        grids.append((name, grid))
+        clean.append(cut(image, grid))
+        if partner is not None:
+            degraded.append(cut(partner, grid))
+    if not clean:
+        raise ValueError("expected at least one image to cut, came none")
+    np.save(folder / "clean.npy", np.concatenate(clean))
+    if degraded:
+        np.save(folder / "degraded.npy", np.concatenate(degraded))
+    _write_tables(folder, grids)
+
+
+def _write_tables(folder: Path, grids: list[tuple[str, Grid]]) -> None:
+    with (folder / "index.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["image", "row", "column"])
+        writer.writerows([name, row, column] for name, grid in grids for row, column in grid)
+    with (folder / "images.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(
+            ["image", "height", "width", "size", "stride", "patches", "rows_left", "columns_left"]
+        )
+        for name, grid in grids:
+            rows, columns = grid.covered
+            left = grid.height - rows, grid.width - columns
+            writer.writerow(
+                [name, grid.height, grid.width, grid.size, grid.stride, len(grid), *left]
+            )

@@ -1,0 +1,106 @@
+"""Run a stage function from the command line that ``dvc.yaml`` gives it.
+
+The signature is the interface: each argument is either an option of the command line (a path,
+a name, or the name of an entry of ``params.yaml``, which is then delivered instead of its
+name) or a whole section of ``params.yaml``.
+"""
+
+import argparse
+import errno
+import inspect
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.machine import compute_environment, restart_with
+from pipeline.params import Params
+from pipeline.params_file import load_params
+
+PARAMS = Path("params.yaml")
+
+ENTRIES: dict[str, Callable[[Params, str], Any]] = {
+    "dataset": lambda params, name: params.datasets[name],
+    "bank": lambda params, name: params.patches[name],
+    "degradation": lambda params, name: params.degradations[name],
+    "model": lambda params, name: params.models.named(name.split(".")[0])[name.split(".")[1]],
+    "recipe": lambda params, name: params.recipes[name],
+    "trials": lambda params, name: params.benchmarks[name],
+}
+"""Options that name an entry of ``params.yaml``, and how to find it."""
+
+ENTRY_SECTIONS = {
+    "dataset": "datasets",
+    "bank": "patches",
+    "degradation": "degradations",
+    "model": "models",
+    "recipe": "recipes",
+    "trials": "benchmarks",
+}
+"""The section that each of these options looks into."""
+
+SECTIONS = frozenset({"seed", "resources", "experiments", "benchmarks"})
+"""Arguments that receive a whole section."""
+
+
+def run_stage(stage: Callable[..., None], *, computes: bool = False) -> None:
+    """Call ``stage`` with what its command line and ``params.yaml`` say, and exit.
+
+    The whole of ``params.yaml`` is validated first, whatever part of it the stage uses.
+
+    Args:
+        stage: A keyword-only function.
+        computes: Whether it runs a network: then the process is started again with the thread
+            count and the allocator that it needs.
+    """
+    try:
+        params = load_params(PARAMS)
+        if computes:
+            restart_with(compute_environment(params.resources.threads))
+        stage(**_arguments(stage, params))
+    except (ValueError, OSError, RuntimeError) as error:
+        sys.exit(_explain(stage.__name__, error))
+
+
+def option_names(stage: Callable[..., None]) -> list[str]:
+    """Return the arguments of ``stage`` that its command line gives."""
+    return [name for name in inspect.signature(stage).parameters if name not in SECTIONS]
+
+
+def _arguments(stage: Callable[..., None], params: Params) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m stages.{stage.__name__}", description=inspect.getdoc(stage)
+    )
+    parameters = inspect.signature(stage).parameters
+    for name in option_names(stage):
+        kind = Path if parameters[name].annotation is Path else str
+        parser.add_argument(f"--{name}", type=kind, required=True)
+    given = vars(parser.parse_args())
+    for name, find in ENTRIES.items():
+        if name in given:
+            try:
+                given[name] = find(params, given[name])
+            except (KeyError, AttributeError, IndexError) as error:
+                raise ValueError(
+                    f"--{name} {given[name]}: {PARAMS} has no such entry in "
+                    f"'{ENTRY_SECTIONS[name]}'"
+                ) from error
+    sections = {name: getattr(params, name) for name in parameters if name in SECTIONS}
+    return {**given, **sections}
+
+
+def _explain(stage: str, error: Exception) -> str:
+    """Return a message for people; the traceback only where nobody foresaw the error."""
+    foreseen = isinstance(error, ValueError | OSError) or type(error).__module__.startswith(
+        ("pipeline", "stages")
+    )
+    if os.environ.get("RESTORE_TRACEBACK") or not foreseen:
+        traceback.print_exc()
+    message = str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        free = shutil.disk_usage(Path.cwd()).free / 2**20
+        message = f"{message}; {free:.0f} MiB are free: make room and start again, nothing is lost"
+    return f"stage {stage} failed: {message}\n(RESTORE_TRACEBACK=1 shows where)"

@@ -1,0 +1,121 @@
+"""The pieces of a recipe: loss, optimiser, learning-rate schedule, gradient clipping."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss, mse_loss
+
+from pipeline.params import (
+    Adam,
+    Clip,
+    Constant,
+    Cosine,
+    Linear,
+    MultiStep,
+    NoClip,
+    NormClip,
+    Optimiser,
+    Recipe,
+    Sgd,
+    ValueOverRateClip,
+)
+
+
+def _half_sse(restored: Tensor, clean: Tensor) -> Tensor:
+    return 0.5 * torch.sum((restored - clean) ** 2) / len(clean)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": mse_loss,
+    "l1": l1_loss,
+    "half_sse": _half_sse,
+}
+
+
+def build_optimiser(
+    settings: Optimiser, parameters: Iterable[nn.Parameter]
+) -> torch.optim.Optimizer:
+    """Return the optimiser; its learning rate is set anew at every step."""
+    return _OPTIMISERS[type(settings)](settings, parameters)
+
+
+def _adam(settings: Adam, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    first, second = settings.betas
+    return torch.optim.Adam(
+        parameters, betas=(first, second), weight_decay=settings.weight_decay, fused=True
+    )
+
+
+def _sgd(settings: Sgd, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        parameters,
+        lr=1.0,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+
+
+_OPTIMISERS: dict[type, Callable[[Any, Iterable[nn.Parameter]], torch.optim.Optimizer]] = {
+    Adam: _adam,
+    Sgd: _sgd,
+}
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Return the learning rate of a step, counted from 0."""
+    return recipe.learning_rate * _FACTORS[type(recipe.schedule)](recipe.schedule, step, recipe)
+
+
+def _constant(schedule: Constant, step: int, recipe: Recipe) -> float:  # noqa: ARG001  (one signature)
+    return 1.0
+
+
+def _multistep(schedule: MultiStep, step: int, recipe: Recipe) -> float:  # noqa: ARG001  (one signature)
+    passed = sum(step >= milestone for milestone in schedule.steps)
+    return float(schedule.factor**passed)
+
+
+def _cosine(schedule: Cosine, step: int, recipe: Recipe) -> float:
+    if step < schedule.warmup:
+        return (step + 1) / schedule.warmup
+    wave = (1 + math.cos(math.pi * _progress(schedule, step, recipe))) / 2
+    return schedule.final + (1 - schedule.final) * wave
+
+
+def _linear(schedule: Linear, step: int, recipe: Recipe) -> float:
+    if step < schedule.warmup:
+        return (step + 1) / schedule.warmup
+    return 1 - (1 - schedule.final) * _progress(schedule, step, recipe)
+
+
+def _progress(schedule: Cosine | Linear, step: int, recipe: Recipe) -> float:
+    """Return how much of the way behind the warm-up is done, 0 to 1."""
+    return (step - schedule.warmup) / max(1, recipe.steps - 1 - schedule.warmup)
+
+
+_FACTORS: dict[type, Callable[[Any, int, Recipe], float]] = {
+    Constant: _constant,
+    MultiStep: _multistep,
+    Cosine: _cosine,
+    Linear: _linear,
+}
+
+
+def clip_gradients(settings: Clip, network: nn.Module, rate: float) -> None:
+    """Limit the gradients of ``network`` in place.
+
+    Args:
+        settings: How; ``value_over_rate`` is that of VDSR, section 3.2: ±theta / rate.
+        network: Its gradients are there.
+        rate: Learning rate of the step.
+    """
+    if isinstance(settings, NormClip):
+        nn.utils.clip_grad_norm_(network.parameters(), settings.limit)
+    elif isinstance(settings, ValueOverRateClip):
+        nn.utils.clip_grad_value_(network.parameters(), settings.theta / rate)
+    elif not isinstance(settings, NoClip):
+        raise ValueError(f"unknown kind of clipping: {settings!r}")

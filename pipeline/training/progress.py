@@ -1,0 +1,50 @@
+"""A progress bar with loss, PSNR, speed and time left; silent when nobody watches."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+from pipeline.params import Recipe
+from pipeline.training.loop import CurvePoint
+
+
+class Progress:
+    """Show on the terminal how far a training is; write nothing into pipes and log files.
+
+    Args:
+        experiment: Name to show.
+        recipe: Knows how many steps there are and how many patches each has.
+        done: Steps that were done before, by a run that was interrupted.
+    """
+
+    def __init__(self, experiment: str, recipe: Recipe, done: int) -> None:
+        self.batch = recipe.batch
+        self.bar = tqdm(
+            desc=experiment,
+            total=recipe.steps * recipe.batch,
+            initial=done * recipe.batch,
+            unit=" patches",
+            unit_scale=True,
+            disable=None if sys.stderr.isatty() else True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.close()
+
+    def advance(self, step: int) -> None:  # noqa: ARG002  (what the loop calls after each step)
+        """Note that one more step is done."""
+        self.bar.update(self.batch)
+
+    def show(self, point: CurvePoint) -> None:
+        """Show a new point of the curve."""
+        self.bar.set_postfix_str(f"loss {point.loss:.3g}, {point.psnr:.2f} dB")

@@ -1,0 +1,93 @@
+"""Stage ``evaluate``: measure what one experiment restored."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from pipeline import tracking
+from pipeline.benchmarks import BenchmarkImage, images_of, restored_path
+from pipeline.images import Array
+from pipeline.outputs import new_file
+from pipeline.params import Trial
+from pipeline.scores import Row, rows_of, write_rows
+from pipeline.stage_runner import run_stage
+
+
+def evaluate(
+    *,
+    experiment: str,
+    model_name: str,
+    trials: Sequence[Trial],
+    benchmark: Path,
+    restored: Path,
+    weights: Path,
+    out: Path,
+    metrics: Path,
+) -> None:
+    """Write the scores of every restored image, and their means for ``dvc metrics``.
+
+    Args:
+        experiment: Name of the experiment.
+        model_name: Architecture and model, such as ``dncnn.gray_10``.
+        trials: The parts of the benchmark.
+        benchmark: Clean and degraded images.
+        restored: Restored images, from stage ``reconstruct``.
+        weights: Folder of the weights that restored them: the tracker's run of the same weights
+            gets the scores.
+        out: CSV to write, one row an image and protocol.
+        metrics: JSON to write: means by data set, degradation, protocol.
+
+    Raises:
+        ValueError: The benchmark is empty.
+    """
+    images = list(images_of(benchmark, trials))
+    if not images:
+        raise ValueError(f"{benchmark}: expected test images of {len(trials)} trial(s), came none")
+    rows = [
+        row
+        for image in images
+        for row in rows_of(image, np.load(restored_path(restored, image)), experiment, model_name)
+    ]
+    means = _means(rows)
+    with new_file(out) as file:
+        write_rows(file, rows)
+    with new_file(metrics) as file:
+        file.write_text(json.dumps(means, indent=2) + "\n")
+    pictures = {"-".join(image.place.parts): image for image in reversed(images)}
+    tracking.log_evaluation(
+        experiment,
+        weights / "card.json",
+        means,
+        {name: _side_by_side(image, restored) for name, image in pictures.items()},
+        [out],
+    )
+
+
+def _means(rows: list[Row]) -> dict[str, Any]:
+    """Return the mean scores, nested by data set, degradation, protocol."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        group = tuple(str(row[key]) for key in ("data_set", "degradation", "protocol"))
+        groups.setdefault(group, []).append(row)
+    nested: dict[str, Any] = {}
+    for (data_set, degradation, protocol), members in groups.items():
+        place = nested.setdefault(data_set, {}).setdefault(degradation, {})
+        place[protocol] = {
+            key: round(fmean(float(row[key]) for row in members), 4 if "psnr" in key else 5)
+            for key in ("psnr", "ssim", "psnr_input", "ssim_input")
+        }
+    return nested
+
+
+def _side_by_side(image: BenchmarkImage, restored: Path) -> Array:
+    """Return degraded, restored and clean image in one row, ``(H, 3 * W, C)`` in [0, 1]."""
+    output: Array = np.load(restored_path(restored, image))
+    return np.concatenate([image.degraded(), output, image.clean()], axis=1).clip(0, 1)
+
+
+if __name__ == "__main__":
+    run_stage(evaluate)

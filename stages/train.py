@@ -1,0 +1,205 @@
+"""Stage ``train``: train the network of one experiment."""
+
+import csv
+import json
+import signal
+import sys
+import types
+from hashlib import sha256
+from inspect import getfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+import pipeline.training
+from pipeline import tracking
+from pipeline.machine import pick_device, supports_bfloat16
+from pipeline.models import build_model
+from pipeline.outputs import new_file, new_folder
+from pipeline.params import Degradation, Gaussian, Model, Recipe, Resources
+from pipeline.patches import PatchBank
+from pipeline.randomness import seed_of
+from pipeline.stage_runner import run_stage
+from pipeline.training.checkpoints import CheckpointFile, digest_of
+from pipeline.training.loop import CurvePoint, Training
+from pipeline.training.pairs import Pairs
+from pipeline.training.progress import Progress
+
+
+def train(
+    *,
+    experiment: str,
+    model: Model,
+    degradation: Degradation,
+    recipe: Recipe,
+    patches: Path,
+    degraded: Path,
+    checkpoints: Path,
+    out: Path,
+    curve: Path,
+    seed: int,
+    resources: Resources,
+) -> None:
+    """Write trained weights, their model card and the training curve.
+
+    Interrupted at any moment and started again, it goes on from its last checkpoint and ends
+    with the same weights, byte for byte on the same machine.
+
+    Args:
+        experiment: Name of the experiment; initial weights and batches depend on it.
+        model: Architecture and size.
+        degradation: What the network learns to undo.
+        recipe: How to optimise.
+        patches: Patch bank of clean patches.
+        degraded: Their degraded partners, from stage ``degrade``.
+        checkpoints: Folder for the state of the unfinished training, outside of DVC's outputs.
+        out: Folder to make: ``weights.safetensors`` and ``card.json``.
+        curve: CSV to write: step, loss, psnr, learning_rate.
+        seed: Seed of the params.
+        resources: CPU threads.
+
+    Raises:
+        TrainingStoppedError: SIGTERM or Ctrl-C came; the checkpoint is written.
+        TrainingDivergedError: The loss is infinite or not a number.
+        ValueError: There are fewer patches than one batch.
+    """
+    device = pick_device(resources.threads)
+    bfloat16 = _use_bfloat16(recipe, device)
+    network = build_model(model, seed_of(seed, experiment, "weights")).to(device)
+    pairs = _pairs(patches, degraded, degradation, recipe, (seed, experiment), device)
+    causes = {
+        "experiment": experiment,
+        "model": {"class": type(model).__name__, **model.model_dump()},
+        "degradation": degradation.model_dump(),
+        "recipe": recipe.model_dump(),
+        "seed": seed,
+        "threads": resources.threads,
+        "computed": {
+            "device": device.type,
+            "precision": "bfloat16" if bfloat16 else "float32",
+            "torch": torch.__version__,
+        },
+    }
+    inputs = {"clean": (patches, _digest(patches)), "degraded": (degraded, _digest(degraded))}
+    data = {name: digest for name, (_, digest) in inputs.items()}
+    training = Training(
+        network,
+        pairs,
+        recipe,
+        bfloat16=bfloat16,
+        checkpoint=CheckpointFile(
+            checkpoints, digest_of({**causes, "data": data, "code": _code(network)})
+        ),
+    )
+    with tracking.training_run(experiment, causes, inputs) as run:
+        _run(training, run, experiment)
+        weights = _write(training, {**causes, "data": data}, out, curve)
+        run.finish(weights, out, curve)
+    training.checkpoint.remove()
+
+
+def _use_bfloat16(recipe: Recipe, device: torch.device) -> bool:
+    wanted = recipe.precision == "bfloat16"
+    if wanted and not supports_bfloat16(device):
+        sys.stderr.write(f"this {device.type} has no bfloat16 arithmetic: training in float32\n")
+        return False
+    return wanted
+
+
+def _pairs(
+    patches: Path,
+    degraded: Path,
+    degradation: Degradation,
+    recipe: Recipe,
+    key: tuple[int, str],
+    device: torch.device,
+) -> Pairs:
+    fresh = degradation if isinstance(degradation, Gaussian) else None
+    return Pairs(
+        clean=PatchBank(patches).clean,
+        degraded=None if fresh else np.load(degraded / "degraded.npy", mmap_mode="r"),
+        noise=fresh,
+        key=key,
+        batch=recipe.batch,
+        augment=recipe.augment,
+        device=device,
+    )
+
+
+def _run(training: Training, run: tracking.TrainingRun, experiment: str) -> None:
+    """Train to the end; on SIGTERM or Ctrl-C write a checkpoint first, then stop."""
+    signals: list[int] = []
+
+    def note(number: int, frame: types.FrameType | None) -> None:  # noqa: ARG001  (a handler)
+        signals.append(number)
+
+    handlers = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with Progress(experiment, training.recipe, training.step) as progress:
+
+            def on_point(point: CurvePoint) -> None:
+                progress.show(point)
+                run.log_point(point.step, _values(point))
+
+            for point in training.curve:
+                run.log_point(point.step, _values(point))
+            training.run(progress.advance, on_point, lambda: bool(signals))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _values(point: CurvePoint) -> dict[str, float]:
+    return {"loss": point.loss, "psnr": point.psnr, "learning_rate": point.learning_rate}
+
+
+def _write(training: Training, causes: dict[str, Any], out: Path, curve: Path) -> Path:
+    tensors = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in training.network.state_dict().items()
+    }
+    with new_folder(out) as folder:
+        save_file(tensors, folder / "weights.safetensors")
+        card = {
+            **causes,
+            "parameters": sum(p.numel() for p in training.network.parameters()),
+            "steps": training.step,
+            "weights_sha256": _sha256(folder / "weights.safetensors"),
+        }
+        (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+    with new_file(curve) as file, file.open("w", newline="") as table:
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["step", "loss", "psnr", "learning_rate"])
+        for point in training.curve:
+            rate = f"{point.learning_rate:.6g}"
+            writer.writerow([point.step, f"{point.loss:.6g}", f"{point.psnr:.4f}", rate])
+    return out / "weights.safetensors"
+
+
+def _digest(folder: Path) -> str:
+    """Return one checksum for all files of a folder."""
+    lines = [f"{_sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    return sha256("".join(lines).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        checksum = sha256()
+        while block := file.read(1 << 20):
+            checksum.update(block)
+    return checksum.hexdigest()
+
+
+def _code(network: nn.Module) -> str:
+    """Return a checksum of the code that a checkpoint belongs to."""
+    package = Path(pipeline.training.__file__).parent
+    files = [*sorted(package.glob("*.py")), Path(getfile(type(network)))]
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+if __name__ == "__main__":
+    run_stage(train, computes=True)

@@ -29,6 +29,9 @@ class Section(BaseModel):
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 """Name of an entry: it becomes part of stage names, file names and tags."""
 
+Subfolder = Annotated[str, Field(pattern=r"^[^/.][^/]*$")]
+"""Name of a folder inside another one."""
+
 Colour = Literal["gray", "y", "rgb"]
 """Working colour space: BT.601 gray (full range), BT.601 luma (studio range), or RGB."""
 
@@ -43,6 +46,13 @@ class SkimageDataset(Section):
     source: str
     """Catalogue (CSV) with name and checksum of every image."""
     images: Annotated[list[str], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        repeated = sorted({name for name in self.images if self.images.count(name) > 1})
+        if repeated:
+            raise ValueError(f"images named more than once: {', '.join(repeated)}")
+        return self
 
 
 class FilesDataset(Section):
@@ -68,9 +78,15 @@ class PairedDataset(Section):
 
     kind: Literal["paired"]
     source: str
-    """The folder that holds both."""
-    clean: str
-    degraded: str
+    """The folder that holds both; DVC watches it."""
+    clean: Subfolder
+    degraded: Subfolder
+
+    @model_validator(mode="after")
+    def _two_folders(self) -> Self:
+        if self.clean == self.degraded:
+            raise ValueError(f"clean and degraded must be two folders, both are '{self.clean}'")
+        return self
 
 
 Dataset = Annotated[

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.machine import compute_environment, restart_with
 from pipeline.params import Params
 from pipeline.params_file import load_params
+from pipeline.process import compute_environment, restart_with
 
 PARAMS = Path("params.yaml")
 

@@ -1,0 +1,143 @@
+"""What DVC reruns after an edit, and what the doors leave behind: the real graph, really run."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.project import copy_project, run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project in which the smoke preset has run through ``dvc repro``."""
+    project = copy_project(tmp_path_factory.mktemp("done") / "project", preset="smoke")
+    run(project, "dvc", "repro")
+    return project
+
+
+@pytest.fixture
+def project(done: Path) -> Iterator[Path]:
+    """Return that project, and undo the test's edits of its files."""
+    kept = {
+        path: path.read_bytes()
+        for path in [done / "params.yaml", *done.glob("pipeline/**/*.*"), *done.glob("stages/*.py")]
+        if "__pycache__" not in path.parts
+    }
+    yield done
+    for path, content in kept.items():
+        if path.read_bytes() != content:
+            path.write_bytes(content)
+
+
+def edit_params(project: Path, *keys: str, value: Any) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(project / "params.yaml")
+    section = params
+    for key in keys[:-1]:
+        section = section[key]
+    section[keys[-1]] = value
+    with (project / "params.yaml").open("w") as file:
+        yaml.dump(params, file)
+
+
+def touched(project: Path) -> set[str]:
+    """Return the stages that DVC would start, but for ``check``, which reads every edit."""
+    status = json.loads(run(project, "dvc", "status", "--json").stdout)
+    return set(status) - {"check"}
+
+
+def test_a_second_run_has_nothing_to_do(done: Path) -> None:
+    assert touched(done) == set()
+
+
+def test_a_changed_recipe_trains_only_the_experiments_that_name_it(project: Path) -> None:
+    edit_params(project, "recipes", "smoke_sgd", "steps", value=13)
+
+    assert touched(project) == {"train@vdsr_x23"}
+
+
+def test_a_changed_model_touches_only_the_experiments_that_name_it(project: Path) -> None:
+    edit_params(project, "models", "rednet", "tiny", "width", value=9)
+
+    assert touched(project) == {"train@rednet_jpeg", "reconstruct@rednet_jpeg"}
+
+
+def test_a_changed_degradation_touches_only_the_experiments_that_name_it(project: Path) -> None:
+    edit_params(project, "degradations", "jpeg_low", "draws", value=3)
+
+    assert touched(project) == {"degrade@rednet_jpeg", "train@rednet_jpeg"}
+
+
+def test_a_new_test_set_trains_nothing_again(done: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(done, tmp_path / "project", symlinks=True))
+    skimage = {"kind": "skimage", "source": "pipeline/catalogue/skimage.csv", "images": ["camera"]}
+    edit_params(project, "datasets", "more", value=skimage)
+    trials = YAML(typ="safe", pure=True).load(project / "params.yaml")["benchmarks"]["denoise"]
+    edit_params(project, "benchmarks", "denoise", value=[*trials, {**trials[0], "dataset": "more"}])
+
+    output = run(project, "dvc", "repro").stdout
+
+    scores = json.loads((project / "data/metrics/dncnn_s25.json").read_text())
+    assert set(scores) == {"photos_test", "more"}
+    assert "Running stage 'evaluate@dncnn_s25'" in output
+    assert "Running stage 'train@" not in output
+
+
+def test_an_edited_network_touches_only_that_network(project: Path) -> None:
+    with (project / "pipeline/models/vdsr.py").open("a") as file:
+        file.write("# edited\n")
+
+    assert touched(project) == {"train@vdsr_x23", "reconstruct@vdsr_x23"}
+
+
+def test_an_edited_template_of_the_report_touches_only_the_report(project: Path) -> None:
+    (template,) = (project / "pipeline/report").glob("*.jinja")
+    with template.open("a") as file:
+        file.write("<!-- edited -->\n")
+
+    assert touched(project) == {"report"}
+
+
+def test_an_edited_schema_retrains_nothing(project: Path) -> None:
+    with (project / "pipeline/params.py").open("a") as file:
+        file.write("# edited\n")
+
+    assert touched(project) == set()
+
+
+def test_a_fault_in_the_params_stops_before_any_other_stage(project: Path) -> None:
+    edit_params(project, "recipes", "smoke_sgd", "stepps", value=13)
+
+    failed = run(project, "dvc", "repro", check=False)
+
+    assert failed.returncode != 0
+    assert "recipes.smoke_sgd.stepps: unknown key; the nearest known one is 'steps'" in failed.stderr
+    assert "Running stage 'check'" in failed.stdout
+    assert "Running stage 'train" not in failed.stdout
+
+
+def test_the_flow_and_dvc_leave_the_same_lock_file(done: Path, tmp_path: Path) -> None:
+    other = copy_project(tmp_path / "project", preset="smoke")
+    yaml = YAML(typ="safe", pure=True)
+
+    run(other, "restore", "run")
+
+    assert yaml.load(other / "dvc.lock") == yaml.load(done / "dvc.lock")
+
+
+def test_metrics_and_plots_are_declared_to_dvc(done: Path) -> None:
+    shown = json.loads(run(done, "dvc", "metrics", "show", "--json").stdout)
+    plotted = run(done, "dvc", "plots", "show", "--json").stdout
+
+    files = shown[""]["data"]
+    assert set(files) == {f"data/metrics/{name}.json" for name in ("dncnn_s25", "vdsr_x23", "rednet_jpeg")}
+    assert "data/curves/dncnn_s25.csv" in plotted
+    assert "data/report/results.csv" in plotted
+

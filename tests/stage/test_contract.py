@@ -1,0 +1,197 @@
+"""``dvc.yaml``, the stage functions and their imports describe the same contract.
+
+DVC trusts the file: a parameter or a module that a stage uses and ``dvc.yaml`` leaves out makes
+DVC skip a stage that should run.
+"""
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+
+from pipeline.models import ARCHITECTURES
+from pipeline.params import Experiment, Params
+from pipeline.params_file import read_yaml
+from pipeline.stage_runner import ENTRIES, ENTRY_SECTIONS, SECTIONS, option_names
+
+ROOT = Path(__file__).parents[2]
+
+PLUMBING = {
+    "pipeline",
+    "pipeline.outputs",
+    "pipeline.params",
+    "pipeline.params_file",
+    "pipeline.process",
+    "pipeline.stage_runner",
+    "pipeline.tracking",
+    "stages",
+}
+"""Modules that pass values through and cannot change the content of an output.
+
+Their values are tracked by ``params``; were they deps, an edit of the schema would retrain all.
+"""
+
+NOT_TRACKED = {"downloads", "checkpoints"}
+"""Options for folders of state that survive from run to run, outside of DVC's outputs."""
+
+GRAPH: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"]
+
+every_stage = pytest.mark.parametrize("name", GRAPH)
+
+
+def definition(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = GRAPH[name].get("do", GRAPH[name])
+    return found
+
+
+def command_options(name: str) -> dict[str, str]:
+    return dict(re.findall(r"--(\w+) (\S+)", definition(name)["cmd"]))
+
+
+def function(name: str) -> Callable[..., None]:
+    found: Callable[..., None] = getattr(importlib.import_module(f"stages.{name}"), name)
+    return found
+
+
+def tracked_files(name: str) -> list[str]:
+    """Return deps and outs, plots and metrics among them."""
+    entries = [
+        entry
+        for key in ("deps", "outs", "metrics", "plots")
+        for entry in definition(name).get(key, [])
+    ]
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+
+
+def is_code(path: str) -> bool:
+    return path.startswith("stages/") or (
+        path.startswith("pipeline/") and not path.endswith(".csv")
+    )
+
+
+@cache
+def imports() -> grimp.ImportGraph:
+    return grimp.build_graph("pipeline", "stages")
+
+
+def source(module: str) -> Path:
+    path = ROOT / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def covers(tracked: list[str], module: str) -> bool:
+    return any(source(module).is_relative_to(ROOT / path) for path in tracked)
+
+
+@every_stage
+def test_a_stage_is_a_file_and_every_stage_file_is_a_stage(name: str) -> None:
+    files = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
+
+    assert name in files
+    assert files == set(GRAPH)
+
+
+@every_stage
+def test_the_command_runs_the_module_of_the_same_name(name: str) -> None:
+    assert definition(name)["cmd"].startswith(f"python -m stages.{name} ")
+
+
+@every_stage
+def test_the_command_gives_every_argument_that_is_no_section(name: str) -> None:
+    assert set(command_options(name)) == set(option_names(function(name)))
+
+
+@every_stage
+def test_a_stage_takes_keywords_only(name: str) -> None:
+    kinds = {p.kind for p in inspect.signature(function(name)).parameters.values()}
+
+    assert kinds == {inspect.Parameter.KEYWORD_ONLY}
+
+
+@every_stage
+def test_tracked_params_are_the_settings_that_the_function_receives(name: str) -> None:
+    options = command_options(name)
+    entries = {f"{ENTRY_SECTIONS[key]}.{options[key]}" for key in ENTRIES if key in options}
+    sections = set(inspect.signature(function(name)).parameters) & SECTIONS
+
+    assert set(definition(name).get("params", [])) == entries | sections
+
+
+@every_stage
+def test_tracked_files_are_the_paths_of_the_command(name: str) -> None:
+    parameters = inspect.signature(function(name)).parameters
+    given = {
+        value
+        for option, value in command_options(name).items()
+        if parameters[option].annotation is Path and option not in NOT_TRACKED
+    }
+
+    assert given == {path for path in tracked_files(name) if not is_code(path)}
+
+
+@every_stage
+def test_tracked_code_is_the_code_imported(name: str) -> None:
+    used = {f"stages.{name}"} | imports().find_upstream_modules(f"stages.{name}")
+    tracked = [path for path in definition(name)["deps"] if is_code(path)]
+
+    missing = [module for module in sorted(used - PLUMBING) if not covers(tracked, module)]
+
+    assert missing == []
+
+
+@every_stage
+def test_no_stage_depends_on_code_that_it_does_not_import(name: str) -> None:
+    used = {source(f"stages.{name}")}
+    used |= {source(m) for m in imports().find_upstream_modules(f"stages.{name}")}
+    tracked = [path for path in definition(name)["deps"] if is_code(path) and "${" not in path]
+
+    idle = [path for path in tracked if not any(u.is_relative_to(ROOT / path) for u in used)]
+
+    assert idle == []
+
+
+@pytest.mark.parametrize("name", ["train", "reconstruct"])
+def test_a_stage_that_builds_a_network_depends_on_that_network_alone(name: str) -> None:
+    tracked = [path for path in definition(name)["deps"] if path.startswith("pipeline/models/")]
+
+    assert tracked == ["pipeline/models/__init__.py", "pipeline/models/${item.arch}.py"]
+
+
+@pytest.mark.parametrize("module", ARCHITECTURES.values())
+def test_a_network_imports_nothing_of_the_project(module: str) -> None:
+    used = imports().find_upstream_modules(module) - {"pipeline", "pipeline.models"}
+
+    # A module shared by networks would have to be among the deps of every stage that builds one.
+    assert used - imports().find_upstream_modules("pipeline.models") <= PLUMBING
+
+
+def test_every_arch_of_an_experiment_has_its_module() -> None:
+    archs = Experiment.model_json_schema()["properties"]["arch"]["enum"]
+
+    modules = {module.rsplit(".", 1)[1] for module in ARCHITECTURES.values()}
+
+    assert set(archs) == modules
+
+
+def test_every_section_of_the_params_is_used_by_a_stage() -> None:
+    tracked = {key.split(".")[0] for name in GRAPH for key in definition(name).get("params", [])}
+
+    assert tracked == set(Params.model_fields)
+
+
+def test_stages_that_compute_reserve_the_threads_they_use() -> None:
+    computing = {
+        path.stem
+        for path in (ROOT / "stages").glob("*.py")
+        if "computes=True" in path.read_text(encoding="utf-8")
+    }
+
+    reserved = {name for name in GRAPH if "cpus" in definition(name).get("meta", {})}
+
+    assert computing == reserved == {"train", "reconstruct"}

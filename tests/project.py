@@ -8,7 +8,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-NOT_COPIED = (".git", ".venv", "__pycache__", "*.egg-info", ".restore", "mlflow.db*", "mlruns", "dvc_plots")
+NOT_COPIED = (
+    ".git",
+    ".venv",
+    "__pycache__",
+    "*.egg-info",
+    ".restore",
+    "mlflow.db*",
+    "mlruns",
+    "dvc_plots",
+)
 
 
 def copy_project(target: Path, preset: str) -> Path:

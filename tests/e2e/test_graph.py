@@ -118,7 +118,9 @@ def test_a_fault_in_the_params_stops_before_any_other_stage(project: Path) -> No
     failed = run(project, "dvc", "repro", check=False)
 
     assert failed.returncode != 0
-    assert "recipes.smoke_sgd.stepps: unknown key; the nearest known one is 'steps'" in failed.stderr
+    assert (
+        "recipes.smoke_sgd.stepps: unknown key; the nearest known one is 'steps'" in failed.stderr
+    )
     assert "Running stage 'check'" in failed.stdout
     assert "Running stage 'train" not in failed.stdout
 
@@ -137,7 +139,8 @@ def test_metrics_and_plots_are_declared_to_dvc(done: Path) -> None:
     plotted = run(done, "dvc", "plots", "show", "--json").stdout
 
     files = shown[""]["data"]
-    assert set(files) == {f"data/metrics/{name}.json" for name in ("dncnn_s25", "vdsr_x23", "rednet_jpeg")}
+    assert set(files) == {
+        f"data/metrics/{name}.json" for name in ("dncnn_s25", "vdsr_x23", "rednet_jpeg")
+    }
     assert "data/curves/dncnn_s25.csv" in plotted
     assert "data/report/results.csv" in plotted
-

@@ -1,0 +1,148 @@
+"""The stage as DVC runs it; ``tests/unit/test_datasets.py`` has the kinds and their faults."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.datasets import MIRROR_VARIABLE, DatasetError, list_images
+from pipeline.images import write_png
+from pipeline.params import FilesDataset, FolderDataset, SkimageDataset
+from stages.download import download
+
+ROOT = Path(__file__).parents[2]
+SKIMAGE = ROOT / "pipeline" / "catalogue" / "skimage.csv"
+
+
+def run(settings: Any, source: Path, folder: Path) -> Path:
+    out = folder / "raw" / "mine"
+    download(
+        dataset=settings,
+        name="mine",
+        source=source,
+        checked=folder / "params.txt",
+        downloads=folder / "downloads",
+        out=out,
+    )
+    return out
+
+
+def write_photo(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(0).random((20, 24, 3), dtype=np.float32)
+    write_png(path, values)
+    return path
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
+    settings = SkimageDataset(kind="skimage", source=str(SKIMAGE), images=["coins", "camera"])
+
+    one = run(settings, SKIMAGE, tmp_path / "one")
+    other = run(settings, SKIMAGE, tmp_path / "other")
+
+    assert content(one) == content(other)
+    assert set(content(one)) == {"images.csv", "clean/camera.png", "clean/coins.png"}
+
+
+def test_order_in_params_does_not_matter(tmp_path: Path) -> None:
+    one = SkimageDataset(kind="skimage", source=str(SKIMAGE), images=["coins", "camera"])
+    other = SkimageDataset(kind="skimage", source=str(SKIMAGE), images=["camera", "coins"])
+
+    written = content(run(one, SKIMAGE, tmp_path / "one"))
+
+    assert written == content(run(other, SKIMAGE, tmp_path / "other"))
+
+
+def test_file_does_not_depend_on_its_neighbours(tmp_path: Path) -> None:
+    alone = SkimageDataset(kind="skimage", source=str(SKIMAGE), images=["coins"])
+    together = SkimageDataset(kind="skimage", source=str(SKIMAGE), images=["coins", "text"])
+
+    one = run(alone, SKIMAGE, tmp_path / "one")
+    other = run(together, SKIMAGE, tmp_path / "other")
+
+    assert content(one)["clean/coins.png"] == content(other)["clean/coins.png"]
+
+
+def test_mirror_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = tmp_path / "one.csv"
+    header, astronaut = SKIMAGE.read_text().splitlines()[:2]
+    catalogue.write_text(f"{header}\n{astronaut}\n")
+    photos = SkimageDataset(kind="skimage", source=str(catalogue), images=["astronaut"])
+    shipped = run(photos, catalogue, tmp_path)
+    (shipped / "clean").rename(tmp_path / "one")
+    files = FilesDataset(kind="files", source="", base_url="https://127.0.0.1:9", terms="free")
+    monkeypatch.setenv(MIRROR_VARIABLE, str(tmp_path))
+
+    out = run(files, catalogue, tmp_path / "again")
+
+    assert (out / "images.csv").read_bytes() == (shipped / "images.csv").read_bytes()
+
+
+def test_failing_stage_leaves_no_output(tmp_path: Path) -> None:
+    write_photo(tmp_path / "mine" / "good.png")
+    (tmp_path / "mine" / "bad.png").write_text("words")
+    settings = FolderDataset(kind="folder", source=str(tmp_path / "mine"))
+
+    with pytest.raises(DatasetError, match=r"bad\.png"):
+        run(settings, tmp_path / "mine", tmp_path)
+
+    assert content(tmp_path / "raw") == {}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a ``params.yaml`` that knows the data set ``mine``."""
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(ROOT / "params.yaml")
+    params["datasets"]["mine"] = {"kind": "folder", "source": "photos"}
+    yaml.dump(params, tmp_path / "params.yaml")
+    (tmp_path / "photos").mkdir()
+    return tmp_path
+
+
+def command_line(project: Path) -> subprocess.CompletedProcess[str]:
+    options = {
+        "dataset": "mine",
+        "name": "mine",
+        "source": "photos",
+        "checked": "data/checked/params.txt",
+        "downloads": "data/downloads",
+        "out": "data/raw/mine",
+    }
+    arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return subprocess.run(
+        [sys.executable, "-m", "stages.download", *arguments],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_command_line_writes_the_data_set(project: Path) -> None:
+    write_photo(project / "photos" / "a.png")
+
+    result = command_line(project)
+
+    assert result.returncode == 0, result.stderr
+    assert [image.name for image in list_images(project / "data/raw/mine")] == ["a"]
+
+
+def test_command_line_explains_a_bad_data_set_without_a_traceback(project: Path) -> None:
+    result = command_line(project)
+
+    assert result.returncode != 0
+    assert "data set 'mine': no image in photos" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (project / "data/raw").exists()

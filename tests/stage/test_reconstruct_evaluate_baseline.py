@@ -1,0 +1,161 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from pipeline.benchmarks import images_of, restored_path
+from pipeline.images import read_image
+from pipeline.models import build_model
+from pipeline.params import Trial
+from pipeline.tiling import apply
+from stages.baseline import baseline
+from stages.degrade_test import degrade_test
+from stages.evaluate import evaluate
+from stages.reconstruct import reconstruct
+from tests.stage.graph_data import (
+    JPEG,
+    MODEL,
+    NOISE,
+    RESOURCES,
+    degradation,
+    download_photos,
+    trial,
+)
+
+pytestmark = pytest.mark.usefixtures("own_tracker")
+
+
+def write_benchmark(folder: Path, trials: list[Trial]) -> Path:
+    degrade_test(trials=trials, raw=download_photos(folder).parent, out=folder / "bench", seed=0)
+    return folder / "bench"
+
+
+def write_weights(folder: Path) -> Path:
+    (folder / "weights").mkdir()
+    save_file(build_model(MODEL, seed=3).state_dict(), folder / "weights/weights.safetensors")
+    (folder / "weights/card.json").write_text(json.dumps({"weights_sha256": "ab" * 32}))
+    return folder / "weights"
+
+
+def restore_all(folder: Path, trials: list[Trial]) -> Path:
+    reconstruct(
+        model=MODEL,
+        weights=write_weights(folder),
+        benchmark=write_benchmark(folder, trials),
+        out=folder / "restored",
+        resources=RESOURCES,
+    )
+    return folder / "restored"
+
+
+def evaluate_all(folder: Path, trials: list[Trial]) -> list[dict[str, str]]:
+    evaluate(
+        experiment="e1",
+        model_name="dncnn.tiny",
+        trials=trials,
+        benchmark=folder / "bench",
+        restored=folder / "restored",
+        weights=folder / "weights",
+        out=folder / "rows.csv",
+        metrics=folder / "metrics.json",
+    )
+    with (folder / "rows.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_whole_images_of_odd_sizes_are_restored_as_if_untiled(tmp_path: Path) -> None:
+    restored = restore_all(tmp_path, [trial()])
+
+    network = build_model(MODEL, seed=3).eval()
+    for image in images_of(tmp_path / "bench", [trial()]):
+        whole = apply(image.degraded(), network, torch.device("cpu"))
+        np.testing.assert_allclose(np.load(restored_path(restored, image)), whole, atol=1e-5)
+
+
+def test_a_picture_of_each_restored_image_is_there_to_look_at(tmp_path: Path) -> None:
+    restored = restore_all(tmp_path, [trial()])
+
+    picture = read_image(restored / "set/gaussian_25/a.png")
+    output = np.load(restored / "set/gaussian_25/a.npy").clip(0, 1)
+    assert np.abs(picture - output).max() <= 0.5 / 255 + 1e-6
+
+
+def test_the_measured_halo_is_noted(tmp_path: Path) -> None:
+    facts = json.loads((restore_all(tmp_path, [trial()]) / "tiling.json").read_text())
+
+    assert facts == {"halo": MODEL.receptive_field // 2, "tile": RESOURCES.tile}
+
+
+def test_every_image_level_and_protocol_has_a_row(tmp_path: Path) -> None:
+    trials = [trial(JPEG, protocols=["gray-uint8", "gray-float"])]
+    restore_all(tmp_path, trials)
+
+    rows = evaluate_all(tmp_path, trials)
+
+    assert len(rows) == 3 * 2 * 2
+    assert {row["degradation"] for row in rows} == {"jpeg_10", "jpeg_40"}
+    assert {row["experiment"] for row in rows} == {"e1"}
+
+
+def test_the_noisy_input_has_the_psnr_of_its_noise(tmp_path: Path) -> None:
+    trials = [trial(protocols=["gray-float"])]
+    restore_all(tmp_path, trials)
+
+    rows = evaluate_all(tmp_path, trials)
+
+    expected = 20 * np.log10(255 / 25)
+    assert np.mean([float(row["psnr_input"]) for row in rows]) == pytest.approx(expected, abs=0.2)
+
+
+def test_the_metrics_are_the_means_of_the_rows(tmp_path: Path) -> None:
+    restore_all(tmp_path, [trial()])
+
+    rows = evaluate_all(tmp_path, [trial()])
+
+    means = json.loads((tmp_path / "metrics.json").read_text())["set"]["gaussian_25"]["gray-uint8"]
+    assert means["psnr"] == pytest.approx(np.mean([float(row["psnr"]) for row in rows]), abs=1e-4)
+
+
+def test_an_empty_benchmark_is_refused(tmp_path: Path) -> None:
+    restore_all(tmp_path, [trial()])
+
+    with pytest.raises(ValueError, match="expected test images"):
+        evaluate_all(tmp_path, [trial(dataset="other")])
+
+
+def test_the_identity_scores_as_its_input(tmp_path: Path) -> None:
+    trials = [trial(JPEG, baselines=["identity"])]
+    write_benchmark(tmp_path, trials)
+
+    baseline(trials=trials, benchmark=tmp_path / "bench", out=tmp_path / "rows.csv")
+
+    with (tmp_path / "rows.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert all(row["psnr"] == row["psnr_input"] for row in rows)
+
+
+def test_classical_denoisers_remove_noise(tmp_path: Path) -> None:
+    methods = ["nl_means", "bayes_shrink", "tv"]
+    trials = [trial(NOISE, baselines=methods)]
+    write_benchmark(tmp_path, trials)
+
+    baseline(trials=trials, benchmark=tmp_path / "bench", out=tmp_path / "rows.csv")
+
+    with (tmp_path / "rows.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["model"] for row in rows} == set(methods)
+    assert all(float(row["psnr"]) > float(row["psnr_input"]) + 3 for row in rows)
+
+
+def test_a_benchmark_without_classical_methods_has_an_empty_table(tmp_path: Path) -> None:
+    trials = [trial(degradation(kind="bicubic", scale=2))]
+    write_benchmark(tmp_path, trials)
+
+    baseline(trials=trials, benchmark=tmp_path / "bench", out=tmp_path / "rows.csv")
+
+    assert len((tmp_path / "rows.csv").read_text().splitlines()) == 1

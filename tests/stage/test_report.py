@@ -1,0 +1,348 @@
+import csv
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.images import Array, to_8bit, write_png
+from pipeline.params import Experiment, Gaussian, Trial
+from pipeline.report import published as literature
+from pipeline.report.results import COLUMNS
+from pipeline.scores import COLUMNS as MEASURED_COLUMNS
+from stages.report import report
+
+IMAGES = ("bridge", "harbour", "market")
+LEVELS = ("gaussian_15", "gaussian_25")
+
+
+def picture(seed: int) -> Array:
+    return np.random.default_rng(seed).random((200, 176, 1), dtype=np.float32)
+
+
+class Project:
+    """What the stages before the report leave behind, made up."""
+
+    def __init__(self, root: Path) -> None:
+        self.folders = {
+            name: root / name
+            for name in ("evaluated", "baselines", "restored", "benchmark_images", "curves")
+        }
+        self.published = root / "published.csv"
+        self.out = root / "report"
+        self.write_published("dncnn.dncnn_s,DnCNN-S,bsd68,gaussian_25,gray-uint8,29.23,,DnCNN,true")
+        trial = Trial(
+            dataset="bsd68",
+            colour="gray",
+            degradation=Gaussian(kind="gaussian", sigma_8bit=[15, 25], quantise=False),
+            protocols=["gray-uint8"],
+            baselines=["tv"],
+        )
+        self.benchmarks = {"denoise": [trial]}
+        self.experiments = {"net": self.experiment("denoise")}
+        self.write_experiment("net")
+        self.write_benchmark("denoise")
+
+    def experiment(self, benchmark: str) -> Experiment:
+        return Experiment(
+            arch="dncnn",
+            model="dncnn_s",
+            train_on="photos",
+            degradation="noise",
+            recipe="quick",
+            test_on=benchmark,
+        )
+
+    def write_published(self, *lines: str) -> None:
+        self.published.write_text("\n".join([",".join(literature.COLUMNS), *lines]) + "\n")
+
+    def write_experiment(self, name: str) -> None:
+        for position, level in enumerate(LEVELS):
+            for number, image in enumerate(IMAGES):
+                path = self.folders["restored"] / name / "bsd68" / level / f"{image}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_png(path, picture(number) * np.float32(0.9 - 0.1 * position))
+        self.write_scores(self.folders["evaluated"] / f"{name}.csv", name, "dncnn.dncnn_s", 28.5)
+        curve = self.folders["curves"] / f"{name}.csv"
+        curve.parent.mkdir(exist_ok=True)
+        curve.write_text("step,loss,psnr,learning_rate\n100,0.5,20,0.001\n200,0.25,23,0.001\n")
+
+    def write_benchmark(self, name: str) -> None:
+        for level in LEVELS:
+            for number, image in enumerate(IMAGES):
+                place = self.folders["benchmark_images"] / name / "bsd68" / level
+                for kind in ("clean", "degraded"):
+                    (place / kind).mkdir(parents=True, exist_ok=True)
+                write_png(place / "clean" / f"{image}.png", picture(number))
+                np.save(place / "degraded" / f"{image}.npy", picture(number) + picture(99) - 0.5)
+        self.write_scores(self.folders["baselines"] / f"{name}.csv", "tv", "tv", 26.5)
+
+    def write_scores(self, path: Path, experiment: str, model: str, psnr: float) -> None:
+        path.parent.mkdir(exist_ok=True)
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(MEASURED_COLUMNS)
+            for level in LEVELS:
+                for number, image in enumerate(IMAGES):
+                    scores = (psnr + number, 0.8, 20 + number, 0.4)
+                    writer.writerow(
+                        [experiment, model, "bsd68", image, level, "gray-uint8", *scores]
+                    )
+
+    def report(self) -> None:
+        report(
+            **self.folders,
+            published=self.published,
+            out=self.out,
+            experiments=self.experiments,
+            benchmarks=self.benchmarks,
+        )
+
+    def table(self) -> list[dict[str, str]]:
+        with (self.out / "results.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def page(self) -> str:
+        return (self.out / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a page with their attributes, and those that are left open."""
+
+    VOID = frozenset({"meta", "link", "img", "br", "input", "circle"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[Any]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[Any]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_table_has_a_row_for_each_result(project: Project) -> None:
+    project.report()
+
+    rows = project.table()
+    assert tuple(rows[0]) == COLUMNS
+    assert [(row["experiment"], row["degradation"], row["psnr"]) for row in rows] == [
+        ("net", "gaussian_15", "29.5000"),
+        ("tv", "gaussian_15", "27.5000"),
+        ("net", "gaussian_25", "29.5000"),
+        ("tv", "gaussian_25", "27.5000"),
+    ]
+
+
+def test_published_numbers_are_joined_by_model_and_protocol(project: Project) -> None:
+    project.report()
+
+    gaps = {(row["experiment"], row["degradation"]): row["psnr_gap"] for row in project.table()}
+    assert gaps == {
+        ("net", "gaussian_15"): "",
+        ("tv", "gaussian_15"): "",
+        ("net", "gaussian_25"): "0.2700",
+        ("tv", "gaussian_25"): "",
+    }
+
+
+def test_a_number_of_another_protocol_is_not_joined(project: Project) -> None:
+    project.write_published("dncnn.dncnn_s,DnCNN-S,bsd68,gaussian_25,gray-float,29.23,,DnCNN,true")
+
+    project.report()
+
+    assert {row["psnr_published"] for row in project.table()} == {""}
+    assert "29.23" not in project.page()
+
+
+def test_the_same_results_give_the_same_bytes(project: Project) -> None:
+    project.report()
+    first = {path.name: path.read_bytes() for path in project.out.iterdir()}
+
+    project.report()
+
+    assert sorted(first) == ["index.html", "results.csv"]
+    assert first == {path.name: path.read_bytes() for path in project.out.iterdir()}
+
+
+def test_what_the_params_do_not_name_is_left_out(project: Project) -> None:
+    project.report()
+    before = {path.name: path.read_bytes() for path in project.out.iterdir()}
+    project.write_experiment("old_net")
+    project.write_benchmark("old_denoise")
+    (project.folders["evaluated"] / "notes.txt").write_text("unrelated")
+
+    project.report()
+
+    assert before == {path.name: path.read_bytes() for path in project.out.iterdir()}
+
+
+def test_a_benchmark_shared_by_experiments_gives_each_classical_row_once(project: Project) -> None:
+    project.benchmarks["again"] = project.benchmarks["denoise"]
+    project.experiments["other"] = project.experiment("again")
+    project.write_experiment("other")
+    project.write_benchmark("again")
+
+    project.report()
+
+    assert [row["experiment"] for row in project.table()] == ["net", "other", "tv"] * 2
+
+
+@pytest.mark.parametrize(
+    ("lost", "stage"),
+    [
+        ("evaluated/net.csv", "evaluate@net"),
+        ("baselines/denoise.csv", "baseline@denoise"),
+        ("curves/net.csv", "train@net"),
+        ("restored/net", "reconstruct@net"),
+        ("benchmark_images/denoise", "evaluate@net"),
+    ],
+)
+def test_something_missing_is_refused_by_the_stage_to_run(
+    project: Project, tmp_path: Path, lost: str, stage: str
+) -> None:
+    project.report()
+    before = {path.name: path.read_bytes() for path in project.out.iterdir()}
+    path = tmp_path / lost
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+    with pytest.raises(FileNotFoundError, match=rf"'dvc repro {stage}'"):
+        project.report()
+
+    assert before == {path.name: path.read_bytes() for path in project.out.iterdir()}
+
+
+def test_rows_of_another_experiment_are_refused(project: Project) -> None:
+    project.write_scores(project.folders["evaluated"] / "net.csv", "old", "dncnn.dncnn_s", 28.5)
+
+    with pytest.raises(ValueError, match=r"net.csv: expected rows of the experiment 'net'"):
+        project.report()
+
+
+def test_an_experiment_without_results_is_refused(project: Project) -> None:
+    path = project.folders["evaluated"] / "net.csv"
+    path.write_text(",".join(MEASURED_COLUMNS) + "\n")
+
+    with pytest.raises(ValueError, match=r"net.csv: expected rows .*evaluate@net"):
+        project.report()
+
+
+def test_a_restored_image_of_another_size_is_refused(project: Project) -> None:
+    for path in (project.folders["restored"] / "net").rglob("*.png"):
+        write_png(path, picture(1)[:-8])
+
+    with pytest.raises(ValueError, match=r"shape \(200, 176, 1\).*reconstruct@net"):
+        project.report()
+
+
+def test_the_page_needs_no_other_file(project: Project) -> None:
+    project.report()
+    page = project.page()
+
+    tags = Tags(page)
+
+    assert tags.open == []
+    for _, attributes in tags.found:
+        for key in ("src", "href", "srcset", "poster", "action"):
+            assert (attributes.get(key) or "data:").startswith(("data:", "#"))
+    assert re.findall(r"@import|url\((?!#)|fetch\(|https?://", page) == []
+
+
+def test_links_inside_the_page_lead_somewhere(project: Project) -> None:
+    project.report()
+
+    tags = Tags(project.page())
+
+    links = {attributes.get("href") for tag, attributes in tags.found if tag == "a"}
+    places = [attributes["id"] for _, attributes in tags.found if "id" in attributes]
+    assert links <= {f"#{place}" for place in places}
+    assert len(places) == len(set(places))
+
+
+def test_every_picture_has_a_text_and_every_level_a_picture(project: Project) -> None:
+    project.report()
+
+    pictures = [attributes for tag, attributes in Tags(project.page()).found if tag == "img"]
+
+    assert all(attributes["alt"] for attributes in pictures)
+    # The median image of two levels, and the one that gained least: four pictures each.
+    assert len(pictures) == 3 * 4 + 1
+
+
+def test_the_median_image_and_the_one_with_the_least_gain_are_shown(project: Project) -> None:
+    project.report()
+
+    captions = re.findall(r"<span>(\w+)</span> of bsd68", project.page())
+
+    assert captions == ["harbour", "harbour", "bridge"]
+
+
+def test_pictures_are_cut_from_the_images(project: Project) -> None:
+    project.report()
+    first = project.page()
+    path = project.folders["restored"] / "net" / "bsd68" / "gaussian_25" / "harbour.png"
+    write_png(path, 1 - picture(1))
+
+    project.report()
+
+    assert to_8bit(picture(1)).any()
+    assert project.page() != first
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+USER = """<script>
+document.querySelector("thead button").click();
+document.querySelector("thead button").click();
+const range = document.querySelector("input[type=range]");
+range.value = 25;
+range.dispatchEvent(new Event("input"));
+</script>"""
+"""Somebody who sorts by method, last name first, and drags the first slider to the left."""
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_a_browser_sorts_rows_and_moves_sliders(project: Project, tmp_path: Path) -> None:
+    project.report()
+    used = tmp_path / "used.html"
+    used.write_text(project.page().replace("</body>", f"{USER}</body>"), encoding="utf-8")
+    options = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
+
+    dump = subprocess.run(
+        [
+            *(str(CHROMIUM), *options.split(), f"--user-data-dir={tmp_path / 'profile'}"),
+            *("--dump-dom", used.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+    assert dump.count('<input type="range"') == 3
+    assert dump.count("--at: 25%") == 1
+    methods = re.findall(r'<th scope="row" data-value="(\w+)"', dump)
+    assert methods == ["tv", "net"] * 2
+    assert dump.count('aria-sort="descending"') == 1

@@ -1,0 +1,157 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from pipeline.params import Degradation, Recipe
+from pipeline.training.loop import TrainingDivergedError, TrainingStoppedError
+from stages.train import train
+from tests.stage.graph_data import (
+    JPEG,
+    MODEL,
+    NOISE,
+    RECIPE,
+    RESOURCES,
+    bank,
+    degrade_bank,
+    extract_bank,
+)
+
+pytestmark = pytest.mark.usefixtures("own_tracker")
+
+
+def run(
+    folder: Path, out: str, degraded_by: Degradation = NOISE, recipe: Recipe = RECIPE, seed: int = 0
+) -> Path:
+    patches = folder / "patches"
+    if not patches.exists():
+        extract_bank(folder, bank())
+    degraded = folder / f"degraded-{degraded_by.kind}"
+    if not degraded.exists():
+        degrade_bank(folder, degraded_by, patches)
+    train(
+        experiment="e1",
+        model=MODEL,
+        degradation=degraded_by,
+        recipe=recipe,
+        patches=patches,
+        degraded=degraded,
+        checkpoints=folder / f"checkpoints-{out}",
+        out=folder / out,
+        curve=folder / f"{out}.csv",
+        seed=seed,
+        resources=RESOURCES,
+    )
+    return folder / out / "weights.safetensors"
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_same_params_give_the_same_weights_byte_for_byte(
+    tmp_path: Path, precision: str
+) -> None:
+    recipe = RECIPE.model_copy(update={"precision": precision})
+
+    first = run(tmp_path, "first", recipe=recipe)
+    second = run(tmp_path, "second", recipe=recipe)
+
+    assert first.read_bytes() == second.read_bytes()
+    assert (tmp_path / "first.csv").read_bytes() == (tmp_path / "second.csv").read_bytes()
+    assert first.with_name("card.json").read_bytes() == second.with_name("card.json").read_bytes()
+
+
+def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
+    assert run(tmp_path, "one").read_bytes() != run(tmp_path, "two", seed=1).read_bytes()
+
+
+def test_stored_degradations_are_trained_on_too(tmp_path: Path) -> None:
+    weights = load_file(run(tmp_path, "out", JPEG))
+
+    assert weights["noise.0.weight"].shape == (MODEL.width, 1, 3, 3)
+
+
+def test_the_card_says_what_made_the_weights(tmp_path: Path) -> None:
+    card = json.loads(run(tmp_path, "out").with_name("card.json").read_text())
+
+    assert card["recipe"] == RECIPE.model_dump()
+    assert card["parameters"] == sum(t.numel() for t in weights_trained(tmp_path / "out"))
+    assert set(card["data"]) == {"clean", "degraded"}
+
+
+def weights_trained(folder: Path) -> list[Any]:
+    tensors = load_file(folder / "weights.safetensors")
+    return [
+        tensor for name, tensor in tensors.items() if "running" not in name and "num" not in name
+    ]
+
+
+def test_the_curve_has_a_point_every_so_many_steps(tmp_path: Path) -> None:
+    run(tmp_path, "out")
+
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "step,loss,psnr,learning_rate"
+    assert [line.split(",")[0] for line in lines[1:]] == ["2", "4", "6"]
+
+
+def test_no_checkpoint_is_left_when_the_training_is_done(tmp_path: Path) -> None:
+    run(tmp_path, "out")
+
+    assert not (tmp_path / "checkpoints-out").exists()
+
+
+def test_a_training_that_is_told_to_stop_writes_a_checkpoint_and_resumes_exactly(
+    tmp_path: Path,
+) -> None:
+    long = RECIPE.model_copy(update={"steps": 60})
+    undisturbed = run(tmp_path, "undisturbed", recipe=long)
+
+    with pytest.raises(TrainingStoppedError, match=r"resumable"):
+        run_and_interrupt(tmp_path, "resumed", long)
+    assert list((tmp_path / "checkpoints-resumed").glob("*.pt"))
+    resumed = run(tmp_path, "resumed", recipe=long)
+
+    assert resumed.read_bytes() == undisturbed.read_bytes()
+
+
+def run_and_interrupt(folder: Path, out: str, recipe: Recipe) -> None:
+    """Send this process SIGTERM while it trains."""
+    watcher = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import os, signal, sys, time; time.sleep(0.05)\n"
+            "from pathlib import Path\n"
+            "while not list(Path(sys.argv[1]).glob('*.pt')): time.sleep(0.002)\n"
+            f"os.kill({os.getpid()}, signal.SIGTERM)",
+            str(folder / f"checkpoints-{out}"),
+        ]
+    )
+    previous = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # should it come too late
+    try:
+        run(folder, out, recipe=recipe)
+        watcher.wait(timeout=10)
+        time.sleep(0.1)
+    finally:
+        watcher.kill()
+        watcher.wait()
+        signal.signal(signal.SIGTERM, previous)
+
+
+def test_a_training_that_diverges_says_so_and_writes_no_weights(tmp_path: Path) -> None:
+    wild = RECIPE.model_copy(update={"learning_rate": 1e30, "loss": "half_sse"})
+
+    with pytest.raises(TrainingDivergedError, match="lower the recipe's learning_rate"):
+        run(tmp_path, "out", recipe=wild)
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_fewer_patches_than_a_batch_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected at least one batch of 64 training patches"):
+        run(tmp_path, "out", recipe=RECIPE.model_copy(update={"batch": 64}))

@@ -1,6 +1,6 @@
 """Read ``params.yaml``, and explain what is wrong with it in the words of its author."""
 
-import difflib
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pipeline.nearest import nearest_known
 from pipeline.params import (
     PROTOCOL_COLOURS,
     Baseline,
@@ -66,7 +67,7 @@ def read_yaml(path: Path) -> Yaml:
         return YAML(typ="safe", pure=True).load(path)
     except OSError as error:
         raise ParamsError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError) as error:  # ValueError: undecodable bytes, endless numbers
         raise ParamsError(f"{path}: expected YAML, but {error}") from error
 
 
@@ -96,10 +97,13 @@ def _explain(fault: ErrorDetails, content: Yaml) -> str:
     keys, node = _locate(fault, content)
     where = ".".join(map(str, keys)) or "(the whole file)"
     if fault["type"] == "extra_forbidden":
-        return f"{where}: unknown key; {_nearest(str(keys[-1]), _known_keys(keys[:-1], content))}"
-    if fault["type"] == "missing":
+        hint = nearest_known(str(keys[-1]), _known_keys(keys[:-1], content))
+        return f"{where}: unknown key; {hint}"
+    if fault["type"] in {"missing", "union_tag_not_found"}:
         return f"{where}: missing; expected a value for this key"
     came = f"a {type(node).__name__}" if isinstance(node, dict | list) else repr(node)
+    if fault["type"] == "union_tag_invalid":
+        return f"{where}: expected one of {fault['ctx']['expected_tags']}; came {came}"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{where}: {message[0].lower() + message[1:]}; came {came}"
 
@@ -116,6 +120,11 @@ def _locate(fault: ErrorDetails, content: Yaml) -> tuple[list[int | str], Yaml]:
             keys.append(part)
     if fault["type"] == "missing":
         keys.append(fault["loc"][-1])
+    elif fault["type"].startswith("union_tag_"):
+        keys.append("kind")
+        node = node.get("kind")
+    elif fault["loc"][-1:] == ("[key]",):  # the name is wrong, not what it stands for
+        node = keys[-1]
     return keys, node
 
 
@@ -158,14 +167,6 @@ def _branches(node: Schema, definitions: Schema, content: Yaml) -> Iterator[Sche
         yield node
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if near:
-        return f"the nearest known one is '{near[0]}'"
-    return f"expected one of: {', '.join(known) or '(none is defined)'}"
-
-
 # ------------------------------------------------------------- faults between the keys
 
 
@@ -181,13 +182,14 @@ def _contradictions(params: Params) -> Iterator[str]:
     for name, trials in params.benchmarks.items():
         for position, trial in enumerate(trials):
             yield from _trial_faults(f"benchmarks.{name}.{position}", trial, params)
+        yield from _repeated_levels(f"benchmarks.{name}", trials)
     for name, experiment in params.experiments.items():
         undefined = list(_undefined_names(f"experiments.{name}", experiment, params))
         yield from undefined or _experiment_faults(f"experiments.{name}", experiment, params)
 
 
 def _undefined(where: str, name: str, what: str, defined: Iterable[str]) -> str:
-    return f"{where}: {what} '{name}' is not defined; {_nearest(name, defined)}"
+    return f"{where}: {what} '{name}' is not defined; {nearest_known(name, defined)}"
 
 
 def _undefined_names(where: str, experiment: Experiment, params: Params) -> Iterator[str]:
@@ -229,6 +231,28 @@ def _trial_faults(where: str, trial: Trial, params: Params) -> Iterator[str]:
     yield from _pairing_faults(where, trial.dataset, trial.degradation, params)
 
 
+def _repeated_levels(where: str, trials: list[Trial]) -> Iterator[str]:
+    """Find levels that would overwrite one another: results lie by data set and level."""
+    seen: dict[tuple[Any, ...], str] = {}
+    for position, trial in enumerate(trials):
+        key = _VARIED.get(trial.degradation.kind)
+        values = getattr(trial.degradation, key) if key else "paired"
+        for value in values if isinstance(values, list) else [values]:
+            level = (trial.dataset, trial.degradation.kind, value)
+            at = f"{where}.{position}"
+            if level in seen:
+                yield (
+                    f"{at}.degradation: {seen[level]} has {trial.degradation.kind} degradation of "
+                    f"data set '{trial.dataset}' at this level ({value}) already; put one of them "
+                    "into a benchmark of its own"
+                )
+            seen.setdefault(level, at)
+
+
+_VARIED = {"gaussian": "sigma_8bit", "bicubic": "scale", "jpeg": "quality"}
+"""The setting of each kind of degradation that may have several levels."""
+
+
 def _applies(baseline: Baseline, degradation: Degradation) -> bool:
     """Tell whether a classical method restores a degradation: denoisers must know the sigma."""
     if baseline == "identity":
@@ -263,13 +287,17 @@ def _experiment_faults(where: str, experiment: Experiment, params: Params) -> It
     if isinstance(degradation, Bicubic):
         scales = degradation.scale if isinstance(degradation.scale, list) else [degradation.scale]
         for scale in scales:
-            if bank.size % scale:
+            if not (_divides(scale, bank.size) and _divides(scale, bank.stride)):
                 yield (
                     f"{where}: scale {scale:g} of degradation '{experiment.degradation}' does not "
-                    f"divide the patch size {bank.size} of bank '{experiment.train_on}'"
+                    f"divide the patch size {bank.size} and the stride {bank.stride} of bank "
+                    f"'{experiment.train_on}'"
                 )
+    trials = params.benchmarks[experiment.test_on]
+    if not {bank.dataset, *(trial.dataset for trial in trials)} <= params.datasets.keys():
+        return  # a fault of the bank or of the trial, which is reported there
     yield from _pairing_faults(where, bank.dataset, degradation, params)
-    for position, trial in enumerate(params.benchmarks[experiment.test_on]):
+    for position, trial in enumerate(trials):
         trial_at = f"benchmarks.{experiment.test_on}.{position}"
         tested = 3 if trial.colour == "rgb" else 1
         if tested != model.channels:
@@ -278,6 +306,11 @@ def _experiment_faults(where: str, experiment: Experiment, params: Params) -> It
                 f"channel(s), {trial_at} ({trial.colour}) has {tested}"
             )
         yield from _shared_images(where, bank.dataset, trial_at, trial.dataset, params)
+
+
+def _divides(scale: float, length: int) -> bool:
+    parts = length / scale  # the remainder of 48 by 1.2 is 1.2 for computers
+    return math.isclose(parts, round(parts), rel_tol=1e-9)
 
 
 def _shared_images(

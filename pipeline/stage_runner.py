@@ -8,6 +8,7 @@ name) or a whole section of ``params.yaml``.
 import argparse
 import errno
 import inspect
+import logging
 import os
 import shutil
 import sys
@@ -56,6 +57,9 @@ def run_stage(stage: Callable[..., None], *, computes: bool = False) -> None:
         computes: Whether it runs a network: then the process is started again with the thread
             count and the allocator that it needs.
     """
+    # The project says what it did; libraries (matplotlib says much) only what went wrong.
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("pipeline").setLevel(logging.INFO)
     try:
         params = load_params(PARAMS)
         if computes:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets import RawImage, list_images
 from pipeline.degradations import degrade, fitting_crop
 from pipeline.images import Array, in_colour, read_image, write_png
 from pipeline.levels import Level, levels
 from pipeline.outputs import new_folder
 from pipeline.params import RealPairs, Trial
 from pipeline.randomness import generator
+from pipeline.raw_images import RawImage, list_images
 from pipeline.stage_runner import run_stage
 
 

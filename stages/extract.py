@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.datasets import RawImage, list_images
 from pipeline.images import Array, Bytes, in_colour, read_image, to_8bit
 from pipeline.outputs import new_folder
 from pipeline.params import Patches
 from pipeline.patches import write_bank
+from pipeline.raw_images import RawImage, list_images
 from pipeline.resize import rescale
 from pipeline.stage_runner import run_stage
 

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 PLUMBING = {
     "pipeline",
+    "pipeline.nearest",
     "pipeline.outputs",
     "pipeline.params",
     "pipeline.params_file",

@@ -1,4 +1,4 @@
-"""The stage as DVC runs it; ``tests/unit/test_datasets.py`` has the kinds and their faults."""
+"""The stage as DVC runs it; ``tests/unit/test_datasets*.py`` have the kinds and their faults."""
 
 import os
 import subprocess
@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.datasets import MIRROR_VARIABLE, DatasetError, list_images
+from pipeline.datasets.mirror import MIRROR_VARIABLE
 from pipeline.images import write_png
 from pipeline.params import FilesDataset, FolderDataset, SkimageDataset
+from pipeline.raw_images import DatasetError, list_images
 from stages.download import download
 
 ROOT = Path(__file__).parents[2]
@@ -136,6 +137,7 @@ def test_command_line_writes_the_data_set(project: Path) -> None:
     result = command_line(project)
 
     assert result.returncode == 0, result.stderr
+    assert result.stderr == "data set 'mine': 1 files, 0.0 MB\n"
     assert [image.name for image in list_images(project / "data/raw/mine")] == ["a"]
 
 

@@ -1,7 +1,9 @@
+import base64
 import csv
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -9,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.images import Array, to_8bit, write_png
+from pipeline.images import Array, Bytes, read_image, to_8bit, write_png
 from pipeline.params import Experiment, Gaussian, Trial
 from pipeline.report import published as literature
+from pipeline.report.crops import detail, squared_error, strongest_window
 from pipeline.report.results import COLUMNS
 from pipeline.scores import COLUMNS as MEASURED_COLUMNS
 from stages.report import report
 
 IMAGES = ("bridge", "harbour", "market")
-LEVELS = ("gaussian_15", "gaussian_25")
 
 
 def picture(seed: int) -> Array:
@@ -27,7 +29,8 @@ def picture(seed: int) -> Array:
 class Project:
     """What the stages before the report leave behind, made up."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, sigmas: tuple[int, ...] = (15, 25)) -> None:
+        self.levels = [f"gaussian_{sigma}" for sigma in sigmas]
         self.folders = {
             name: root / name
             for name in ("evaluated", "baselines", "restored", "benchmark_images", "curves")
@@ -38,7 +41,7 @@ class Project:
         trial = Trial(
             dataset="bsd68",
             colour="gray",
-            degradation=Gaussian(kind="gaussian", sigma_8bit=[15, 25], quantise=False),
+            degradation=Gaussian(kind="gaussian", sigma_8bit=list(sigmas), quantise=False),
             protocols=["gray-uint8"],
             baselines=["tv"],
         )
@@ -61,7 +64,7 @@ class Project:
         self.published.write_text("\n".join([",".join(literature.COLUMNS), *lines]) + "\n")
 
     def write_experiment(self, name: str) -> None:
-        for position, level in enumerate(LEVELS):
+        for position, level in enumerate(self.levels):
             for number, image in enumerate(IMAGES):
                 path = self.folders["restored"] / name / "bsd68" / level / f"{image}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +75,7 @@ class Project:
         curve.write_text("step,loss,psnr,learning_rate\n100,0.5,20,0.001\n200,0.25,23,0.001\n")
 
     def write_benchmark(self, name: str) -> None:
-        for level in LEVELS:
+        for level in self.levels:
             for number, image in enumerate(IMAGES):
                 place = self.folders["benchmark_images"] / name / "bsd68" / level
                 for kind in ("clean", "degraded"):
@@ -86,7 +89,7 @@ class Project:
         with path.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(MEASURED_COLUMNS)
-            for level in LEVELS:
+            for level in self.levels:
                 for number, image in enumerate(IMAGES):
                     scores = (psnr + number, 0.8, 20 + number, 0.4)
                     writer.writerow(
@@ -297,16 +300,51 @@ def test_the_median_image_and_the_one_with_the_least_gain_are_shown(project: Pro
     assert captions == ["harbour", "harbour", "bridge"]
 
 
-def test_pictures_are_cut_from_the_images(project: Project) -> None:
-    project.report()
-    first = project.page()
-    path = project.folders["restored"] / "net" / "bsd68" / "gaussian_25" / "harbour.png"
-    write_png(path, 1 - picture(1))
+def test_of_many_levels_the_first_the_last_and_two_between_are_shown(tmp_path: Path) -> None:
+    project = Project(tmp_path, sigmas=(10, 20, 30, 40, 50, 60, 70))
 
     project.report()
 
-    assert to_8bit(picture(1)).any()
-    assert project.page() != first
+    shown = re.findall(r"<h4>\s*Gaussian noise, \w\s(\d+)\s", project.page())
+    assert shown == ["10", "30", "50", "70", "10"]
+
+
+def test_windows_follow_detail_and_error(project: Project) -> None:
+    project.report()
+
+    places = re.findall(r"pixels at row (\d+), column (\d+)", project.page())
+    median, _, least_gain = [(int(row), int(column)) for row, column in places]
+    assert median == strongest_window(detail(picture(1)))
+    assert least_gain == strongest_window(squared_error(picture(0) * np.float32(0.9), picture(0)))
+    assert least_gain != strongest_window(detail(picture(0)))
+
+
+def test_pictures_are_cut_from_the_images(project: Project, tmp_path: Path) -> None:
+    project.report()
+
+    page = project.page()
+    sources = re.findall(r'<img [^>]*src="data:image/png;base64,([^"]+)"', page)
+    row, column = map(int, re.findall(r"pixels at row (\d+), column (\d+)", page)[0])
+    thumbnail, degraded, restored, clean, error = map(decoded(tmp_path), sources[:5])
+    window = np.s_[row : row + 160, column : column + 160]
+    noisy, better = picture(1) + picture(99) - 0.5, picture(1) * np.float32(0.9)
+    np.testing.assert_array_equal(degraded, to_8bit(noisy)[window])
+    np.testing.assert_allclose(restored, to_8bit(better)[window], atol=1)
+    np.testing.assert_array_equal(clean, to_8bit(picture(1))[window])
+    np.testing.assert_allclose(error, clean * 0.8, atol=8)
+    np.testing.assert_array_equal(thumbnail[:, :48], degraded[32:128, 32:80])
+    np.testing.assert_array_equal(thumbnail[:, 48:], restored[32:128, 80:128])
+
+
+def decoded(folder: Path) -> Callable[[str], Bytes]:
+    """Return a function that reads the picture inside a data URI, in 8 bits."""
+
+    def read(text: str) -> Bytes:
+        path = folder / "picture.png"
+        path.write_bytes(base64.b64decode(text))
+        return to_8bit(read_image(path))
+
+    return read
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -345,4 +383,4 @@ def test_a_browser_sorts_rows_and_moves_sliders(project: Project, tmp_path: Path
     assert dump.count("--at: 25%") == 1
     methods = re.findall(r'<th scope="row" data-value="(\w+)"', dump)
     assert methods == ["tv", "net"] * 2
-    assert dump.count('aria-sort="descending"') == 1
+    assert len(re.findall(r'<th [^>]*aria-sort="descending"', dump)) == 1

@@ -78,6 +78,7 @@ def test_a_training_is_recorded_with_params_curve_data_and_weights(folder: Path)
     assert run.data.params["recipe.schedule.kind"] == "constant"
     curve = client.get_metric_history(run.info.run_id, "train/loss")
     assert [(point.step, point.value) for point in curve] == [(1, 0.5), (2, 0.25)]
+    assert run.inputs is not None
     assert run.inputs.dataset_inputs[0].dataset.name == "clean"
     stored = {item.path for item in client.list_artifacts(run.info.run_id, "weights")}
     assert stored == {"weights/weights.safetensors", "weights/card.json", "weights/curve.csv"}
@@ -120,7 +121,7 @@ def test_scores_of_weights_that_no_run_made_get_a_run_of_their_own(folder: Path)
     assert run_named("e1").data.metrics["set5/bicubic_x2/y-shave/ssim"] == 0.93
 
 
-def test_a_failed_training_is_recorded_as_failed(folder: Path) -> None:
+def test_a_failed_training_is_recorded_as_failed() -> None:
     with pytest.raises(ValueError, match="diverged"), training_run("e1", CAUSES, {}):
         raise ValueError("diverged")
 

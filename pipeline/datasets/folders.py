@@ -1,0 +1,95 @@
+"""Kinds ``folder`` and ``paired``: images in folders of the user's own."""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.datasets.finding import FoundFile, Places, refusal
+from pipeline.images import SUFFIXES
+from pipeline.params import FolderDataset, PairedDataset
+from pipeline.raw_images import ROLES, DatasetError
+
+_log = logging.getLogger(__name__)
+
+
+def find_in_folder(_dataset: FolderDataset, places: Places) -> list[FoundFile]:
+    """Return the images of a folder and its subfolders, all clean.
+
+    Raises:
+        DatasetError: There is no folder, no image in it, or a name that cannot be used.
+    """
+    images = _images_in(places.source, places.name)
+    return [FoundFile(image, "clean", path) for image, path in images.items()]
+
+
+def find_pairs(dataset: PairedDataset, places: Places) -> list[FoundFile]:
+    """Return the images of two folders, which are partners if their names are the same.
+
+    Raises:
+        DatasetError: As ``find_in_folder``, or an image has no partner.
+    """
+    folders = {"clean": places.source / dataset.clean, "degraded": places.source / dataset.degraded}
+    images = {role: _images_in(folder, places.name) for role, folder in folders.items()}
+    faults = [
+        f"{path}: no partner of this name in {folders[other]}"
+        for role, other in (ROLES, ROLES[::-1])
+        for image, path in images[role].items()
+        if image not in images[other]
+    ]
+    if faults:
+        raise refusal(places.name, "image(s) without a partner", faults)
+    return [FoundFile(image, role, path) for role in ROLES for image, path in images[role].items()]
+
+
+def _images_in(folder: Path, name: str) -> dict[str, Path]:
+    """Return the image files of a folder and its subfolders by the names of the images.
+
+    A file ``a/b.png`` is the image ``a__b``. Hidden files and folders do not count.
+    """
+    if not folder.is_dir():
+        raise DatasetError(
+            f"data set '{name}': expected a folder of images at {folder}, there is none"
+        )
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if not path.is_dir() and not _is_hidden(path.relative_to(folder))
+    ]
+    images = [path for path in files if path.suffix.lower() in SUFFIXES]
+    others = _count_by_suffix(set(files) - set(images))
+    if not images:
+        raise DatasetError(
+            f"data set '{name}': no image in {folder}; expected files that end in "
+            f"{', '.join(sorted(SUFFIXES))}; came {others or 'an empty folder'}"
+        )
+    if others:
+        _log.warning("data set '%s': in %s, %s are not images and stay out", name, folder, others)
+    return _by_image(folder, images, name)
+
+
+def _by_image(folder: Path, paths: Iterable[Path], name: str) -> dict[str, Path]:
+    named: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        named["__".join(path.relative_to(folder).with_suffix("").parts)].append(path)
+    faults = [
+        f"{image}: {' and '.join(map(str, paths))}"
+        for image, paths in named.items()
+        if len(paths) > 1
+    ]
+    if faults:
+        raise refusal(name, "image name(s) that several files would have", faults)
+    unprintable = [repr(image) for image in named if not image.isprintable()]
+    if unprintable:
+        raise refusal(name, f"file name(s) in {folder} that cannot be listed", unprintable)
+    return {image: paths[0] for image, paths in named.items()}
+
+
+def _is_hidden(relative: Path) -> bool:
+    return any(part.startswith(".") for part in relative.parts)
+
+
+def _count_by_suffix(paths: Iterable[Path]) -> str:
+    counts = Counter(path.suffix.lower() or "without ending" for path in paths)
+    kinds = ", ".join(f"{suffix} {count}" for suffix, count in sorted(counts.items()))
+    return f"{counts.total()} other file(s) ({kinds})" if counts else ""

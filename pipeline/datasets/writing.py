@@ -1,0 +1,41 @@
+"""The copies of found files in the folder of a data set, and their table."""
+
+import csv
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.datasets.finding import FoundFile
+from pipeline.raw_images import COLUMNS, TABLE
+
+
+def write_files(found: Iterable[FoundFile], folder: Path) -> None:
+    """Copy the files of a data set, in the order given, and list them with their checksums.
+
+    Raises:
+        OSError: A file cannot be read or written.
+    """
+    rows = []
+    for file in found:
+        relative = f"{file.role}/{file.image}{file.path.suffix.lower()}"
+        target = folder / relative
+        target.parent.mkdir(exist_ok=True)
+        size, sha256 = _copy(file.path, target)
+        rows.append((file.image, file.role, relative, size, sha256))
+    with (folder / TABLE).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+
+
+def _copy(source: Path, target: Path) -> tuple[int, str]:
+    """Write a new file with the bytes of another; return its size and checksum.
+
+    Never a link: DVC takes the file over and may make it read-only.
+    """
+    digest = hashlib.sha256()
+    with source.open("rb") as reader, target.open("xb") as writer:
+        while chunk := reader.read(1 << 20):
+            digest.update(chunk)
+            writer.write(chunk)
+        return writer.tell(), digest.hexdigest()

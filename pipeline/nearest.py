@@ -1,0 +1,13 @@
+"""A hint for whoever misspelt a name."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest_known(name: str, known: Iterable[str]) -> str:
+    """Say which known name is like an unknown one, or which there are: a part of a message."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f"the nearest known one is '{near[0]}'"
+    return f"expected one of: {', '.join(known) or '(none is defined)'}"

@@ -1,0 +1,1 @@
+"""The report: one table and one self-contained page; start reading at ``page.py``."""

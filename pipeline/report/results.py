@@ -1,0 +1,280 @@
+"""The table of results: what was measured, averaged over images, beside what was published."""
+
+import csv
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.report.published import Key, Published
+from pipeline.scores import COLUMNS as MEASURED_COLUMNS
+
+COLUMNS = (
+    "experiment",
+    "model",
+    "data_set",
+    "degradation",
+    "protocol",
+    "images",
+    "psnr",
+    "ssim",
+    "psnr_input",
+    "ssim_input",
+    "psnr_published",
+    "psnr_gap",
+)
+"""Of ``results.csv``, in this order."""
+
+ResultKey = tuple[str, str, str, str, str]
+"""Experiment, model, data set, degradation and protocol."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One image, restored and measured by one protocol; PSNR in decibels."""
+
+    experiment: str
+    model: str
+    data_set: str
+    image: str
+    degradation: str
+    protocol: str
+    psnr: float
+    ssim: float
+    psnr_input: float
+    ssim_input: float
+
+    @property
+    def key(self) -> ResultKey:
+        """Return what the rows of one result have in common."""
+        return (self.experiment, self.model, self.data_set, self.degradation, self.protocol)
+
+    @property
+    def gain(self) -> float:
+        """Return by how many decibels the restored image is better than the degraded one."""
+        return difference(self.psnr, self.psnr_input)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Means over the images of one data set, at one level, by one protocol.
+
+    Args:
+        experiment: Name of the experiment, or of the classical method.
+        model: ``arch.name``, or the name of the classical method.
+        data_set: Name of the test set.
+        degradation: Label of the level.
+        protocol: How all the numbers here were measured.
+        images: How many were measured.
+        psnr: Of the restored images, in decibels; infinite if one of them is perfect.
+        ssim: Of the restored images.
+        psnr_input: Of the degraded images.
+        ssim_input: Of the degraded images.
+        published: The same system, data, level and protocol in the literature.
+        is_baseline: A classical method, not an experiment.
+    """
+
+    experiment: str
+    model: str
+    data_set: str
+    degradation: str
+    protocol: str
+    images: int
+    psnr: float
+    ssim: float
+    psnr_input: float
+    ssim_input: float
+    published: Published | None
+    is_baseline: bool
+
+    @property
+    def gain(self) -> float:
+        """Return by how many decibels restoring is better than leaving the image alone."""
+        return difference(self.psnr, self.psnr_input)
+
+    @property
+    def gap(self) -> float | None:
+        """Return measured minus published PSNR; none where nothing was published."""
+        return None if self.published is None else difference(self.psnr, self.published.psnr)
+
+
+def difference(one: float, other: float) -> float:
+    """Return ``one`` minus ``other``, and 0 for two infinite values: both are perfect."""
+    return 0.0 if one == other else one - other
+
+
+def read_measurements(path: Path, stage: str) -> list[Measurement]:
+    """Read the rows that an evaluation wrote, one an image and protocol.
+
+    Args:
+        path: File to read.
+        stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
+
+    Raises:
+        FileNotFoundError: The stage has not run.
+        ValueError: The columns or a value are not what the stage writes.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if tuple(header) != MEASURED_COLUMNS:
+            raise ValueError(
+                f"{path}, line 1: expected the columns {', '.join(MEASURED_COLUMNS)}; came "
+                f"{', '.join(header) or 'an empty file'}; run 'dvc repro --force {stage}'"
+            )
+        return [_measurement(values, f"{path}, line {reader.line_num}", stage) for values in reader]
+
+
+def _measurement(values: Sequence[str], where: str, stage: str) -> Measurement:
+    try:
+        row = dict(zip(MEASURED_COLUMNS, values, strict=True))
+        found = Measurement(
+            experiment=row["experiment"],
+            model=row["model"],
+            data_set=row["data_set"],
+            image=row["image"],
+            degradation=row["degradation"],
+            protocol=row["protocol"],
+            psnr=float(row["psnr"]),
+            ssim=float(row["ssim"]),
+            psnr_input=float(row["psnr_input"]),
+            ssim_input=float(row["ssim_input"]),
+        )
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}; run 'dvc repro --force {stage}'") from error
+    if any(map(math.isnan, (found.psnr, found.ssim, found.psnr_input, found.ssim_input))):
+        raise ValueError(
+            f"{where}: expected numbers, came nan for image '{found.image}'; "
+            f"run 'dvc repro --force {stage}'"
+        )
+    return found
+
+
+def merge_baselines(benchmarks: Mapping[str, Sequence[Measurement]]) -> list[Measurement]:
+    """Put the classical rows of all benchmarks together, each result once.
+
+    Two benchmarks may hold the same trial, whose rows are then equal. If they are not, for
+    one works in luma and the other in RGB, both stay and are called ``METHOD@BENCHMARK``.
+
+    Args:
+        benchmarks: The rows by name of the benchmark.
+    """
+    results: dict[ResultKey, dict[str, list[Measurement]]] = {}
+    for benchmark, rows in benchmarks.items():
+        for key, same in _by_result(rows).items():
+            results.setdefault(key, {})[benchmark] = same
+    merged: list[Measurement] = []
+    for found in results.values():
+        first, *others = found.values()
+        if all(_scores(other) == _scores(first) for other in others):
+            merged += first
+            continue
+        for benchmark, rows in found.items():
+            merged += [replace(row, experiment=f"{row.experiment}@{benchmark}") for row in rows]
+    return merged
+
+
+def _scores(rows: Iterable[Measurement]) -> dict[str, tuple[float, ...]]:
+    return {row.image: (row.psnr, row.ssim, row.psnr_input, row.ssim_input) for row in rows}
+
+
+def summarise(
+    measurements: Iterable[Measurement],
+    published: Mapping[Key, Published],
+    *,
+    are_baselines: bool,
+) -> list[Result]:
+    """Average over the images of each result, and put the published number beside it.
+
+    Args:
+        measurements: One row an image and protocol.
+        published: Verified numbers of the literature.
+        are_baselines: The rows are of classical methods.
+
+    Returns:
+        Sorted by data set, degradation, protocol and name.
+
+    Raises:
+        ValueError: An image is there twice.
+    """
+    results = [
+        Result(
+            experiment=key[0],
+            model=key[1],
+            data_set=key[2],
+            degradation=key[3],
+            protocol=key[4],
+            images=len(rows),
+            psnr=_mean(row.psnr for row in rows),
+            ssim=_mean(row.ssim for row in rows),
+            psnr_input=_mean(row.psnr_input for row in rows),
+            ssim_input=_mean(row.ssim_input for row in rows),
+            published=published.get(key[1:]),
+            is_baseline=are_baselines,
+        )
+        for key, rows in _by_result(measurements).items()
+    ]
+    return sorted(results, key=order)
+
+
+def _by_result(measurements: Iterable[Measurement]) -> dict[ResultKey, list[Measurement]]:
+    groups: dict[ResultKey, list[Measurement]] = {}
+    seen: set[tuple[ResultKey, str]] = set()
+    for row in measurements:
+        if (row.key, row.image) in seen:
+            raise ValueError(
+                f"expected one row for an image, came two for '{row.image}' of {', '.join(row.key)}"
+            )
+        seen.add((row.key, row.image))
+        groups.setdefault(row.key, []).append(row)
+    return groups
+
+
+def _mean(values: Iterable[float]) -> float:
+    # fsum is exact, so that the mean does not depend on the order of the rows.
+    numbers = list(values)
+    return math.fsum(numbers) / len(numbers)
+
+
+Order = tuple[str, list[tuple[int, float, str]], str, bool, str, str]
+
+
+def order(result: Result) -> Order:
+    """Return the key to sort results by: levels by their value, so that 5 is before 25."""
+    level = [
+        (0, float(part), "") if part.replace(".", "", 1).isdigit() else (1, 0.0, part)
+        for part in re.findall(r"\d+(?:\.\d+)?|\D+", result.degradation)
+    ]
+    return (
+        result.data_set,
+        level,
+        result.protocol,
+        result.is_baseline,
+        result.experiment,
+        result.model,
+    )
+
+
+def write_results(path: Path, results: Iterable[Result]) -> None:
+    """Write ``results.csv``: decibels with four digits after the point, SSIM with five."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(_cells(result) for result in results)
+
+
+def _cells(result: Result) -> Iterator[str]:
+    yield from (result.experiment, result.model, result.data_set)
+    yield from (result.degradation, result.protocol, str(result.images))
+    yield from (_fixed(result.psnr, 4), _fixed(result.ssim, 5))
+    yield from (_fixed(result.psnr_input, 4), _fixed(result.ssim_input, 5))
+    yield "" if result.published is None else _fixed(result.published.psnr, 4)
+    yield "" if result.gap is None else _fixed(result.gap, 4)
+
+
+def _fixed(value: float, digits: int) -> str:
+    # Adding 0.0 turns the -0.0 that rounding leaves into 0.0.
+    return f"{round(value, digits) + 0.0:.{digits}f}"

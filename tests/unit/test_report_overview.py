@@ -1,0 +1,82 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from pipeline.report.leaderboard import by_place
+from pipeline.report.overview import Overview, draw_overview
+from pipeline.report.results import Result
+
+NETWORK = Result(
+    experiment="net",
+    model="dncnn.small",
+    data_set="photos",
+    degradation="gaussian_25",
+    protocol="gray-uint8",
+    images=4,
+    psnr=29.0,
+    ssim=0.8,
+    psnr_input=20.0,
+    ssim_input=0.4,
+    published=None,
+    is_baseline=False,
+)
+BASELINE = replace(NETWORK, experiment="tv", model="tv", psnr=27.5, is_baseline=True)
+BETTER = replace(BASELINE, experiment="nl_means", model="nl_means", psnr=28.5)
+IDENTITY = replace(BASELINE, experiment="identity", model="identity", psnr=20.0)
+
+
+def overview(*results: Result) -> Overview:
+    return draw_overview("net", by_place(results))
+
+
+def test_a_network_is_compared_with_the_best_classical_method() -> None:
+    (line,) = overview(NETWORK, BASELINE, BETTER, IDENTITY).lines
+
+    assert line.rival == "nl_means"
+    assert line.lead == pytest.approx(0.5)
+
+
+def test_leaving_the_image_alone_is_no_rival() -> None:
+    (line,) = overview(NETWORK, IDENTITY).lines
+
+    assert line.rival is None
+    assert [dot.kind for dot in line.dots] == ["input", "network"]
+
+
+def test_methods_measured_by_another_protocol_are_no_rivals() -> None:
+    (line,) = overview(NETWORK, replace(BASELINE, protocol="gray-float")).lines
+
+    assert line.rival is None
+
+
+def test_the_scale_keeps_order_and_distance() -> None:
+    easy = replace(NETWORK, degradation="gaussian_15", psnr=32.0, psnr_input=24.5)
+
+    drawn = overview(NETWORK, BASELINE, easy)
+
+    places = {dot.psnr: dot.left for line in drawn.lines for dot in line.dots}
+    places |= {float(tick.label): tick.left for tick in drawn.ticks}
+    slopes = {
+        round((places[high] - places[low]) / (high - low), 1)
+        for low, high in zip(sorted(places), sorted(places)[1:], strict=False)
+    }
+    assert len(slopes) == 1
+    assert all(0 <= left <= 100 for left in places.values())
+
+
+def test_a_loss_is_drawn_backwards_from_the_input() -> None:
+    (line,) = overview(replace(NETWORK, psnr=18.0)).lines
+
+    span = line.span
+    left = {dot.kind: dot.left for dot in line.dots}
+    assert span is not None
+    assert left["network"] < left["input"]
+    assert (span.left, span.left + span.width) == pytest.approx((left["network"], left["input"]))
+
+
+def test_a_perfect_result_has_no_place_on_the_scale() -> None:
+    (line,) = overview(replace(NETWORK, psnr=math.inf)).lines
+
+    assert [dot.kind for dot in line.dots] == ["input"]
+    assert line.span is None

@@ -5,6 +5,7 @@ trained for one level knows it too.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet
@@ -35,28 +36,35 @@ def _identity(degraded: Array, level: Level) -> Array:  # noqa: ARG001  (one sig
     return degraded
 
 
-def _nl_means(degraded: Array, level: Level) -> Array:
+def _knowing_sigma(denoise: Callable[[Array, float], Any]) -> Callable[[Array, Level], Array]:
+    """Return a method that hands ``denoise`` the sigma of the level, on the scale of the image."""
+
+    def restored(degraded: Array, level: Level) -> Array:
+        sigma = _sigma(level)
+        if sigma == 0:
+            return degraded
+        # scikit-image drops the channel axis of some one-channel results.
+        return np.asarray(denoise(degraded, sigma), np.float32).reshape(degraded.shape)
+
+    return restored
+
+
+def _nl_means(noisy: Array, sigma: float) -> Any:  # noqa: ANN401  (scikit-image is not typed)
     # A. Buades, B. Coll, J.-M. Morel, CVPR 2005; h, patch and distance tuned on BSD400.
-    sigma = _sigma(level)
-    restored = denoise_nl_means(
-        degraded, patch_size=5, patch_distance=7, h=0.6 * sigma, sigma=sigma, channel_axis=-1
+    return denoise_nl_means(
+        noisy, patch_size=5, patch_distance=7, h=0.6 * sigma, sigma=sigma, channel_axis=-1
     )
-    return np.asarray(restored, np.float32)
 
 
-def _bayes_shrink(degraded: Array, level: Level) -> Array:
+def _bayes_shrink(noisy: Array, sigma: float) -> Any:  # noqa: ANN401
     # S. G. Chang, B. Yu, M. Vetterli, Adaptive wavelet thresholding, IEEE TIP 9(9), 2000.
-    restored = denoise_wavelet(
-        degraded, sigma=_sigma(level), wavelet="db2", mode="soft", channel_axis=-1
-    )
-    return np.asarray(restored, np.float32)
+    return denoise_wavelet(noisy, sigma=sigma, wavelet="db2", mode="soft", channel_axis=-1)
 
 
-def _tv(degraded: Array, level: Level) -> Array:
+def _tv(noisy: Array, sigma: float) -> Any:  # noqa: ANN401
     # A. Chambolle, An algorithm for total variation minimization, JMIV 20, 2004; the weight
     # 0.12 at sigma 25, tuned on BSD400, grows with the noise.
-    weight = 0.12 * _sigma(level) * 255 / 25
-    return np.asarray(denoise_tv_chambolle(degraded, weight=weight, channel_axis=-1), np.float32)
+    return denoise_tv_chambolle(noisy, weight=0.12 * sigma * 255 / 25, channel_axis=-1)
 
 
 def _sigma(level: Level) -> float:
@@ -73,7 +81,7 @@ def _sigma(level: Level) -> float:
 METHODS: dict[Baseline, Callable[[Array, Level], Array]] = {
     "identity": _identity,
     "bicubic": _identity,  # the degraded image of a bicubic trial is the interpolated one
-    "nl_means": _nl_means,
-    "bayes_shrink": _bayes_shrink,
-    "tv": _tv,
+    "nl_means": _knowing_sigma(_nl_means),
+    "bayes_shrink": _knowing_sigma(_bayes_shrink),
+    "tv": _knowing_sigma(_tv),
 }

@@ -26,6 +26,9 @@ _GRAY = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
 _LUMA_STUDIO = np.array([65.481, 128.553, 24.966])
 _LUMA_OFFSET = 16.0
 
+_WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
+"""Modes that may name one transparent colour, and those that show it pixel by pixel."""
+
 
 class ImageError(ValueError):
     """A file is not an image that the project can use; the message names it and says why."""
@@ -35,8 +38,9 @@ def read_image(path: Path) -> Array:
     """Read an image file.
 
     8-bit gray and RGB are taken as they are. Other kinds follow a stated rule: 1-bit becomes
-    gray, a palette becomes its colours, 16-bit gray is rounded to 8 bits, an alpha channel
-    that is opaque everywhere is dropped. EXIF orientation is applied.
+    gray, a palette becomes its colours, 16-bit gray is rounded to 8 bits, 16-bit colour keeps
+    the upper 8 bits (Pillow reads no more), an alpha channel or a transparent colour that no
+    pixel uses is dropped. EXIF orientation is applied.
 
     Returns:
         ``(H, W, C)`` in [0, 1], multiples of 1/255; C is 1 or 3.
@@ -48,10 +52,13 @@ def read_image(path: Path) -> Array:
     try:
         with Image.open(path) as image:
             frames: int = getattr(image, "n_frames", 1)
-            if frames > 1:
+            # A phone's MPO file is a JPEG with a preview or a second view behind it.
+            if frames > 1 and image.format != "MPO":
                 raise ImageError(f"{path}: expected one image, came {frames} frames")
             image.load()
             return from_8bit(_as_8bit(ImageOps.exif_transpose(image), path))
+    except ImageError:
+        raise
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error
     except UnidentifiedImageError as error:
@@ -59,23 +66,21 @@ def read_image(path: Path) -> Array:
         raise ImageError(
             f"{path}: expected an image, came {size} bytes of something else"
         ) from error
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: the image cannot be decoded: {error}") from error
 
 
 def _as_8bit(image: Image.Image, path: Path) -> Bytes:
+    if "transparency" in image.info:  # one colour, or a palette, that stands for nothing
+        image = image.convert(_WITH_ALPHA.get(image.mode, image.mode))
     mode = image.mode
     if mode == "P":
-        has_alpha = "transparency" in image.info
-        return _as_8bit(image.convert("RGBA" if has_alpha else "RGB"), path)
+        return _as_8bit(image.convert("RGB"), path)
     if mode in {"LA", "RGBA", "PA"}:
         return _as_8bit(_without_alpha(image, path), path)
     if mode == "1":
         return _as_8bit(image.convert("L"), path)
     if mode in {"I;16", "I;16B", "I;16L"}:
-        return np.round(np.asarray(image, np.float64) / 257).astype(np.uint8)[..., None]
-    if mode == "I" and path.suffix.lower() == ".png":
-        # A PNG holds 16 bits at most; older Pillow opens such files as 32-bit.
         return np.round(np.asarray(image, np.float64) / 257).astype(np.uint8)[..., None]
     if mode == "L":
         return np.asarray(image)[..., None]

@@ -1,7 +1,6 @@
 """Outputs that are there whole or not at all."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +15,17 @@ def new_folder(path: Path) -> Iterator[Path]:
     Raises:
         OSError: The folder cannot be made, written or renamed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    unfinished = _beside(path)
+    if unfinished.exists():  # a run that was killed left it
+        shutil.rmtree(unfinished)
+    unfinished.mkdir(parents=True)
     try:
-        unfinished.chmod(0o755)  # mkdtemp keeps others out
         yield unfinished
+        replaced = path.with_name(f".{path.name}.replaced")
         if path.exists():
-            shutil.rmtree(path)
+            path.rename(replaced)
         unfinished.rename(path)
+        shutil.rmtree(replaced, ignore_errors=True)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -36,9 +38,14 @@ def new_file(path: Path) -> Iterator[Path]:
         OSError: The file cannot be written or renamed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.parent / f".{path.name}.unfinished"
+    unfinished = _beside(path)
     try:
         yield unfinished
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """Return the place of an unfinished output: hidden, and on the same file system."""
+    return path.parent / f".{path.name}.unfinished"

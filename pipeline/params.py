@@ -23,7 +23,7 @@ from pydantic import (
 class Section(BaseModel):
     """Base of every section: unknown keys and wrong types are rejected, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -192,6 +192,7 @@ class DnCNN(Section):
     channels: Literal[1, 3]
     width: PositiveInt
     depth: Annotated[int, Field(ge=3)]
+    batch_norm: bool
 
     @property
     def receptive_field(self) -> int:

@@ -73,16 +73,27 @@ def read_yaml(path: Path) -> Yaml:
 
 def warnings(params: Params) -> list[str]:
     """Return what is allowed but probably not meant, one sentence each."""
-    found = []
-    for name, experiment in params.experiments.items():
-        size = params.patches[experiment.train_on].size
-        field = params.models.named(experiment.arch)[experiment.model].receptive_field
-        if size < field:
-            found.append(
-                f"experiments.{name}: the patches are {size} pixels wide, the receptive field of "
-                f"{experiment.arch}.{experiment.model} is {field}: its outer part trains on padding"
-            )
-    return found
+    return [
+        f"experiments.{name}: {warning}"
+        for name, experiment in params.experiments.items()
+        for warning in _experiment_warnings(experiment, params)
+    ]
+
+
+def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str]:
+    bank = params.patches[experiment.train_on]
+    recipe = params.recipes[experiment.recipe]
+    field = params.models.named(experiment.arch)[experiment.model].receptive_field
+    if bank.size < field:
+        yield (
+            f"the patches are {bank.size} pixels wide, the receptive field of "
+            f"{experiment.arch}.{experiment.model} is {field}: its outer part trains on padding"
+        )
+    if getattr(recipe.schedule, "warmup", 0) >= recipe.steps:
+        yield f"the warm-up of recipe '{experiment.recipe}' is as long as its {recipe.steps} steps"
+    for trial in params.benchmarks[experiment.test_on]:
+        if trial.colour != bank.colour:
+            yield f"trained on {bank.colour} images, tested on {trial.colour} ones"
 
 
 def _refusal(path: Path, faults: Iterable[str]) -> ParamsError:

@@ -179,7 +179,8 @@ def write_bank(
         stride: Distance of neighbouring patches.
 
     Raises:
-        ValueError: An image is smaller than a patch, or there are no images.
+        ValueError: An image is smaller than a patch, its partner has another size, only some
+            have partners, or there are no images.
     """
     clean, degraded, grids = [], [], []
     for name, image, partner in images:
@@ -187,9 +188,19 @@ def write_bank(
         grids.append((name, grid))
         clean.append(cut(image, grid))
         if partner is not None:
+            if partner.shape != image.shape:
+                raise ValueError(
+                    f"image '{name}': expected a degraded partner of shape {image.shape}, came "
+                    f"{partner.shape}"
+                )
             degraded.append(cut(partner, grid))
     if not clean:
         raise ValueError("expected at least one image to cut, came none")
+    if degraded and len(degraded) != len(clean):
+        raise ValueError(
+            f"expected degraded partners of all {len(clean)} images or of none, came "
+            f"{len(degraded)}"
+        )
     np.save(folder / "clean.npy", np.concatenate(clean))
     if degraded:
         np.save(folder / "degraded.npy", np.concatenate(degraded))

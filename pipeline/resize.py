@@ -38,7 +38,7 @@ def rescale(image: Array, factor: float) -> Array:
     Returns:
         ``(ceil(factor * H), ceil(factor * W), C)``; values may leave [0, 1] a little.
     """
-    # The small term keeps 0.1 * 30 = 3.0000000000000004 from becoming 4.
+    # The small term keeps 1.1 * 50 = 55.00000000000001 from becoming 56.
     height, width = (math.ceil(factor * side - 1e-9) for side in image.shape[:2])
     return _resample(image, height, width, factor, factor)
 

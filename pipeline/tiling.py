@@ -111,6 +111,7 @@ def measure_halo(network: nn.Module, channels: int) -> int:
 
     Measured, not computed: from the gradient of one output pixel with respect to the input, of
     a copy whose weights are all positive, so that no path through it is silent or cancelled.
+    Images one pixel wide show all of it: one along each axis.
 
     Args:
         network: It is left as it is.
@@ -121,16 +122,16 @@ def measure_halo(network: nn.Module, channels: int) -> int:
             exact.
     """
     probe = _with_positive_weights(network)
-    radius = 31
-    while radius < 256:
-        reached = _reach(probe, channels, radius)
-        if reached < radius:
-            return reached
-        radius = 2 * radius + 1
-    raise ValueError(
-        f"{type(network).__name__} looks further than 255 pixels around: exact tiles need a "
-        "network with a limited receptive field"
-    )
+    halo = max(_reach(probe, channels, axis) for axis in (2, 3))
+    if halo > _LARGEST_HALO:
+        raise ValueError(
+            f"{type(network).__name__} looks further than {_LARGEST_HALO} pixels around: exact "
+            "tiles need a network with a limited receptive field"
+        )
+    return halo
+
+
+_LARGEST_HALO = 255
 
 
 def _with_positive_weights(network: nn.Module) -> nn.Module:
@@ -145,14 +146,17 @@ def _with_positive_weights(network: nn.Module) -> nn.Module:
     return copy
 
 
-def _reach(network: nn.Module, channels: int, radius: int) -> int:
-    """Return the distance of the furthest input pixel that moves the centre of the output."""
-    side = 2 * radius + 1
-    image = torch.ones(1, channels, side, side, dtype=torch.float64, requires_grad=True)
+def _reach(network: nn.Module, channels: int, axis: int) -> int:
+    """Return the distance of the furthest input pixel along ``axis`` that moves the output."""
+    # Twice as far as allowed: dilated kernels look past pixels that they do not see.
+    centre = 2 * _LARGEST_HALO
+    shape = [1, channels, 1, 1]
+    shape[axis] = 2 * centre + 1
+    image = torch.ones(shape, dtype=torch.float64, requires_grad=True)
     output: Tensor = network(image)
-    (gradient,) = torch.autograd.grad(output[0, 0, radius, radius], image)
-    rows, columns = torch.nonzero(gradient.abs().sum(dim=(0, 1)), as_tuple=True)
-    return int(torch.maximum((rows - radius).abs(), (columns - radius).abs()).max())
+    (gradient,) = torch.autograd.grad(output[0, 0].flatten()[centre], image)
+    seen = torch.nonzero(gradient.abs().sum(dim=1).flatten())
+    return int((seen - centre).abs().max())
 
 
 def fold_normalisation(network: nn.Module) -> nn.Module:

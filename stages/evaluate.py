@@ -1,6 +1,7 @@
 """Stage ``evaluate``: measure what one experiment restored."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -76,9 +77,15 @@ def _means(rows: list[Row]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for (data_set, degradation, protocol), members in groups.items():
         place = nested.setdefault(data_set, {}).setdefault(degradation, {})
-        place[protocol] = {
-            key: round(fmean(float(row[key]) for row in members), 4 if "psnr" in key else 5)
+        means = {
+            key: fmean(float(row[key]) for row in members)
             for key in ("psnr", "ssim", "psnr_input", "ssim_input")
+        }
+        # Equal images have an infinite PSNR, which JSON has no number for: such a mean is left out.
+        place[protocol] = {
+            key: round(mean, 4 if "psnr" in key else 5)
+            for key, mean in means.items()
+            if math.isfinite(mean)
         }
     return nested
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -37,19 +38,36 @@ def copy_project(target: Path, preset: str) -> Path:
     return target
 
 
-def run(project: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run a command in a project copy, with this environment's programs first on PATH.
+def command_environment(project: Path) -> dict[str, str]:
+    """Return the variables for a command: the programs of this environment come first on PATH.
 
-    Modules of the copy, not those of the checkout, are imported.
+    Modules of ``project``, not those of the checkout, are imported.
     """
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(project),
         "DVC_NO_ANALYTICS": "1",
+        "DO_NOT_TRACK": "1",
         "NO_COLOR": "1",
     }
-    environment.pop("MLFLOW_TRACKING_URI", None)
+    for name in ("MLFLOW_TRACKING_URI", "RESTORE_LAUNCH", "PREFECT_API_URL"):
+        environment.pop(name, None)
+    return environment
+
+
+def run(
+    project: Path, *command: str, check: bool = True, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a copy of the project.
+
+    Args:
+        project: The copy.
+        command: Program and arguments.
+        check: Whether a failure of the command is one of the test.
+        settings: More environment variables.
+    """
+    environment = {**command_environment(project), **(settings or {})}
     done = subprocess.run(
         command, cwd=project, env=environment, capture_output=True, text=True, check=False
     )

@@ -13,7 +13,9 @@ CDnCNN-S / CDnCNN-B     17/20 3        558,403 / 669,379  35 / 41
 
 Differs from the authors' code: He initialisation, as the paper says (theirs draws the scales
 of the batch normalisation from a Gaussian too); the running statistics move by 0.1 a step, and
-epsilon is 1e-5. With merged normalisation the first variant has 555,137 parameters.
+epsilon is 1e-5. Without batch normalisation (``batch_norm: false``) every convolution has a
+bias, DnCNN-S 555,137 parameters: the form of published weights, whose normalisation is merged,
+and the form that learns faster when steps are few.
 """
 
 import torch
@@ -27,15 +29,17 @@ class DnCNN(nn.Module):
         channels: Image channels C.
         width: Feature maps of the hidden layers.
         depth: Convolutions in all, the first and the last included.
+        batch_norm: Normalise between convolution and ReLU, but for the first and the last.
     """
 
-    def __init__(self, *, channels: int, width: int, depth: int) -> None:
+    def __init__(self, *, channels: int, width: int, depth: int, batch_norm: bool) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
-            # No bias: the normalisation has one.
-            layers.append(nn.Conv2d(width, width, 3, padding=1, bias=False))
-            layers.append(nn.BatchNorm2d(width))
+            # The normalisation has a bias of its own.
+            layers.append(nn.Conv2d(width, width, 3, padding=1, bias=not batch_norm))
+            if batch_norm:
+                layers.append(nn.BatchNorm2d(width))
             layers.append(nn.ReLU(inplace=True))
         layers.append(nn.Conv2d(width, channels, 3, padding=1))
         self.noise = nn.Sequential(*layers)

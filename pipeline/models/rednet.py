@@ -39,7 +39,10 @@ class RedNet(nn.Module):
             nn.ConvTranspose2d(width, n, 3, padding=1) for n in reversed(inputs)
         )
         for layer in [*self.encoder, *self.decoder]:
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if isinstance(layer, nn.ConvTranspose2d):  # its weight has the inputs first
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            else:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
 
     def forward(self, degraded: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Checkpoints: everything a training needs to go on, in one file that is whole or absent."""
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -44,10 +45,13 @@ class CheckpointFile:
         Raises:
             OSError: It cannot be written.
         """
+        # Through memory: torch hides what a full disk says behind an error of its own.
+        content = io.BytesIO()
+        torch.save(state, content)
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_suffix(".unfinished")
         with unfinished.open("wb") as file:
-            torch.save(state, file)
+            file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(self.path)

@@ -105,6 +105,8 @@ class Training:
                 on_point(self._point())
             if self.step % self.recipe.checkpoint_every == 0 and self.step < self.recipe.steps:
                 self._save()
+        if not all(torch.isfinite(weights).all() for weights in self.network.parameters()):
+            raise _diverged("a weight", self.step - 1, self.step)
 
     def _one_step(self) -> None:
         degraded, clean = self.pairs.at(self.step)
@@ -126,10 +128,7 @@ class Training:
         steps = self.step - (self.curve[-1].step if self.curve else 0)
         loss, squares = (self.sums / steps).tolist()
         if not math.isfinite(loss):
-            raise TrainingDivergedError(
-                f"the loss became {loss} between steps {self.step - steps} and {self.step}: lower "
-                "the recipe's learning_rate, or clip its gradients"
-            )
+            raise _diverged(f"the loss ({loss})", self.step - steps, self.step)
         self.sums.zero_()
         rate = learning_rate(self.recipe, self.step - 1)
         self.curve.append(CurvePoint(self.step, loss, -10 * math.log10(max(squares, 1e-12)), rate))
@@ -158,3 +157,10 @@ class Training:
         self.sums = state["sums"]
         self.curve = [CurvePoint(*point) for point in state["curve"]]
         self.step = state["step"]
+
+
+def _diverged(what: str, first: int, last: int) -> TrainingDivergedError:
+    return TrainingDivergedError(
+        f"{what} was no finite number any more between steps {first} and {last}: lower the "
+        "recipe's learning_rate, or clip its gradients"
+    )

@@ -21,7 +21,7 @@ from stages.download import download
 from stages.extract import extract
 
 RESOURCES = Resources(threads=1, tile=16)
-MODEL = DnCNN(channels=1, width=6, depth=4)
+MODEL = DnCNN(channels=1, width=6, depth=4, batch_norm=True)
 
 RECIPE = Recipe.model_validate(
     {

@@ -1,0 +1,214 @@
+"""Every command that the README shows is run: here, by another test, or by CI."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.project import ROOT, command_environment, copy_project, run
+
+ELSEWHERE = {
+    "dvc repro": "the graph's tests",
+    "restore serve": "the flow's tests",
+    "prefect deployment run restore/train-all --watch": "the flow's tests",
+    "restore run": "the graph's tests",
+    "pre-commit install": "CI",
+    "ruff check && ruff format --check && mypy && lint-imports && pytest": "CI",
+}
+"""Commands that something else than this file runs."""
+
+HERE = {
+    "mlflow ui": "test_mlflow_ui_shows_the_runs",
+    "restore plan": "test_an_experiment_is_launched_by_editing_the_params",
+    "dvc metrics diff": "test_an_experiment_is_launched_by_editing_the_params",
+    "dvc exp run -S recipes.quick.learning_rate=0.0005": "test_one_value_is_changed_from_the_shell",
+    "restore run --experiments dncnn_s25 vdsr_x23 --parallel 2": "test_the_command_line_runs_some",
+    "restore preset": "test_presets_are_listed_and_put_in_place",
+    "restore preset literature": "test_presets_are_listed_and_put_in_place",
+    "RESTORE_MIRROR=/data/image-sets dvc repro": "test_real_noise_comes_from_a_mirror",
+    "restore schema > pipeline/params.schema.json": "test_the_schema_for_editors_is_up_to_date",
+}
+"""Commands that a test of this file runs, with its own names and values where they matter."""
+
+
+def shown_commands() -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a committed project in which the smoke preset has run."""
+    project = copy_project(tmp_path_factory.mktemp("readme") / "project", preset="smoke")
+    run(project, "dvc", "repro")
+    run(project, "git", "add", "--all")
+    run(project, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "Run")
+    return project
+
+
+@pytest.fixture
+def project(done: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(done, tmp_path / "project", symlinks=True))
+
+
+def test_every_command_of_the_readme_is_run_somewhere() -> None:
+    by_ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    own_tests = Path(__file__).read_text(encoding="utf-8")
+
+    for command in shown_commands():
+        if command.startswith("python3 -m venv"):
+            assert f"readme_command {command.rsplit('&& ', 1)[1]}" in by_ci.replace("'", "")
+        elif command.startswith("pip install"):
+            assert "--editable '.[dev]'" in by_ci
+        elif command in HERE:
+            assert f"def {HERE[command]}" in own_tests
+        else:
+            assert any(command.startswith(known) for known in ELSEWHERE), command
+
+
+def test_the_worked_example_of_the_readme_is_valid(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    example = re.search(r"^  (dncnn_s25_longer: .*)$", text, re.MULTILINE)
+    assert example is not None
+    quick = (ROOT / "pipeline/presets/quick.yaml").read_text(encoding="utf-8")
+    recipe = re.search(r"^  quick:\n((?:    .*\n)+)", quick, re.MULTILINE)
+    assert recipe is not None
+    longer = re.sub(r"steps: \d+", "steps: 20000", recipe[1])
+    edited = quick.replace("\nbenchmarks:", f"  longer:\n{longer}\nbenchmarks:")
+    edited = edited.replace("experiments:\n", f"experiments:\n  {example[1]}\n")
+
+    (tmp_path / "params.yaml").write_text(edited)
+
+    command = [sys.executable, "-m", "stages.check", "--params", "params.yaml", "--out", "ok"]
+    environment = command_environment(ROOT)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_schema_for_editors_is_up_to_date() -> None:
+    written = run(ROOT, "restore", "schema").stdout
+
+    kept = (ROOT / "pipeline/params.schema.json").read_text(encoding="utf-8")
+    assert written == kept, "run: restore schema > pipeline/params.schema.json"
+
+
+@pytest.mark.slow
+def test_an_experiment_is_launched_by_editing_the_params(project: Path) -> None:
+    params = (project / "params.yaml").read_text()
+    line = next(line for line in params.splitlines() if line.startswith("  dncnn_s25:"))
+    added = line.replace("dncnn_s25:", "dncnn_again:")
+    (project / "params.yaml").write_text(params.replace(line, f"{line}\n{added}"))
+
+    plan = run(project, "restore", "plan").stdout
+    output = run(project, "dvc", "repro").stdout
+    difference = run(project, "dvc", "metrics", "diff").stdout
+
+    assert "train@dncnn_again" in plan
+    assert "train@vdsr_x23" not in plan
+    assert "Running stage 'train@dncnn_again'" in output
+    assert "Running stage 'train@dncnn_s25'" not in output
+    assert "data/metrics/dncnn_again.json" in difference
+
+
+@pytest.mark.slow
+def test_one_value_is_changed_from_the_shell(project: Path) -> None:
+    run(project, "dvc", "exp", "run", "-S", "recipes.smoke_sgd.learning_rate=0.0005")
+
+    assert "learning_rate: 0.0005" in (project / "params.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_the_command_line_runs_some(project: Path) -> None:
+    shutil.rmtree(project / "data/models/vdsr_x23")
+    shutil.rmtree(project / "data/models/rednet_jpeg")
+
+    run(project, "restore", "run", "--experiments", "dncnn_s25", "vdsr_x23", "--parallel", "2")
+
+    assert (project / "data/models/vdsr_x23/weights.safetensors").exists()
+    assert not (project / "data/models/rednet_jpeg").exists()
+
+
+def test_presets_are_listed_and_put_in_place(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project", preset="quick")
+
+    listed = run(project, "restore", "preset").stdout
+    run(project, "restore", "preset", "literature")
+
+    assert all(name in listed for name in ("quick", "smoke", "literature", "paper"))
+    preset = project / "pipeline/presets/literature.yaml"
+    assert (project / "params.yaml").read_bytes() == preset.read_bytes()
+
+
+@pytest.mark.slow
+def test_mlflow_ui_shows_the_runs(done: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {"MLFLOW_PORT": str(port), "MLFLOW_WORKERS": "1"}
+
+    with background(done, ["mlflow", "ui"], settings):
+        names = wait_for_runs(f"http://127.0.0.1:{port}")
+
+    assert {"dncnn_s25", "vdsr_x23", "rednet_jpeg"} <= names
+
+
+def wait_for_runs(address: str) -> set[str]:
+    """Return the names of the runs that MLflow's server at ``address`` knows."""
+    question = json.dumps({"experiment_ids": ["1"], "max_results": 100}).encode()
+    request = urllib.request.Request(  # noqa: S310  (an address of this machine)
+        f"{address}/api/2.0/mlflow/runs/search",
+        question,
+        {"Content-Type": "application/json"},
+    )
+    for _ in range(240):
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  (as above)
+                return {one["info"]["run_name"] for one in json.load(answer)["runs"]}
+        except OSError:
+            time.sleep(0.5)
+    raise TimeoutError(f"no answer from {address} in two minutes")
+
+
+@contextmanager
+def background(
+    project: Path, command: list[str], settings: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command while the block runs, and end its process group."""
+    process = subprocess.Popen(
+        command,
+        cwd=project,
+        env={**command_environment(project), **settings},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=60)
+
+
+@pytest.mark.slow
+def test_real_noise_comes_from_a_mirror(real_data: Path, tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project", preset="literature")
+    params = (project / "params.yaml").read_text()
+    params = re.sub(r"steps: \d+", "steps: 20", params).replace("warmup: 50", "warmup: 2")
+    (project / "params.yaml").write_text(params)
+    mirror = {"RESTORE_MIRROR": str(real_data.resolve())}
+
+    run(project, "dvc", "repro", "evaluate@dncnn_real", settings=mirror)
+
+    scores = json.loads((project / "data/metrics/dncnn_real.json").read_text())
+    assert set(scores["cc15"]["paired"]) == {"rgb-uint8"}

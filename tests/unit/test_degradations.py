@@ -1,0 +1,282 @@
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import TypeAdapter
+
+from pipeline.degradations import degrade, fitting_crop
+from pipeline.images import Array, from_8bit, to_8bit
+from pipeline.levels import Level, levels
+from pipeline.params import Degradation
+from pipeline.randomness import generator
+from pipeline.resize import resize
+
+ADAPTER: TypeAdapter[Degradation] = TypeAdapter(Degradation)
+
+
+def level(**settings: object) -> Level:
+    (only,) = levels(ADAPTER.validate_python(settings))
+    return only
+
+
+def noise(sigma_8bit: object, *, quantise: bool = False) -> Level:
+    return level(kind="gaussian", sigma_8bit=sigma_8bit, quantise=quantise)
+
+
+def bicubic(scale: float) -> Level:
+    return level(kind="bicubic", scale=scale)
+
+
+def jpeg(quality: object, subsampling: str = "4:2:0", draws: int = 1) -> Level:
+    return level(kind="jpeg", quality=quality, subsampling=subsampling, draws=draws)
+
+
+def photo(height: int = 37, width: int = 50, channels: int = 1) -> Array:
+    """Return a smooth image in 8-bit steps."""
+    rows, columns = np.mgrid[:height, :width] / 9
+    waves = [0.5 + 0.4 * np.sin(rows + c) * np.cos(columns * (c + 1)) for c in range(channels)]
+    return from_8bit(to_8bit(np.stack(waves, axis=-1)))
+
+
+EVERY_KIND: dict[str, Callable[[], Level]] = {
+    "noise": lambda: noise(25),
+    "blind noise": lambda: noise({"min": 0, "max": 55}),
+    "camera noise": lambda: noise(25, quantise=True),
+    "bicubic": lambda: bicubic(2),
+    "bicubic by a fraction": lambda: bicubic(1.7),
+    "jpeg": lambda: jpeg(10),
+    "blind jpeg": lambda: jpeg({"min": 5, "max": 50}, draws=3),
+}
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize("shape", [(37, 50, 1), (37, 50, 3), (5, 4, 1), (1, 1, 1)])
+def test_degraded_image_has_the_size_of_the_clean_one(
+    kind: str, shape: tuple[int, int, int]
+) -> None:
+    clean = photo(*shape)
+
+    degraded = degrade(clean, EVERY_KIND[kind](), generator(0))
+
+    assert degraded.image.shape == shape
+    assert degraded.image.dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_clean_image_is_left_alone(kind: str) -> None:
+    clean = photo()
+    before = clean.copy()
+
+    degrade(clean, EVERY_KIND[kind](), generator(0))
+
+    assert np.array_equal(clean, before)
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_same_key_gives_the_same_result(kind: str) -> None:
+    one, other = (degrade(photo(), EVERY_KIND[kind](), generator(0, "a")) for _ in range(2))
+
+    assert np.array_equal(one.image, other.image)
+    assert one.card == other.card
+
+
+def test_result_of_an_image_does_not_depend_on_other_images() -> None:
+    names = ["a", "b", "c"]
+
+    forwards = {n: degrade(photo(), noise(25), generator(0, n)).image for n in names}
+    backwards = {n: degrade(photo(), noise(25), generator(0, n)).image for n in names[::-1]}
+
+    assert all(np.array_equal(forwards[n], backwards[n]) for n in names)
+    assert not np.array_equal(forwards["a"], forwards["b"])
+
+
+# --------------------------------------------------------------------------- noise
+
+
+@pytest.mark.parametrize("sigma", [5, 15, 25, 50])
+def test_noise_has_the_requested_level_and_no_mean(sigma: float) -> None:
+    clean = photo(1000, 1000)
+
+    added = (degrade(clean, noise(sigma), generator(0)).image - clean) * 255
+
+    assert added.std() == pytest.approx(sigma, rel=0.002)
+    assert added.mean() == pytest.approx(0, abs=5 * sigma / np.sqrt(added.size))
+
+
+def test_noise_is_white_and_gaussian() -> None:
+    clean = photo(400, 500)
+
+    added = (degrade(clean, noise(25), generator(0)).image - clean)[..., 0] * 255 / 25
+
+    bound = 5 / np.sqrt(added.size)
+    assert abs(np.mean(added[1:] * added[:-1])) < bound
+    assert abs(np.mean(added[:, 1:] * added[:, :-1])) < bound
+    assert np.mean(np.abs(added) < 1) == pytest.approx(0.6827, abs=0.005)
+    assert np.mean(added**4) == pytest.approx(3, abs=0.1)
+
+
+def test_noise_of_colour_channels_is_independent() -> None:
+    clean = photo(200, 300, 3)
+
+    added = degrade(clean, noise(25), generator(0)).image - clean
+
+    correlations = np.corrcoef(added.reshape(-1, 3).T)
+    assert np.abs(correlations - np.eye(3)).max() < 5 / np.sqrt(200 * 300)
+
+
+def test_noise_is_neither_clipped_nor_rounded() -> None:
+    black = np.zeros((100, 100, 1), np.float32)
+
+    noisy = degrade(black, noise(25), generator(0)).image
+
+    assert np.mean(noisy < 0) == pytest.approx(0.5, abs=0.03)
+    assert len(np.unique(noisy)) > 9000
+
+
+def test_quantised_noise_is_what_a_camera_stores() -> None:
+    clean = photo(100, 100)
+
+    floating = degrade(clean, noise(50), generator(0)).image
+    stored = degrade(clean, noise(50, quantise=True), generator(0)).image
+
+    assert np.array_equal(stored, from_8bit(to_8bit(floating)))
+    assert (floating < 0).any()
+    assert (floating > 1).any()
+
+
+def test_no_noise_changes_nothing() -> None:
+    assert np.array_equal(degrade(photo(), noise(0), generator(0)).image, photo())
+
+
+def test_drawn_levels_fill_their_range() -> None:
+    blind = noise({"min": 10, "max": 50})
+
+    drawn = [degrade(photo(8, 8), blind, generator(0, n)).card["sigma_8bit"] for n in range(300)]
+
+    counts, _ = np.histogram(np.array(drawn, float), bins=4, range=(10, 50))
+    assert counts.sum() == 300
+    assert counts.min() > 50
+
+
+def test_drawn_level_is_the_one_on_the_card() -> None:
+    clean = photo(300, 300)
+
+    degraded = degrade(clean, noise({"min": 10, "max": 50}), generator(0))
+
+    assert (degraded.image - clean).std() * 255 == pytest.approx(
+        float(degraded.card["sigma_8bit"]), rel=0.02
+    )
+
+
+# ------------------------------------------------------------------------- bicubic
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_bicubic_goes_down_and_up_again(scale: int) -> None:
+    clean = photo(48, 60)
+
+    degraded = degrade(clean, bicubic(scale), generator(0))
+
+    small = resize(clean, 48 // scale, 60 // scale)
+    assert np.array_equal(degraded.image, resize(small, 48, 60))
+    assert degraded.card == {"scale": scale}
+
+
+def test_fraction_goes_through_the_nearest_whole_size() -> None:
+    clean = photo(48, 61)
+
+    degraded = degrade(clean, bicubic(1.7), generator(0)).image
+
+    assert np.array_equal(degraded, resize(resize(clean, 28, 36), 48, 61))
+
+
+def test_larger_scales_lose_more() -> None:
+    clean = photo(48, 60)
+
+    errors = [
+        float(np.mean((degrade(clean, bicubic(s), generator(0)).image - clean) ** 2))
+        for s in (1.5, 2, 3, 4)
+    ]
+
+    assert errors == sorted(errors)
+    assert errors[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("scale", "size"), [(2, (36, 50)), (3, (36, 48)), (4, (36, 48)), (1.5, (37, 50))]
+)
+def test_test_images_are_cut_to_whole_multiples_of_the_scale(
+    scale: float, size: tuple[int, int]
+) -> None:
+    clean = photo(37, 50)
+
+    cropped = fitting_crop(clean, bicubic(scale))
+
+    assert np.array_equal(cropped, clean[: size[0], : size[1]])
+
+
+@pytest.mark.parametrize("kind", ["noise", "jpeg"])
+def test_other_degradations_cut_nothing(kind: str) -> None:
+    clean = photo(37, 50)
+
+    assert np.array_equal(fitting_crop(clean, EVERY_KIND[kind]()), clean)
+
+
+# ---------------------------------------------------------------------------- JPEG
+
+
+@pytest.mark.parametrize(("channels", "chroma"), [(1, "4:2:0"), (3, "4:2:0"), (3, "4:4:4")])
+@pytest.mark.parametrize("quality", [1, 10, 40, 100])
+def test_jpeg_is_that_of_pillow_on_the_whole_image(
+    channels: int, chroma: str, quality: int
+) -> None:
+    clean = photo(37, 50, channels)
+    stream = io.BytesIO()
+    options = {"subsampling": chroma} if channels == 3 else {}
+    Image.fromarray(to_8bit(clean).squeeze()).save(stream, "jpeg", quality=quality, **options)
+
+    degraded = degrade(clean, jpeg(quality, chroma), generator(0))
+
+    with Image.open(stream) as decoded:
+        expected = np.asarray(decoded).reshape(clean.shape)
+    assert np.array_equal(to_8bit(degraded.image), expected)
+
+
+def test_card_of_a_jpeg_names_quality_and_encoder() -> None:
+    card = degrade(photo(), jpeg(30), generator(0)).card
+
+    assert card["quality"] == 30
+    assert str(card["encoder"]).startswith("libjpeg")
+
+
+def test_drawn_qualities_include_both_ends() -> None:
+    blind = jpeg({"min": 5, "max": 8}, draws=2)
+
+    drawn = {degrade(photo(8, 8), blind, generator(0, n)).card["quality"] for n in range(60)}
+
+    assert drawn == {5, 6, 7, 8}
+
+
+# -------------------------------------------------------------------------- errors
+
+
+def test_real_pairs_cannot_be_synthesised() -> None:
+    with pytest.raises(ValueError, match="photographed, not synthesised"):
+        degrade(photo(), level(kind="paired"), generator(0))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kind": "gaussian", "sigma_8bit": [15, 25], "quantise": False},
+        {"kind": "bicubic", "scale": [2, 3]},
+        {"kind": "jpeg", "quality": [10, 20], "subsampling": "4:2:0", "draws": 1},
+    ],
+)
+def test_several_levels_at_once_are_refused(settings: dict[str, object]) -> None:
+    several = Level("several", ADAPTER.validate_python(settings), 1)
+
+    with pytest.raises(ValueError, match="expected a single level"):
+        degrade(photo(), several, generator(0))

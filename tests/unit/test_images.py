@@ -1,0 +1,363 @@
+import re
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.images import (
+    ImageError,
+    compress_jpeg,
+    encode_png,
+    from_8bit,
+    in_colour,
+    jpeg_encoder,
+    read_image,
+    rgb_to_luma,
+    to_8bit,
+    write_png,
+)
+
+GRAY = np.random.default_rng(0).integers(0, 256, (9, 14), dtype=np.uint8)
+RGB = np.random.default_rng(1).integers(0, 256, (9, 14, 3), dtype=np.uint8)
+
+
+def save(path: Path, image: Image.Image, **options: Any) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def read_8bit(path: Path) -> NDArray[np.uint8]:
+    return to_8bit(read_image(path))
+
+
+def png_of_16_bit_colour(values: NDArray[np.uint16]) -> bytes:
+    """Return a PNG file, which Pillow cannot write; ``values`` are ``(H, W, 3)``."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
+
+    height, width, _ = values.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    return b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            chunk(b"IHDR", header),
+            chunk(b"IDAT", zlib.compress(rows)),
+            chunk(b"IEND", b""),
+        ]
+    )
+
+
+def test_no_other_module_opens_images_with_pillow(root: Path) -> None:
+    importing = re.compile(r"^\s*(from|import) PIL\b", re.MULTILINE)
+
+    users = {
+        path.relative_to(root).as_posix()
+        for folder in ("pipeline", "stages")
+        for path in (root / folder).rglob("*.py")
+        if importing.search(path.read_text())
+    }
+
+    assert users == {"pipeline/images.py"}
+
+
+# --------------------------------------------------------------------------- 8 bits
+
+
+def test_every_8_bit_value_survives_the_way_to_float_and_back() -> None:
+    values = np.arange(256, dtype=np.uint8)
+
+    assert np.array_equal(to_8bit(from_8bit(values)), values)
+
+
+def test_half_a_level_is_rounded_up() -> None:
+    halves = np.arange(255) + 0.5
+    values = halves / 255
+    exact = values * 255 == halves
+
+    rounded = to_8bit(values[exact])
+
+    assert exact.sum() > 100
+    assert np.array_equal(rounded, np.ceil(halves[exact]))
+
+
+def test_values_outside_the_range_are_clipped() -> None:
+    values = np.array([-3.0, -0.001, 0.0, 1.0, 1.001, 7.0])
+
+    assert to_8bit(values).tolist() == [0, 0, 0, 255, 255, 255]
+
+
+@pytest.mark.parametrize("values", [GRAY[..., None], RGB], ids=["gray", "rgb"])
+def test_png_gives_back_what_was_written(tmp_path: Path, values: NDArray[np.uint8]) -> None:
+    write_png(tmp_path / "image.png", from_8bit(values))
+
+    image = read_image(tmp_path / "image.png")
+
+    assert image.dtype == np.float32
+    assert np.array_equal(to_8bit(image), values)
+
+
+def test_same_image_gives_the_same_png_bytes() -> None:
+    image = from_8bit(RGB)
+
+    assert encode_png(image) == encode_png(image.copy())
+
+
+# ------------------------------------------------------------------ kinds with a rule
+
+
+def test_one_bit_becomes_black_and_white(tmp_path: Path) -> None:
+    path = save(tmp_path / "image.png", Image.fromarray(GRAY > 127))
+
+    assert np.array_equal(read_8bit(path)[..., 0], np.where(GRAY > 127, 255, 0))
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif", "bmp"])
+def test_palette_becomes_its_colours(tmp_path: Path, suffix: str) -> None:
+    few = Image.fromarray(RGB // 128 * 127).quantize(8)
+    path = save(tmp_path / f"image.{suffix}", few)
+
+    assert np.array_equal(read_8bit(path), np.asarray(few.convert("RGB")))
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bit_gray_is_rounded_to_8_bits(tmp_path: Path, suffix: str) -> None:
+    values = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
+    path = save(tmp_path / f"image.{suffix}", Image.fromarray(values))
+
+    image = read_image(path)
+
+    assert image.shape == (256, 256, 1)
+    assert np.abs(image[..., 0] - values / 65535).max() <= 0.5 / 255 + 1e-6
+
+
+def test_16_bit_colour_keeps_its_upper_8_bits(tmp_path: Path) -> None:
+    values = np.random.default_rng(2).integers(0, 2**16, (9, 14, 3), dtype=np.uint16)
+    path = tmp_path / "image.png"
+    path.write_bytes(png_of_16_bit_colour(values))
+
+    assert np.array_equal(read_8bit(path), values >> 8)
+
+
+def test_opaque_alpha_is_dropped(tmp_path: Path) -> None:
+    opaque = np.full((9, 14), 255, np.uint8)
+    rgba = save(tmp_path / "rgba.png", Image.fromarray(np.dstack([RGB, opaque])))
+    la = save(tmp_path / "la.png", Image.fromarray(np.dstack([GRAY, opaque])))
+
+    assert np.array_equal(read_8bit(rgba), RGB)
+    assert np.array_equal(read_8bit(la), GRAY[..., None])
+
+
+@pytest.mark.parametrize(
+    ("image", "colour"),
+    [
+        (Image.fromarray(np.maximum(GRAY, 1)), 0),
+        (Image.fromarray(np.maximum(RGB, 1)), (0, 0, 0)),
+        (Image.fromarray(RGB // 128 * 127).quantize(8), 200),
+    ],
+    ids=["gray", "rgb", "palette"],
+)
+def test_transparent_colour_that_no_pixel_has_is_dropped(
+    tmp_path: Path, image: Image.Image, colour: Any
+) -> None:
+    plain = save(tmp_path / "plain.png", image)
+    keyed = save(tmp_path / "keyed.png", image, transparency=colour)
+
+    assert np.array_equal(read_8bit(keyed), read_8bit(plain))
+
+
+@pytest.mark.parametrize("suffix", ["bmp", "jpg", "tif", "gif", "webp", "ppm"])
+def test_colour_files_of_all_formats_are_read(tmp_path: Path, suffix: str) -> None:
+    smooth = Image.fromarray(np.full((20, 30, 3), (200, 30, 90), np.uint8))
+    path = save(tmp_path / f"image.{suffix}", smooth)
+
+    values = read_8bit(path).astype(int)
+
+    assert values.shape == (20, 30, 3)
+    assert np.abs(values - [200, 30, 90]).max() <= 4
+
+
+UPRIGHT = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.transpose(1, 0, 2),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda stored: np.rot90(stored),
+}
+"""What each EXIF orientation asks of a viewer."""
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "image.png", Image.fromarray(RGB), exif=exif)
+
+    assert np.array_equal(read_8bit(path), UPRIGHT[orientation](RGB))
+
+
+# -------------------------------------------------------------------------- refused
+
+
+def transparent(*bands: NDArray[np.uint8]) -> Image.Image:
+    alpha = np.full((9, 14), 255, np.uint8)
+    alpha[3, 4] = 254
+    return Image.fromarray(np.dstack([*bands, alpha]))
+
+
+REFUSED: dict[str, tuple[str, Image.Image, dict[str, Any], str]] = {
+    "cmyk jpeg": ("a.jpg", Image.fromarray(RGB).convert("CMYK"), {}, "'CMYK'"),
+    "cmyk tiff": ("a.tif", Image.fromarray(RGB).convert("CMYK"), {}, "'CMYK'"),
+    "lab": ("a.tif", Image.new("LAB", (14, 9)), {}, "'LAB'"),
+    "float": ("a.tif", Image.fromarray(GRAY / np.float32(255)), {}, "'F'"),
+    "32 bit": ("a.tif", Image.fromarray(GRAY.astype(np.int32)), {}, "'I'"),
+    "rgba": ("a.png", transparent(RGB), {}, "alpha channel down to 254 of 255"),
+    "la": ("a.png", transparent(GRAY), {}, "alpha channel down to 254 of 255"),
+    "palette with alpha": (
+        "a.png",
+        Image.fromarray(RGB).quantize(8),
+        {"transparency": 3},
+        "alpha channel down to 0 of 255",
+    ),
+    "gray with a transparent colour": (
+        "a.png",
+        Image.fromarray(GRAY),
+        {"transparency": int(GRAY[0, 0])},
+        "alpha channel down to 0 of 255",
+    ),
+    "animation": (
+        "a.gif",
+        Image.fromarray(GRAY),
+        {"save_all": True, "append_images": [Image.fromarray(255 - GRAY)]},
+        "one image, came 2 frames",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_kind_without_one_right_conversion_is_refused(tmp_path: Path, kind: str) -> None:
+    name, image, options, reason = REFUSED[kind]
+    path = save(tmp_path / name, image, **options)
+
+    with pytest.raises(ImageError, match=f"^{re.escape(str(path))}: expected .*{reason}"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("empty.png", b"", "came 0 bytes of something else"),
+        ("text.png", b"not an image\n", "came 13 bytes of something else"),
+        ("header.ppm", b"P6 4x 4 255 abc", "cannot be decoded"),
+    ],
+)
+def test_file_that_is_no_image_is_named(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    with pytest.raises(ImageError, match=f"^{re.escape(str(path))}: .*{reason}"):
+        read_image(path)
+
+
+def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"nothing\.png: no such file"):
+        read_image(tmp_path / "nothing.png")
+    with pytest.raises(ImageError, match=re.escape(str(tmp_path))):
+        read_image(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tif", "webp", "ppm"])
+def test_file_cut_anywhere_is_refused_and_named(tmp_path: Path, suffix: str) -> None:
+    whole = save(tmp_path / f"whole.{suffix}", Image.fromarray(RGB)).read_bytes()
+    path = tmp_path / f"cut.{suffix}"
+    # The last bytes of some formats say nothing about pixels.
+    lengths = [*range(0, len(whole) // 2, 7), len(whole) // 2, len(whole) * 3 // 4]
+
+    for length in lengths:
+        path.write_bytes(whole[:length])
+        with pytest.raises(ImageError, match=f"^{re.escape(str(path))}: "):
+            read_image(path)
+
+
+# ------------------------------------------------------------------------- colours
+
+
+@pytest.mark.parametrize(
+    ("rgb", "luma", "gray"),
+    [
+        ((255, 255, 255), 235, 255),
+        ((0, 0, 0), 16, 0),
+        ((255, 0, 0), 81, 76),
+        ((0, 255, 0), 145, 150),
+        ((0, 0, 255), 41, 29),
+        ((128, 128, 128), 126, 128),
+    ],
+)
+def test_luma_and_gray_are_those_of_matlab(rgb: tuple[int, int, int], luma: int, gray: int) -> None:
+    image = from_8bit(np.array([[rgb]], np.uint8))
+
+    assert to_8bit(in_colour(image, "y")).item() == luma
+    assert to_8bit(in_colour(image, "gray")).item() == gray
+
+
+def test_luma_is_not_rounded_before_it_is_asked_for() -> None:
+    red = np.array([[[1.0, 0.0, 0.0]]])
+
+    assert rgb_to_luma(red).item() * 255 == pytest.approx(81.481)
+
+
+@pytest.mark.parametrize("colour", ["gray", "y", "rgb"])
+def test_image_in_a_colour_is_in_8_bit_steps(colour: Any) -> None:
+    image = in_colour(from_8bit(RGB), colour)
+
+    assert image.dtype == np.float32
+    assert image.shape == (9, 14, 3 if colour == "rgb" else 1)
+    assert np.array_equal(image, from_8bit(to_8bit(image)))
+
+
+def test_one_channel_is_used_as_it_is() -> None:
+    image = from_8bit(GRAY[..., None])
+
+    assert np.array_equal(in_colour(image, "gray"), image)
+    assert np.array_equal(in_colour(image, "y"), image)
+    assert np.array_equal(in_colour(image, "rgb"), np.repeat(image, 3, axis=-1))
+
+
+# ---------------------------------------------------------------------------- JPEG
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_keeps_the_shape_and_gives_8_bit_steps(channels: int) -> None:
+    image = from_8bit(RGB[..., :channels])
+
+    compressed = compress_jpeg(image, 50, "4:2:0")
+
+    assert compressed.shape == image.shape
+    assert np.array_equal(compressed, from_8bit(to_8bit(compressed)))
+
+
+def test_chroma_subsampling_matters_for_colour_alone() -> None:
+    colour, gray = from_8bit(RGB), from_8bit(GRAY[..., None])
+
+    full, halved = (compress_jpeg(colour, 80, chroma) for chroma in ("4:4:4", "4:2:0"))
+    assert not np.array_equal(full, halved)
+
+    full, halved = (compress_jpeg(gray, 80, chroma) for chroma in ("4:4:4", "4:2:0"))
+    assert np.array_equal(full, halved)
+
+
+def test_encoder_has_a_name_and_a_version() -> None:
+    assert re.fullmatch(r"libjpeg(-turbo)? \d\S*", jpeg_encoder())

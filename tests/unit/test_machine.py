@@ -1,0 +1,56 @@
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from pipeline.machine import pick_device, supports_bfloat16
+
+
+@pytest.fixture(autouse=True)
+def settings_of_others() -> Iterator[None]:
+    """Leave torch's settings, which belong to the whole process, as they were."""
+    threads = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_torch_uses_the_threads_that_it_is_given(threads: int) -> None:
+    pick_device(threads)
+
+    assert torch.get_num_threads() == threads
+
+
+def test_results_are_reproducible() -> None:
+    pick_device(1)
+
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.benchmark
+
+
+def test_device_is_there() -> None:
+    device = pick_device(1)
+
+    assert device.type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert torch.ones(2, device=device).sum().item() == 2
+
+
+def test_bfloat16_is_a_fact_of_the_device(device: torch.device) -> None:
+    supported = supports_bfloat16(device)
+
+    assert isinstance(supported, bool)
+    assert supported == supports_bfloat16(device)
+
+
+@pytest.mark.gpu
+def test_gpu_multiplies_in_full_single_precision() -> None:
+    device = pick_device(1)
+    if device.type != "cuda":
+        pytest.skip("needs a CUDA device")
+    matrix = torch.rand(256, 256, dtype=torch.float64)
+
+    product = (matrix.float().to(device) @ matrix.float().to(device)).cpu()
+
+    assert (product - matrix @ matrix).abs().max() < 1e-3

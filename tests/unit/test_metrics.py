@@ -1,0 +1,230 @@
+from typing import get_args
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import correlate1d
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from pipeline.images import Array, from_8bit, rgb_to_luma, to_8bit
+from pipeline.metrics import PROTOCOLS, measure, psnr, ssim
+from pipeline.params import PROTOCOL_COLOURS, Colour, Protocol
+
+EVERY_PROTOCOL: tuple[Protocol, ...] = get_args(Protocol)
+
+CASES: list[tuple[Protocol, Colour]] = [
+    (protocol, colour) for protocol in EVERY_PROTOCOL for colour in PROTOCOL_COLOURS[protocol]
+]
+
+
+def pair(colour: Colour, height: int = 31, width: int = 42) -> tuple[Array, Array]:
+    """Return a clean image in 8-bit steps, and one that differs and leaves [0, 1] in places."""
+    rng = np.random.default_rng(0)
+    shape = (height, width, 3 if colour == "rgb" else 1)
+    clean = from_8bit(rng.integers(0, 256, shape, dtype=np.uint8))
+    return clean, clean + rng.normal(0, 0.1, shape).astype(np.float32)
+
+
+def ssim_by_definition(true: NDArray[np.float64], test: NDArray[np.float64]) -> float:
+    """Return SSIM of ``(H, W)`` in [0, 255], written down from the paper."""
+    window = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    window /= window.sum()
+
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        smooth = correlate1d(correlate1d(values, window, axis=0), window, axis=1)
+        inside: NDArray[np.float64] = smooth[5:-5, 5:-5]
+        return inside
+
+    mean_x, mean_y = mean(true), mean(test)
+    var_x, var_y = mean(true**2) - mean_x**2, mean(test**2) - mean_y**2
+    covariance = mean(true * test) - mean_x * mean_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    structure = (2 * covariance + c2) / (var_x + var_y + c2)
+    return float(np.mean(luminance * structure))
+
+
+# ------------------------------------------------------------------------ the table
+
+
+def test_every_protocol_of_the_params_is_defined() -> None:
+    assert set(PROTOCOLS) == set(EVERY_PROTOCOL)
+    assert set(PROTOCOL_COLOURS) == set(EVERY_PROTOCOL)
+
+
+@pytest.mark.parametrize(("protocol", "colour"), CASES)
+def test_protocol_measures_the_colours_that_it_is_said_to(
+    protocol: Protocol, colour: Colour
+) -> None:
+    clean, restored = pair(colour)
+
+    score = measure(protocol, clean, restored, scale=2)
+
+    assert 5 < score.psnr < 30
+    assert 0 < score.ssim < 1
+
+
+# ------------------------------------------------------------------------ properties
+
+
+@pytest.mark.parametrize(("protocol", "colour"), CASES)
+def test_identical_images_are_infinitely_close(protocol: Protocol, colour: Colour) -> None:
+    clean, _ = pair(colour)
+
+    score = measure(protocol, clean, clean.copy(), scale=2)
+
+    assert score.psnr == float("inf")
+    assert score.ssim == 1
+
+
+@pytest.mark.parametrize(("protocol", "colour"), CASES)
+def test_measures_are_symmetric(protocol: Protocol, colour: Colour) -> None:
+    clean, restored = pair(colour)
+
+    there, back = measure(protocol, clean, restored), measure(protocol, restored, clean)
+
+    assert there.psnr == pytest.approx(back.psnr, abs=1e-9)
+    assert there.ssim == pytest.approx(back.ssim, abs=1e-9)
+
+
+@pytest.mark.parametrize(("protocol", "colour"), CASES)
+def test_more_noise_scores_less(protocol: Protocol, colour: Colour) -> None:
+    clean, restored = pair(colour)
+
+    near = measure(protocol, clean, clean + (restored - clean) * np.float32(0.25))
+    far = measure(protocol, clean, restored)
+
+    assert near.psnr > far.psnr + 6
+    assert near.ssim > far.ssim
+
+
+def test_known_psnr() -> None:
+    gray = np.full((16, 16, 1), 0.4, np.float32)
+
+    off_by_five = measure("gray-uint8", gray, gray + np.float32(5 / 255))
+
+    assert off_by_five.psnr == pytest.approx(20 * np.log10(255 / 5))
+
+
+@pytest.mark.parametrize("colour", ["gray", "rgb"])
+def test_psnr_and_ssim_are_those_of_scikit_image(colour: Colour) -> None:
+    clean, restored = (image.astype(np.float64) * 255 for image in pair(colour))
+
+    expected_psnr = peak_signal_noise_ratio(clean, restored, data_range=255)
+    expected_ssim = structural_similarity(
+        clean,
+        restored,
+        data_range=255,
+        channel_axis=-1,
+        gaussian_weights=True,
+        use_sample_covariance=False,
+    )
+
+    assert psnr(clean, restored) == pytest.approx(expected_psnr)
+    assert ssim(clean, restored) == pytest.approx(expected_ssim)
+
+
+@pytest.mark.parametrize(("height", "width"), [(31, 42), (11, 11), (12, 40)])
+@pytest.mark.parametrize("colour", ["gray", "rgb"])
+def test_ssim_is_that_of_the_paper(colour: Colour, height: int, width: int) -> None:
+    clean, restored = (im.astype(np.float64) * 255 for im in pair(colour, height, width))
+
+    channels = range(clean.shape[-1])
+    expected = np.mean([ssim_by_definition(clean[..., c], restored[..., c]) for c in channels])
+
+    assert ssim(clean, restored) == pytest.approx(expected, abs=1e-9)
+
+
+# ------------------------------------------------------------------ what is compared
+
+
+@pytest.mark.parametrize("protocol", [p for p in EVERY_PROTOCOL if p.endswith("float")])
+def test_float_protocols_leave_the_restored_image_as_it_is(protocol: Protocol) -> None:
+    clean, restored = pair("rgb" if protocol.startswith("rgb") else "gray")
+
+    score = measure(protocol, clean, restored)
+
+    error = np.mean((clean.astype(np.float64) - restored) ** 2)
+    assert score.psnr == pytest.approx(-10 * np.log10(error), abs=1e-6)
+
+
+@pytest.mark.parametrize("protocol", [p for p in EVERY_PROTOCOL if not p.endswith("float")])
+def test_8_bit_protocols_clip_and_round_the_restored_image(protocol: Protocol) -> None:
+    clean, restored = pair(PROTOCOL_COLOURS[protocol][0])
+
+    score = measure(protocol, clean, restored)
+
+    rounded = from_8bit(to_8bit(restored))
+    assert score == measure(protocol, clean, rounded)
+    assert not np.array_equal(rounded, restored)
+
+
+def test_luma_of_colour_images_is_compared() -> None:
+    clean, restored = pair("rgb")
+
+    score = measure("y-uint8", clean, restored)
+
+    error = np.mean((rgb_to_luma(clean) - rgb_to_luma(from_8bit(to_8bit(restored)))) ** 2)
+    assert score.psnr == pytest.approx(-10 * np.log10(error), abs=1e-6)
+
+
+@pytest.mark.parametrize("colour", ["y", "rgb"])
+def test_shaved_protocol_is_the_other_one_within_the_border(colour: Colour) -> None:
+    clean, restored = pair(colour)
+
+    shaved = measure("y-shave", clean, restored, scale=3)
+
+    assert shaved == measure("y-uint8", clean[3:-3, 3:-3], restored[3:-3, 3:-3])
+
+
+def test_change_of_hue_alone_is_invisible_in_luma() -> None:
+    clean, _ = pair("rgb")
+    # Red up and blue down by amounts that leave the luma alone.
+    shift = np.array([24.966, 0.0, -65.481]) / 65.481 * 40 / 255
+    inside = clean * np.float32(0.5) + np.float32(0.25)
+    turned = inside + shift.astype(np.float32)
+
+    assert measure("y-uint8", inside, turned).psnr > 50
+    assert measure("rgb-uint8", inside, turned).psnr < 25
+
+
+@pytest.mark.parametrize(("scale", "border"), [(2, 2), (3, 3), (4, 4), (1.7, 2), (2.4, 2)])
+def test_shaving_leaves_out_exactly_the_border(scale: float, border: int) -> None:
+    clean, _ = pair("y")
+    outside, inside = clean.copy(), clean.copy()
+    for rows, columns in ((0, 5), (border - 1, 7), (-border, 9), (20, border - 1), (6, -border)):
+        outside[rows, columns] = 1 - outside[rows, columns]
+    inside[border, border] += 0.5
+
+    assert measure("y-shave", clean, outside, scale).psnr == float("inf")
+    assert measure("y-shave", clean, inside, scale).psnr < 60
+    inside[border, border] = clean[border, border]
+    inside[-border - 1, -border - 1] += 0.5
+    assert measure("y-shave", clean, inside, scale).psnr < 60
+
+
+@pytest.mark.parametrize("protocol", [p for p in EVERY_PROTOCOL if p != "y-shave"])
+def test_other_protocols_count_every_pixel(protocol: Protocol) -> None:
+    clean, _ = pair(PROTOCOL_COLOURS[protocol][0])
+
+    for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        changed = clean.copy()
+        changed[corner] = 1 - changed[corner]
+        assert measure(protocol, clean, changed, scale=4).psnr < 60
+
+
+# ---------------------------------------------------------------------------- errors
+
+
+def test_images_of_different_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"one shape, came \(20, 20, 1\) and \(20, 21, 1\)"):
+        measure("gray-uint8", np.zeros((20, 20, 1), np.float32), np.zeros((20, 21, 1), np.float32))
+
+
+@pytest.mark.parametrize(("size", "scale"), [(10, 1), (14, 2), (18, 4), (6, 4)])
+def test_image_smaller_than_the_window_is_refused(size: int, scale: float) -> None:
+    protocol: Protocol = "gray-uint8" if scale == 1 else "y-shave"
+    tiny = np.zeros((size, 40, 1), np.float32)
+
+    with pytest.raises(ValueError, match="at least 11x11 pixels"):
+        measure(protocol, tiny, tiny, scale)

@@ -1,0 +1,187 @@
+"""The schema by itself; ``test_params_file.py`` has what people may write wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.params import (
+    VDSR,
+    Adam,
+    Colour,
+    Dataset,
+    Degradation,
+    DnCNN,
+    FloatRange,
+    Gaussian,
+    Jpeg,
+    Models,
+    Params,
+    QualityRange,
+    RedNet,
+    Section,
+)
+
+SECTIONS: list[type[Section]] = sorted(Section.__subclasses__(), key=lambda kind: kind.__name__)
+
+DEFAULTS_ALLOWED = {(Models, "dncnn"), (Models, "vdsr"), (Models, "rednet")}
+"""An architecture that nobody uses may be left out; nothing follows from its absence."""
+
+DEGRADATION: TypeAdapter[Degradation] = TypeAdapter(Degradation)
+DATASET: TypeAdapter[Dataset] = TypeAdapter(Dataset)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_no_value_is_hidden_in_the_schema(section: type[Section]) -> None:
+    optional = {
+        (section, name) for name, field in section.model_fields.items() if not field.is_required()
+    }
+
+    assert optional <= DEFAULTS_ALLOWED
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_section_takes_no_unknown_keys_and_no_near_types(section: type[Section]) -> None:
+    assert section.model_config["extra"] == "forbid"
+    assert section.model_config["strict"]
+    assert section.model_config["frozen"]
+
+
+def test_every_section_can_be_reached_from_the_whole() -> None:
+    reachable = set(Params.model_json_schema()["$defs"]) | {"Params"}
+
+    assert {section.__name__ for section in SECTIONS} == reachable
+
+
+def test_schema_for_editors_is_the_one_that_validates(root: Path) -> None:
+    published = json.loads((root / "pipeline" / "params.schema.json").read_text())
+
+    published.pop("$schema", None)
+    assert published == Params.model_json_schema()
+
+
+def test_schema_loads_without_numpy_and_torch() -> None:
+    program = (
+        "import sys, pipeline.params_file; print(*{'numpy', 'torch', 'mlflow'} & set(sys.modules))"
+    )
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert loaded.stdout.strip() == ""
+
+
+def test_values_cannot_be_changed_afterwards() -> None:
+    settings = VDSR(channels=1, width=8, depth=3)
+
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.width = 9  # type: ignore[misc]
+
+
+# ----------------------------------------------------------------------------- values
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kind": "gaussian", "sigma_8bit": -1, "quantise": False},
+        {"kind": "gaussian", "sigma_8bit": [], "quantise": False},
+        {"kind": "gaussian", "sigma_8bit": "25", "quantise": False},
+        {"kind": "gaussian", "sigma_8bit": {"min": 5, "max": 5}, "quantise": False},
+        {"kind": "gaussian", "sigma_8bit": {"min": -5, "max": 5}, "quantise": False},
+        {"kind": "gaussian", "sigma_8bit": 25, "quantise": 1},
+        {"kind": "gaussian", "sigma_8bit": 25},
+        {"kind": "bicubic", "scale": 1},
+        {"kind": "bicubic", "scale": [2, 17]},
+        {"kind": "bicubic", "scale": 2, "quantise": False},
+        {"kind": "jpeg", "quality": 0, "subsampling": "4:2:0", "draws": 1},
+        {"kind": "jpeg", "quality": 101, "subsampling": "4:2:0", "draws": 1},
+        {"kind": "jpeg", "quality": 10.5, "subsampling": "4:2:0", "draws": 1},
+        {"kind": "jpeg", "quality": {"min": 50, "max": 10}, "subsampling": "4:2:0", "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "4:1:1", "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "4:2:0", "draws": 2},
+        {"kind": "jpeg", "quality": [10, 20], "subsampling": "4:2:0", "draws": 2},
+        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "4:2:0", "draws": 0},
+        {"kind": "blur"},
+        {},
+    ],
+)
+def test_impossible_degradation_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        DEGRADATION.validate_python(settings)
+
+
+def test_whole_numbers_are_taken_for_levels() -> None:
+    noise = DEGRADATION.validate_python(
+        {"kind": "gaussian", "sigma_8bit": {"min": 0, "max": 55}, "quantise": False}
+    )
+    scales = DEGRADATION.validate_python({"kind": "bicubic", "scale": [2, 2.5]})
+
+    assert isinstance(noise, Gaussian)
+    assert noise.sigma_8bit == FloatRange(min=0.0, max=55.0)
+    assert scales.model_dump() == {"kind": "bicubic", "scale": [2.0, 2.5]}
+
+
+def test_range_of_qualities_stays_a_range_of_integers() -> None:
+    jpeg = DEGRADATION.validate_python(
+        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "4:2:0", "draws": 6}
+    )
+
+    assert isinstance(jpeg, Jpeg)
+    assert jpeg.quality == QualityRange(min=5, max=50)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (DnCNN, {"channels": 2, "width": 8, "depth": 5, "batch_norm": True}),
+        (DnCNN, {"channels": 1, "width": 0, "depth": 5, "batch_norm": True}),
+        (DnCNN, {"channels": 1, "width": 8, "depth": 2, "batch_norm": True}),
+        (VDSR, {"channels": 1, "width": 8, "depth": 2}),
+        (RedNet, {"channels": 1, "width": 8, "depth": 2}),
+        (RedNet, {"channels": 1, "width": 8, "depth": 9}),
+        (Adam, {"kind": "adam", "betas": [0.9], "weight_decay": 0.0}),
+        (Adam, {"kind": "adam", "betas": [0.9, 1.0], "weight_decay": 0.0}),
+    ],
+)
+def test_impossible_settings_are_refused(kind: type[Section], settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        kind.model_validate(settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kind": "skimage", "source": "c.csv", "images": []},
+        {"kind": "skimage", "source": "c.csv", "images": ["coins", "coins"]},
+        {"kind": "files", "source": "c.csv", "base_url": "http://plain", "terms": "free"},
+        {"kind": "paired", "source": "d", "clean": "same", "degraded": "same"},
+        {"kind": "paired", "source": "d", "clean": "../clean", "degraded": "degraded"},
+        {"kind": "archive", "source": "d"},
+    ],
+)
+def test_impossible_data_set_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        DATASET.validate_python(settings)
+
+
+@pytest.mark.parametrize("name", ["a.b", "a/b", "..", "", "-a", "a b", "a@b", "ä", "a\n"])
+def test_name_that_cannot_be_a_folder_or_a_tag_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="should match pattern"):
+        Models.model_validate({"vdsr": {name: {"channels": 1, "width": 8, "depth": 3}}})
+
+
+@pytest.mark.parametrize("name", ["a", "A-1_b", "2x", "dncnn_s25"])
+def test_plain_names_are_taken(name: str) -> None:
+    models = Models.model_validate({"vdsr": {name: {"channels": 1, "width": 8, "depth": 3}}})
+
+    assert name in models.named("vdsr")
+
+
+def test_colours_are_those_that_images_know() -> None:
+    assert get_args(Colour) == ("gray", "y", "rgb")

@@ -1,0 +1,669 @@
+"""What people may write wrong in ``params.yaml``, and what they are told."""
+
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.serialize import load_yaml
+from ruamel.yaml import YAML
+
+from pipeline.params import Gaussian, Params, Recipe
+from pipeline.params_file import ParamsError, load_params, read_yaml, warnings
+
+PRESETS = sorted((Path(__file__).parents[2] / "pipeline" / "presets").glob("*.yaml"))
+
+Refuse = Callable[..., str]
+"""Write params with something changed, expect that they are refused, and return the faults."""
+
+GOOD: dict[str, Any] = {
+    "seed": 0,
+    "datasets": {
+        "train": {"kind": "skimage", "source": "c.csv", "images": ["brick", "page"]},
+        "test": {"kind": "skimage", "source": "c.csv", "images": ["camera", "coins"]},
+        "mine": {"kind": "folder", "source": "photos"},
+        "pairs": {"kind": "paired", "source": "p", "clean": "clean", "degraded": "degraded"},
+    },
+    "patches": {
+        "gray_40": {
+            "dataset": "train",
+            "colour": "gray",
+            "size": 40,
+            "stride": 40,
+            "scales": [1.0],
+        },
+        "y_48": {"dataset": "train", "colour": "y", "size": 48, "stride": 24, "scales": [1.0]},
+        "rgb_40": {"dataset": "train", "colour": "rgb", "size": 40, "stride": 40, "scales": [1.0]},
+        "real_40": {"dataset": "pairs", "colour": "rgb", "size": 40, "stride": 40, "scales": [1.0]},
+    },
+    "degradations": {
+        "noise": {"kind": "gaussian", "sigma_8bit": 25, "quantise": False},
+        "blind": {"kind": "gaussian", "sigma_8bit": {"min": 0, "max": 55}, "quantise": False},
+        "small": {"kind": "bicubic", "scale": [2, 3]},
+        "jpeg": {"kind": "jpeg", "quality": 10, "subsampling": "4:2:0", "draws": 1},
+        "real": {"kind": "paired"},
+    },
+    "models": {
+        "vdsr": {
+            "gray": {"channels": 1, "width": 8, "depth": 10},
+            "colour": {"channels": 3, "width": 8, "depth": 10},
+        }
+    },
+    "recipes": {
+        "quick": {
+            "steps": 10,
+            "batch": 4,
+            "loss": "mse",
+            "optimiser": {"kind": "adam", "betas": [0.9, 0.999], "weight_decay": 0.0},
+            "learning_rate": 0.001,
+            "schedule": {"kind": "constant"},
+            "clip": {"kind": "none"},
+            "precision": "float32",
+            "augment": True,
+            "log_every": 5,
+            "checkpoint_every": 5,
+        }
+    },
+    "benchmarks": {
+        "denoise": [
+            {
+                "dataset": "test",
+                "colour": "gray",
+                "degradation": {"kind": "gaussian", "sigma_8bit": [15, 25], "quantise": False},
+                "protocols": ["gray-uint8"],
+                "baselines": ["identity", "nl_means"],
+            }
+        ],
+        "upscale": [
+            {
+                "dataset": "test",
+                "colour": "y",
+                "degradation": {"kind": "bicubic", "scale": [2, 3]},
+                "protocols": ["y-shave"],
+                "baselines": ["bicubic"],
+            }
+        ],
+        "real": [
+            {
+                "dataset": "mine",
+                "colour": "rgb",
+                "degradation": {"kind": "gaussian", "sigma_8bit": 25, "quantise": True},
+                "protocols": ["rgb-uint8"],
+                "baselines": [],
+            }
+        ],
+    },
+    "experiments": {
+        "denoiser": {
+            "arch": "vdsr",
+            "model": "gray",
+            "train_on": "gray_40",
+            "degradation": "noise",
+            "recipe": "quick",
+            "test_on": "denoise",
+        },
+        "upscaler": {
+            "arch": "vdsr",
+            "model": "gray",
+            "train_on": "y_48",
+            "degradation": "small",
+            "recipe": "quick",
+            "test_on": "upscale",
+        },
+    },
+    "resources": {"threads": 2, "tile": 64},
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """Return good params with one value set, or with one key removed when it is ``...``."""
+    content = deepcopy(GOOD)
+    node: Any = content
+    *parents, last = (int(key) if key.isdigit() else key for key in path.split("/"))
+    for key in parents:
+        node = node[key]
+    if value is ...:
+        del node[last]
+    else:
+        node[last] = value
+    return content
+
+
+def as_yaml(content: Any) -> str:
+    stream = StringIO()
+    YAML(typ="safe", pure=True).dump(content, stream)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "params.yaml"
+
+
+@pytest.fixture
+def refuse(file: Path) -> Refuse:
+    def refused(path: str, value: Any) -> str:
+        file.write_text(as_yaml(changed(path, value)))
+        with pytest.raises(ParamsError) as caught:
+            load_params(file)
+        head, *faults = str(caught.value).splitlines()
+        assert head == f"{file} has {len(faults)} fault(s):"
+        return "\n".join(fault.removeprefix("  ") for fault in faults)
+
+    return refused
+
+
+# ------------------------------------------------------------------------------- good
+
+
+def test_good_params_are_read(file: Path) -> None:
+    file.write_text(as_yaml(GOOD))
+
+    params = load_params(file)
+
+    assert params.experiments["denoiser"].arch == "vdsr"
+    assert params.datasets["mine"].kind == "folder"
+
+
+def test_project_runs_with_params_that_are_valid(root: Path) -> None:
+    assert isinstance(load_params(root / "params.yaml"), Params)
+
+
+def test_there_are_presets() -> None:
+    assert {path.stem for path in PRESETS} >= {"quick", "smoke", "paper"}
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_preset_is_valid(path: Path) -> None:
+    assert isinstance(load_params(path), Params)
+
+
+# ----------------------------------------------------------------------------- no YAML
+
+
+def test_missing_file_is_named(file: Path) -> None:
+    with pytest.raises(ParamsError, match=f"^{re.escape(str(file))}: cannot be read: No such file"):
+        load_params(file)
+
+
+def test_folder_in_its_place_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=f"^{re.escape(str(tmp_path))}: cannot be read: Is a dir"):
+        load_params(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seed: [1\n",
+        "seed: 1\nseed: 2\n",
+        "\tseed: 1\n",
+        "seed: 1\n--- \nseed: 2\n",
+        "seed: !!python/object:os.system ls\n",
+        "seed: *nowhere\n",
+        "seed: \x07\n",
+        f"seed: {'9' * 5000}\n",
+    ],
+    ids=["bracket", "twice", "tab", "documents", "tag", "alias", "control", "endless"],
+)
+def test_text_that_is_not_yaml_is_refused(file: Path, text: str) -> None:
+    file.write_text(text)
+
+    with pytest.raises(ParamsError, match=f"^{re.escape(str(file))}: expected YAML, but "):
+        load_params(file)
+
+
+def test_syntax_error_names_its_line(file: Path) -> None:
+    file.write_text("seed: 1\nmodels: {a: [}\n")
+
+    with pytest.raises(ParamsError, match="line 2"):
+        load_params(file)
+
+
+def test_bytes_that_are_no_text_are_refused(file: Path) -> None:
+    file.write_bytes(b"seed: \xff\xfe\n")
+
+    with pytest.raises(ParamsError, match="expected YAML"):
+        load_params(file)
+
+
+@pytest.mark.parametrize(("text", "came"), [("", "None"), ("- 1\n- 2\n", "a list"), ("5\n", "5")])
+def test_file_that_is_no_mapping_is_refused(file: Path, text: str, came: str) -> None:
+    file.write_text(text)
+
+    with pytest.raises(ParamsError, match=rf"\(the whole file\): .*dictionary.*; came {came}$"):
+        load_params(file)
+
+
+# ------------------------------------------------------------------- rules of YAML 1.2
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("on", "on"),
+        ("yes", "yes"),
+        ("off", "off"),
+        ("true", True),
+        ("1e-3", 0.001),
+        ("1.0e-3", 0.001),
+        ("012", 12),
+        ("0o12", 10),
+        ("12:30:45", "12:30:45"),
+        ("~", None),
+    ],
+)
+def test_values_follow_yaml_1_2_as_they_do_for_dvc(file: Path, text: str, value: object) -> None:
+    file.write_text(f"key: {text}\n")
+
+    read = read_yaml(file)["key"]
+
+    assert (read, type(read)) == (value, type(value))
+    assert read == load_yaml(file)["key"]
+
+
+def test_number_without_a_point_is_a_learning_rate(file: Path) -> None:
+    text = as_yaml(GOOD).replace("learning_rate: 0.001", "learning_rate: 1e-3")
+    file.write_text(text)
+
+    assert load_params(file).recipes["quick"].learning_rate == 0.001
+
+
+# ------------------------------------------------------------------- faults of one key
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("sed", "sed: unknown key; the nearest known one is 'seed'"),
+        ("recipes/quick/step", "recipes.quick.step: unknown key; the nearest known one is 'steps'"),
+        (
+            "recipes/quick/optimiser/beta",
+            "recipes.quick.optimiser.beta: unknown key; the nearest known one is 'betas'",
+        ),
+        (
+            "degradations/blind/sigma_8bit/mx",
+            "degradations.blind.sigma_8bit.mx: unknown key; the nearest known one is 'max'",
+        ),
+        (
+            "benchmarks/denoise/0/protocol",
+            "benchmarks.denoise.0.protocol: unknown key; the nearest known one is 'protocols'",
+        ),
+        (
+            "benchmarks/denoise/0/degradation/sigma",
+            "benchmarks.denoise.0.degradation.sigma: unknown key; "
+            "the nearest known one is 'sigma_8bit'",
+        ),
+        ("models/vdrs", "models.vdrs: unknown key; the nearest known one is 'vdsr'"),
+        (
+            "models/vdsr/gray/dept",
+            "models.vdsr.gray.dept: unknown key; the nearest known one is 'depth'",
+        ),
+        (
+            "resources/cats",
+            "resources.cats: unknown key; expected one of: threads, tile",
+        ),
+        (
+            "degradations/small/quality",
+            "degradations.small.quality: unknown key; expected one of: kind, scale",
+        ),
+    ],
+)
+def test_unknown_key_is_named_with_the_nearest_known_one(
+    refuse: Refuse, path: str, fault: str
+) -> None:
+    assert fault in refuse(path, 1).splitlines()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "seed",
+        "recipes",
+        "recipes/quick/loss",
+        "experiments/denoiser/model",
+        "datasets/train/source",
+        "datasets/train/kind",
+        "degradations/noise/kind",
+        "degradations/noise/quantise",
+        "patches/gray_40/scales",
+        "resources/tile",
+        "benchmarks/denoise/0/baselines",
+    ],
+)
+def test_missing_key_is_named(refuse: Refuse, path: str) -> None:
+    key = path.replace("/", ".")
+
+    assert refuse(path, ...) == f"{key}: missing; expected a value for this key"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("seed", "0", "valid integer; came '0'"),
+        ("seed", 1.5, "valid integer; came 1.5"),
+        ("seed", True, "valid integer; came True"),
+        ("seed", -1, "greater than or equal to 0; came -1"),
+        ("seed", None, "valid integer; came None"),
+        ("recipes/quick/steps", 0, "greater than 0; came 0"),
+        ("recipes/quick/augment", "on", "valid boolean; came 'on'"),
+        ("recipes/quick/learning_rate", "fast", "valid number; came 'fast'"),
+        ("recipes/quick/learning_rate", 0, "greater than 0; came 0"),
+        ("recipes/quick/learning_rate", float("nan"), "a finite number; came nan"),
+        ("recipes/quick/loss", "l2", "'mse', 'l1' or 'half_sse'; came 'l2'"),
+        ("recipes/quick/optimiser/betas", [0.9], "at least 2 items"),
+        ("patches/gray_40/scales", [], "at least 1 item"),
+        ("patches/gray_40/size", [40], "valid integer; came a list"),
+        ("models/vdsr/gray", 5, "; came 5"),
+        ("models/vdsr/gray/depth", 2, "greater than or equal to 3; came 2"),
+        ("experiments/denoiser/arch", "vdrs", "'dncnn', 'vdsr' or 'rednet'; came 'vdrs'"),
+        ("experiments", {}, "at least 1 item"),
+        ("experiments", None, "valid dictionary; came None"),
+        ("benchmarks/denoise", [], "at least 1 item"),
+        ("benchmarks/denoise/0/protocols", ["psnr"], "'gray-uint8'"),
+        ("benchmarks/denoise/0/baselines", ["bm3d"], "'identity'"),
+        (
+            "degradations/noise/kind",
+            "gausian",
+            "one of 'gaussian', 'bicubic', 'jpeg', 'paired'; came 'gausian'",
+        ),
+        ("datasets/train/kind", 5, "; came 5"),
+        ("datasets/mine/source", 5, "valid string; came 5"),
+        ("degradations/blind/sigma_8bit", {"min": 9, "max": 2}, "min (9) must be below max (2)"),
+        (
+            "degradations/jpeg",
+            {"kind": "jpeg", "quality": 10, "subsampling": "4:2:0", "draws": 3},
+            "draws above 1 need a quality range",
+        ),
+    ],
+)
+def test_wrong_value_is_named_with_what_was_expected(
+    refuse: Refuse, path: str, value: Any, expected: str
+) -> None:
+    faults = refuse(path, value)
+
+    key = path.replace("/", ".")
+    assert any(fault.startswith(key) and expected in fault for fault in faults.splitlines()), faults
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("experiments/my net", "'my net'"), ("recipes/a.b", "'a.b'"), ("patches/", "''")],
+)
+def test_name_that_cannot_be_used_is_named(refuse: Refuse, path: str, name: str) -> None:
+    section = path.split("/")[0]
+    content = next(iter(GOOD[section].values()))
+
+    assert "should match pattern" in (faults := refuse(path, content))
+    assert faults.endswith(f"; came {name}")
+
+
+def test_name_that_is_a_number_is_named(file: Path) -> None:
+    content = deepcopy(GOOD)
+    content["recipes"][25] = content["recipes"]["quick"]
+    file.write_text(as_yaml(content))
+
+    with pytest.raises(ParamsError, match=r"recipes\.25: .*valid string; came 25"):
+        load_params(file)
+
+
+def test_all_faults_are_listed_at_once(file: Path) -> None:
+    content = changed("seed", "x")
+    content["recipes"]["quick"]["steps"] = 0
+    content["resources"]["tiles"] = 3
+    file.write_text(as_yaml(content))
+
+    with pytest.raises(ParamsError) as caught:
+        load_params(file)
+
+    lines = str(caught.value).splitlines()
+    assert lines[0].endswith("has 3 fault(s):")
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+        "seed",
+        "recipes.quick.steps",
+        "resources.tiles",
+    ]
+
+
+# -------------------------------------------------------------- faults between the keys
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        (
+            "experiments/denoiser/model",
+            "grey",
+            "model 'grey' is not defined; the nearest known one is 'gray'",
+        ),
+        (
+            "experiments/denoiser/arch",
+            "dncnn",
+            "model 'gray' is not defined; expected one of: (none is defined)",
+        ),
+        (
+            "experiments/denoiser/train_on",
+            "gray_41",
+            "patch bank 'gray_41' is not defined; the nearest known one is 'gray_40'",
+        ),
+        (
+            "experiments/denoiser/degradation",
+            "nois",
+            "degradation 'nois' is not defined; the nearest known one is 'noise'",
+        ),
+        (
+            "experiments/denoiser/recipe",
+            "slow",
+            "recipe 'slow' is not defined; expected one of: quick",
+        ),
+        (
+            "experiments/denoiser/test_on",
+            "denoisse",
+            "benchmark 'denoisse' is not defined; the nearest known one is 'denoise'",
+        ),
+        (
+            "patches/gray_40/dataset",
+            "trains",
+            "data set 'trains' is not defined; the nearest known one is 'train'",
+        ),
+        (
+            "benchmarks/denoise/0/dataset",
+            "tests",
+            "data set 'tests' is not defined; the nearest known one is 'test'",
+        ),
+    ],
+)
+def test_undefined_name_is_named_with_the_nearest_known_one(
+    refuse: Refuse, path: str, value: str, fault: str
+) -> None:
+    key = path.replace("/", ".")
+    if path.endswith("arch"):
+        key = "experiments.denoiser.model"
+
+    assert refuse(path, value) == f"{key}: {fault}"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        (
+            "patches/gray_40/stride",
+            41,
+            "patches.gray_40.stride: expected at most the size (40), so that the patches cover the "
+            "image; came 41",
+        ),
+        (
+            "patches/y_48/size",
+            50,
+            "experiments.upscaler: scale 3 of degradation 'small' does not divide the patch size "
+            "50 and the stride 24 of bank 'y_48'",
+        ),
+        (
+            "patches/y_48/stride",
+            16,
+            "experiments.upscaler: scale 3 of degradation 'small' does not divide the patch size "
+            "48 and the stride 16 of bank 'y_48'",
+        ),
+        (
+            "experiments/denoiser/train_on",
+            "rgb_40",
+            "experiments.denoiser: model vdsr.gray has 1 channel(s), patch bank 'rgb_40' (rgb) "
+            "has 3",
+        ),
+        (
+            "benchmarks/denoise/0/protocols",
+            ["rgb-uint8"],
+            "benchmarks.denoise.0.protocols: rgb-uint8 measures images in rgb; this trial's colour "
+            "is gray",
+        ),
+        (
+            "benchmarks/upscale/0/protocols",
+            ["gray-float"],
+            "benchmarks.upscale.0.protocols: gray-float measures images in gray; this trial's "
+            "colour is y",
+        ),
+        (
+            "benchmarks/upscale/0/degradation",
+            {"kind": "jpeg", "quality": 10, "subsampling": "4:2:0", "draws": 1},
+            "benchmarks.upscale.0.protocols: y-shave removes a border as wide as the scale; "
+            "expected a bicubic degradation, came jpeg",
+        ),
+        (
+            "benchmarks/upscale/0/baselines",
+            ["tv"],
+            "benchmarks.upscale.0.baselines: tv cannot undo bicubic degradation of these levels; "
+            "'identity' applies to all",
+        ),
+        (
+            "benchmarks/denoise/0/baselines",
+            ["bicubic"],
+            "benchmarks.denoise.0.baselines: bicubic cannot undo gaussian degradation of these "
+            "levels; 'identity' applies to all",
+        ),
+        (
+            "benchmarks/denoise/0/degradation/sigma_8bit",
+            {"min": 0, "max": 55},
+            "benchmarks.denoise.0.baselines: nl_means cannot undo gaussian degradation of these "
+            "levels; 'identity' applies to all",
+        ),
+        (
+            "benchmarks/denoise/0/degradation/sigma_8bit",
+            [15, 15.0],
+            "benchmarks.denoise.0.degradation: benchmarks.denoise.0 has gaussian degradation of "
+            "data set 'test' at this level (15.0) already; put one of them into a benchmark of its "
+            "own",
+        ),
+        (
+            "benchmarks/real/0/degradation",
+            {"kind": "paired"},
+            "benchmarks.real.0: degradation kind 'paired' needs a data set with degraded partners; "
+            "'mine' is of kind 'folder'",
+        ),
+        (
+            "experiments/denoiser/degradation",
+            "real",
+            "experiments.denoiser: degradation kind 'paired' needs a data set with degraded "
+            "partners; 'train' is of kind 'skimage'",
+        ),
+        (
+            "experiments/denoiser/test_on",
+            "real",
+            "experiments.denoiser: model vdsr.gray has 1 channel(s), benchmarks.real.0 (rgb) has 3",
+        ),
+        (
+            "benchmarks/denoise/0/dataset",
+            "train",
+            "experiments.denoiser: trains on data set 'train', which benchmarks.denoise.0 tests on",
+        ),
+        (
+            "datasets/test/images",
+            ["coins", "page"],
+            "experiments.denoiser: trains on images that benchmarks.denoise.0 tests on: page (in "
+            "'train' and 'test')",
+        ),
+    ],
+)
+def test_impossible_combination_is_explained(
+    refuse: Refuse, path: str, value: Any, fault: str
+) -> None:
+    assert fault in refuse(path, value).splitlines()
+
+
+def test_same_folder_under_two_names_is_not_for_training_and_testing(file: Path) -> None:
+    content = changed("datasets/again", {"kind": "folder", "source": "photos"})
+    content["patches"]["gray_40"]["dataset"] = "again"
+    content["benchmarks"]["denoise"][0]["dataset"] = "mine"
+    file.write_text(as_yaml(content))
+
+    with pytest.raises(ParamsError, match=r"'again' and 'mine' .* have the same source, photos"):
+        load_params(file)
+
+
+def test_trials_that_would_overwrite_one_another_are_refused(refuse: Refuse) -> None:
+    trial = GOOD["benchmarks"]["denoise"][0]
+    noise = {"kind": "gaussian", "sigma_8bit": 25, "quantise": True}
+
+    faults = refuse("benchmarks/denoise", [trial, {**trial, "degradation": noise}])
+
+    assert faults.startswith("benchmarks.denoise.1.degradation: benchmarks.denoise.0 has gaussian")
+
+
+def test_trials_of_different_sets_or_levels_are_fine(file: Path) -> None:
+    trial = GOOD["benchmarks"]["denoise"][0]
+    content = changed("benchmarks/denoise", [trial, {**trial, "dataset": "mine"}])
+    noise = {"kind": "gaussian", "sigma_8bit": 50, "quantise": True}
+    content["benchmarks"]["denoise"].append({**trial, "degradation": noise})
+    file.write_text(as_yaml(content))
+
+    assert len(load_params(file).benchmarks["denoise"]) == 3
+
+
+@pytest.mark.parametrize(("scale", "size"), [(1.2, 48), (2.4, 48), (1.5, 48), (16, 48)])
+def test_fractional_scales_may_divide_the_patch(file: Path, scale: float, size: int) -> None:
+    content = changed("degradations/small/scale", scale)
+    content["patches"]["y_48"].update(size=size, stride=size)
+    file.write_text(as_yaml(content))
+
+    assert load_params(file).degradations["small"].model_dump()["scale"] == scale
+
+
+def test_real_pairs_are_trained_on(file: Path) -> None:
+    content = deepcopy(GOOD)
+    content["experiments"]["denoiser"].update(
+        model="colour", train_on="real_40", degradation="real", test_on="real"
+    )
+    file.write_text(as_yaml(content))
+
+    assert load_params(file).experiments["denoiser"].degradation == "real"
+
+
+# ---------------------------------------------------------------------------- warnings
+
+
+def test_patch_smaller_than_the_receptive_field_is_a_warning(file: Path) -> None:
+    file.write_text(as_yaml(changed("models/vdsr/gray/depth", 20)))
+
+    found = warnings(load_params(file))
+
+    assert found == [
+        "experiments.denoiser: the patches are 40 pixels wide, the receptive field of vdsr.gray is "
+        "41: its outer part trains on padding"
+    ]
+
+
+def test_good_params_have_no_warnings(file: Path) -> None:
+    file.write_text(as_yaml(GOOD))
+
+    assert warnings(load_params(file)) == []
+
+
+def test_settings_arrive_as_they_were_written(file: Path) -> None:
+    file.write_text(as_yaml(GOOD))
+
+    params = load_params(file)
+
+    assert params.recipes["quick"] == Recipe.model_validate(GOOD["recipes"]["quick"])
+    noise = Gaussian(kind="gaussian", sigma_8bit=25, quantise=False)
+    assert params.degradations["noise"] == noise

@@ -1,0 +1,97 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.benchmarks import BenchmarkImage
+from pipeline.images import Array, from_8bit, write_png
+from pipeline.levels import levels
+from pipeline.metrics import measure
+from pipeline.params import Trial
+from pipeline.scores import COLUMNS, Row, rows_of, write_rows
+
+
+def noise(seed: int) -> Array:
+    rng = np.random.default_rng(seed)
+    return rng.normal(0, 0.1, (24, 30, 1)).astype(np.float32)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> BenchmarkImage:
+    """Return the only image of a benchmark of doubled images."""
+    trial = Trial.model_validate(
+        {
+            "dataset": "set",
+            "colour": "y",
+            "degradation": {"kind": "bicubic", "scale": 2},
+            "protocols": ["y-shave", "y-uint8"],
+            "baselines": [],
+        }
+    )
+    clean = from_8bit(np.random.default_rng(0).integers(0, 256, (24, 30, 1), dtype=np.uint8))
+    place = tmp_path / "set" / "bicubic_x2"
+    for kind in ("clean", "degraded"):
+        (place / kind).mkdir(parents=True)
+    write_png(place / "clean" / "one.png", clean)
+    np.save(place / "degraded" / "one.npy", clean + noise(1))
+    return BenchmarkImage(trial, levels(trial.degradation)[0], "one", tmp_path)
+
+
+def test_every_protocol_has_a_row(image: BenchmarkImage) -> None:
+    rows = list(rows_of(image, image.clean() + noise(2), "my_experiment", "vdsr.small"))
+
+    assert [row["protocol"] for row in rows] == ["y-shave", "y-uint8"]
+    for row in rows:
+        assert tuple(row) == COLUMNS
+        assert (row["experiment"], row["model"]) == ("my_experiment", "vdsr.small")
+        assert (row["data_set"], row["image"], row["degradation"]) == ("set", "one", "bicubic_x2")
+
+
+def test_row_measures_the_restored_and_the_degraded_image(image: BenchmarkImage) -> None:
+    restored = image.clean() + noise(2)
+
+    shaved, whole = rows_of(image, restored, "e", "m")
+
+    for row, protocol, scale in ((shaved, "y-shave", 2), (whole, "y-uint8", 1)):
+        after = measure(row["protocol"], image.clean(), restored, scale)  # type: ignore[arg-type]
+        before = measure(row["protocol"], image.clean(), image.degraded(), scale)  # type: ignore[arg-type]
+        assert row["protocol"] == protocol
+        assert (row["psnr"], row["ssim"]) == (after.psnr, after.ssim)
+        assert (row["psnr_input"], row["ssim_input"]) == (before.psnr, before.ssim)
+
+
+def test_table_comes_back_to_six_digits(image: BenchmarkImage, tmp_path: Path) -> None:
+    rows: list[Row] = list(rows_of(image, image.clean() + noise(2), "e", "m"))
+
+    write_rows(tmp_path / "scores.csv", rows)
+
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        read = list(csv.DictReader(file))
+    assert len(read) == len(rows)
+    for row, entry in zip(rows, read, strict=True):
+        for key, value in row.items():
+            expected = value if isinstance(value, str) else pytest.approx(value, abs=5e-7)
+            assert (entry[key] if isinstance(value, str) else float(entry[key])) == expected
+
+
+def test_perfect_restoration_can_be_written(image: BenchmarkImage, tmp_path: Path) -> None:
+    write_rows(tmp_path / "scores.csv", rows_of(image, image.clean(), "e", "m"))
+
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        assert [float(row["psnr"]) for row in csv.DictReader(file)] == [float("inf")] * 2
+
+
+def test_same_rows_give_the_same_bytes(image: BenchmarkImage, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        write_rows(tmp_path / name, rows_of(image, image.clean() + noise(2), "e", "m"))
+
+    content = (tmp_path / "one").read_bytes()
+    assert content == (tmp_path / "other").read_bytes()
+    assert b"\r" not in content
+
+
+def test_table_without_rows_has_its_header(tmp_path: Path) -> None:
+    write_rows(tmp_path / "scores.csv", [])
+
+    assert (tmp_path / "scores.csv").read_text() == ",".join(COLUMNS) + "\n"

@@ -1,0 +1,265 @@
+"""Small stages that are run as ``dvc.yaml`` runs the real ones."""
+
+import errno
+import logging
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.params import (
+    Degradation,
+    DnCNN,
+    Experiment,
+    Gaussian,
+    Model,
+    Params,
+    Recipe,
+    Resources,
+    Trial,
+)
+from pipeline.params_file import load_params
+from pipeline.stage_runner import ENTRIES, ENTRY_SECTIONS, SECTIONS, option_names, run_stage
+
+Run = Callable[..., None]
+"""Run a stage with a command line, given as words."""
+
+given: dict[str, Any] = {}
+"""What the stages of this file were called with."""
+
+
+def entries(
+    *,
+    experiment: str,
+    out: Path,
+    model: Model,
+    degradation: Degradation,
+    recipe: Recipe,
+    trials: Sequence[Trial],
+) -> None:
+    """Take entries of the params."""
+    given.update(locals())
+
+
+def sections(*, seed: int, resources: Resources, experiments: Mapping[str, Experiment]) -> None:
+    """Take whole sections of the params."""
+    given.update(locals())
+
+
+def silent(*, out: Path) -> None:
+    """Do nothing."""
+    given["out"] = out
+
+
+def failing(*, kind: str) -> None:
+    """Fail in the way that is asked for."""
+    raise FAILURES[kind]
+
+
+FAILURES: dict[str, Exception] = {
+    "foreseen": ValueError("the image 'a' is too small"),
+    "missing": FileNotFoundError(errno.ENOENT, "No such file or directory", "a.png"),
+    "full": OSError(errno.ENOSPC, "No space left on device", "weights.safetensors"),
+    "library": RuntimeError("expected 4 elements"),
+    "bug": TypeError("expected an int"),
+}
+
+
+@pytest.fixture(autouse=True)
+def project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Params]:
+    """Make a folder with a params.yaml the working directory, and forget earlier calls."""
+    shutil.copy(root / "pipeline" / "presets" / "smoke.yaml", tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RESTORE_TRACEBACK", raising=False)
+    given.clear()
+    level = logging.getLogger("pipeline").level
+    yield load_params(Path("params.yaml"))
+    logging.getLogger("pipeline").setLevel(level)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    def with_words(stage: Callable[..., None], *words: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["stage", *words])
+        run_stage(stage)
+
+    return with_words
+
+
+def refused(run: Run, stage: Callable[..., None], *words: str) -> str:
+    """Run a stage, expect that it ends the process with an error, and return the message."""
+    with pytest.raises(SystemExit) as caught:
+        run(stage, *words)
+    # Python prints such a message and exits with code 1.
+    assert isinstance(caught.value.code, str)
+    return caught.value.code
+
+
+# ---------------------------------------------------------------------------- tables
+
+
+def test_tables_of_entries_agree() -> None:
+    assert set(ENTRIES) == set(ENTRY_SECTIONS)
+    assert set(ENTRY_SECTIONS.values()) <= set(Params.model_fields)
+    assert set(Params.model_fields) >= SECTIONS
+    assert not SECTIONS & set(ENTRIES)
+
+
+def test_sections_are_not_options() -> None:
+    assert option_names(entries) == [
+        "experiment",
+        "out",
+        "model",
+        "degradation",
+        "recipe",
+        "trials",
+    ]
+    assert option_names(sections) == []
+
+
+# -------------------------------------------------------------------------- delivery
+
+
+def test_names_of_entries_become_the_entries(run: Run, project: Params) -> None:
+    name, experiment = next(iter(project.experiments.items()))
+    model = f"{experiment.arch}.{experiment.model}"
+
+    run(
+        entries,
+        *("--experiment", name, "--out", "data/out", "--model", model),
+        *("--degradation", experiment.degradation, "--recipe", experiment.recipe),
+        *("--trials", experiment.test_on),
+    )
+
+    assert given == {
+        "experiment": name,
+        "out": Path("data/out"),
+        "model": project.models.named(experiment.arch)[experiment.model],
+        "degradation": project.degradations[experiment.degradation],
+        "recipe": project.recipes[experiment.recipe],
+        "trials": project.benchmarks[experiment.test_on],
+    }
+    assert isinstance(given["model"], DnCNN)
+    assert isinstance(given["degradation"], Gaussian)
+
+
+def test_sections_are_delivered_whole(run: Run, project: Params) -> None:
+    run(sections)
+
+    assert given == {
+        "seed": project.seed,
+        "resources": project.resources,
+        "experiments": project.experiments,
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("model", "dncnn.nothing"),
+        ("model", "nothing.nothing"),
+        ("model", "dncnn"),
+        ("degradation", "nothing"),
+        ("recipe", "nothing"),
+        ("trials", "nothing"),
+    ],
+)
+def test_unknown_entry_is_named_with_its_section(
+    run: Run, project: Params, option: str, value: str
+) -> None:
+    experiment = next(iter(project.experiments.values()))
+    options = {
+        "experiment": "e",
+        "out": "out",
+        "model": f"{experiment.arch}.{experiment.model}",
+        "degradation": experiment.degradation,
+        "recipe": experiment.recipe,
+        "trials": experiment.test_on,
+        option: value,
+    }
+
+    message = refused(run, entries, *(w for k, v in options.items() for w in (f"--{k}", v)))
+
+    section = ENTRY_SECTIONS[option]
+    assert f"--{option} {value}: params.yaml has no such entry in '{section}'" in message
+    assert given == {}
+
+
+@pytest.mark.parametrize("words", [[], ["--out"], ["--out", "a", "--other", "b"], ["out"]])
+def test_wrong_command_line_is_refused(
+    run: Run, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(silent, *words)
+
+    assert caught.value.code == 2
+    assert "usage: python -m stages.silent" in capsys.readouterr().err
+    assert given == {}
+
+
+# ---------------------------------------------------------------------------- errors
+
+
+def test_all_params_are_checked_before_the_stage_runs(run: Run) -> None:
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("recipes:", "recipe:"))
+
+    message = refused(run, silent, "--out", "a")
+
+    assert message.startswith("stage silent failed: params.yaml has ")
+    assert "recipe: unknown key; the nearest known one is 'recipes'" in message
+    assert given == {}
+
+
+def test_missing_params_are_named(run: Run) -> None:
+    Path("params.yaml").unlink()
+
+    assert "params.yaml: cannot be read" in refused(run, silent, "--out", "a")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("foreseen", "the image 'a' is too small"), ("missing", "No such file or directory: 'a.png'")],
+)
+def test_foreseen_error_is_a_message_without_a_traceback(
+    run: Run, kind: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refused(run, failing, "--kind", kind)
+
+    assert message.startswith("stage failing failed: ")
+    assert reason in message
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_traceback_is_there_for_who_asks(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RESTORE_TRACEBACK", "1")
+
+    refused(run, failing, "--kind", "foreseen")
+
+    assert "raise FAILURES[kind]" in capsys.readouterr().err
+
+
+def test_error_of_a_library_comes_with_its_traceback(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refused(run, failing, "--kind", "library")
+
+    assert "stage failing failed: expected 4 elements" in message
+    assert "raise FAILURES[kind]" in capsys.readouterr().err
+
+
+def test_full_disk_is_said_to_be_one(run: Run) -> None:
+    message = refused(run, failing, "--kind", "full")
+
+    assert "No space left on device: 'weights.safetensors'" in message
+    assert "MiB are free: make room and start again, nothing is lost" in message
+
+
+def test_bug_is_not_dressed_up(run: Run) -> None:
+    with pytest.raises(TypeError, match="expected an int"):
+        run(failing, "--kind", "bug")

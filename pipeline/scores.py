@@ -1,8 +1,10 @@
 """The table of scores: one row an image and protocol."""
 
-import csv
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import pandas as pd
 
 from pipeline.benchmarks import BenchmarkImage
 from pipeline.images import Array
@@ -21,6 +23,9 @@ COLUMNS = (
     "ssim_input",
 )
 """Of the table, in this order."""
+
+DIGITS = {"psnr": 4, "ssim": 5, "psnr_input": 4, "ssim_input": 5}
+"""The scores among them, and how many digits a mean has after the point."""
 
 Row = dict[str, str | float]
 
@@ -54,10 +59,23 @@ def rows_of(image: BenchmarkImage, restored: Array, experiment: str, model: str)
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write rows as CSV, with six digits after the point."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(
-                {key: f"{v:.6f}" if isinstance(v, float) else v for key, v in row.items()}
-            )
+    table = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    table.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
+
+
+def mean_scores(rows: Iterable[Row]) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """Return the means over the images, nested by data set, degradation and protocol.
+
+    Equal images have an infinite PSNR, for which JSON has no number: such a mean is left out.
+    """
+    nested: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    keys = ["data_set", "degradation", "protocol"]
+    groups = pd.DataFrame(list(rows)).groupby(keys, sort=False)[list(DIGITS)]
+    for means in groups.mean().reset_index().to_dict("records"):
+        place = nested.setdefault(means["data_set"], {}).setdefault(means["degradation"], {})
+        place[means["protocol"]] = {
+            score: round(means[score], digits)
+            for score, digits in DIGITS.items()
+            if math.isfinite(means[score])
+        }
+    return nested

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from filelock import FileLock
 
+from pipeline.environment import LAUNCH_VARIABLE, NO_TELEMETRY
 from pipeline.images import Array, write_png
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "restore"
 """Name of the MLflow experiment that holds every run."""
-
-LAUNCH_VARIABLE = "RESTORE_LAUNCH"
-"""Environment variable with the launch's run id; the flow sets it for its stages."""
 
 STATE = Path(".restore")
 UNSENT = STATE / "unsent"
@@ -47,8 +45,7 @@ Event = dict[str, Any]
 def _quiet_client() -> "MlflowClient":
     """Return a client of the tracker that gives up soon and talks to nobody else."""
     for name, value in {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "1",
+        **NO_TELEMETRY,
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",

@@ -1,11 +1,8 @@
 """Stage ``evaluate``: measure what one experiment restored."""
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +11,7 @@ from pipeline.benchmarks import BenchmarkImage, images_of, restored_path
 from pipeline.images import Array
 from pipeline.outputs import new_file
 from pipeline.params import Trial
-from pipeline.scores import Row, rows_of, write_rows
+from pipeline.scores import mean_scores, rows_of, write_rows
 from pipeline.stage_runner import run_stage
 
 
@@ -53,7 +50,7 @@ def evaluate(
         for image in images
         for row in rows_of(image, np.load(restored_path(restored, image)), experiment, model_name)
     ]
-    means = _means(rows)
+    means = mean_scores(rows)
     with new_file(out) as file:
         write_rows(file, rows)
     with new_file(metrics) as file:
@@ -66,28 +63,6 @@ def evaluate(
         {name: _side_by_side(image, restored) for name, image in pictures.items()},
         [out],
     )
-
-
-def _means(rows: list[Row]) -> dict[str, Any]:
-    """Return the mean scores, nested by data set, degradation, protocol."""
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        group = tuple(str(row[key]) for key in ("data_set", "degradation", "protocol"))
-        groups.setdefault(group, []).append(row)
-    nested: dict[str, Any] = {}
-    for (data_set, degradation, protocol), members in groups.items():
-        place = nested.setdefault(data_set, {}).setdefault(degradation, {})
-        means = {
-            key: fmean(float(row[key]) for row in members)
-            for key in ("psnr", "ssim", "psnr_input", "ssim_input")
-        }
-        # Equal images have an infinite PSNR, which JSON has no number for: such a mean is left out.
-        place[protocol] = {
-            key: round(mean, 4 if "psnr" in key else 5)
-            for key, mean in means.items()
-            if math.isfinite(mean)
-        }
-    return nested
 
 
 def _side_by_side(image: BenchmarkImage, restored: Path) -> Array:

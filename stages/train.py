@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 import pipeline.training
-from pipeline import images, machine, models, randomness, tracking
+from pipeline import tracking
+from pipeline.images import from_8bit
 from pipeline.machine import pick_device, supports_bfloat16
 from pipeline.models import build_model
 from pipeline.outputs import new_file, new_folder
@@ -197,9 +198,8 @@ def _sha256(path: Path) -> str:
 def _code(network: nn.Module) -> str:
     """Return a checksum of the code that a checkpoint belongs to."""
     package = Path(pipeline.training.__file__).parent
-    modules = [images, machine, models, PatchBank, randomness]
-    files = [*sorted(package.glob("*.py")), *(Path(getfile(module)) for module in modules)]
-    files.append(Path(getfile(type(network))))
+    used = (build_model, from_8bit, pick_device, PatchBank, seed_of, type(network))
+    files = [*sorted(package.glob("*.py")), *(Path(getfile(one)) for one in used)]
     return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 PLUMBING = {
     "pipeline",
+    "pipeline.environment",
     "pipeline.nearest",
     "pipeline.outputs",
     "pipeline.params",

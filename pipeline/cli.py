@@ -1,0 +1,336 @@
+"""Console script ``restore``: run, serve, plan, doctor, preset, report, schema.
+
+Each command imports what it needs when it runs, so that help and errors come at once.
+"""
+
+import argparse
+import atexit
+import contextlib
+import csv
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.project import ProjectError, find_root
+
+if TYPE_CHECKING:
+    from pipeline.dag import Stage
+    from pipeline.supervise import Children
+
+SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+class CommandError(Exception):
+    """What the command was asked for cannot be done; carries the exit code."""
+
+    def __init__(self, message: str, code: int = FAILURE) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command, print its errors as messages, and return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        root = find_root(Path.cwd())
+        # Prefect and DVC take their settings, and the stages their paths, from the folder.
+        os.chdir(root)
+        code: int = options.command(root, options)
+    except ProjectError as error:
+        return _complain(str(error), USAGE)
+    except CommandError as error:
+        return _complain(str(error), error.code)
+    except KeyboardInterrupt:
+        return _complain("interrupted; give the same command again to go on", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SUCCESS
+    return code
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"restore: {message}", file=sys.stderr)
+    return code
+
+
+# ------------------------------------------------------------------------ what is asked
+
+
+@dataclass(frozen=True)
+class _Command:
+    run: Callable[[Path, argparse.Namespace], int]
+    summary: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="restore", description="Image-restoration experiments: run, serve, look after."
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in _COMMANDS.items():
+        description = f"{command.summary[0].upper()}{command.summary[1:]}."
+        one = commands.add_parser(name, help=command.summary, description=description)
+        command.add_options(one)
+        one.set_defaults(command=command.run)
+    return parser
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--experiments",
+        nargs="+",
+        metavar="NAME",
+        help="only these experiments or stages, and what they need",
+    )
+    parser.add_argument("--force", action="store_true", help="also what is up to date")
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    _add_selection(parser)
+    parser.add_argument(
+        "--parallel",
+        type=_positive,
+        metavar="N",
+        help="at most this many stages at once (otherwise as many as cores and GPUs allow)",
+    )
+    parser.add_argument(
+        "--stop-on-failure",
+        action="store_true",
+        help="start no more stages after a failure (otherwise those that do not need it go on)",
+    )
+
+
+def _add_serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port",
+        type=_positive,
+        metavar="PORT",
+        help="where Prefect's server is or shall be, on this machine (otherwise as pyproject.toml "
+        "says)",
+    )
+
+
+def _add_doctor_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fast", action="store_true", help="do not try to start Prefect's server")
+
+
+def _add_preset_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the preset; without it, list them")
+    parser.add_argument(
+        "--force", action="store_true", help="replace your own edits too, keeping a copy of them"
+    )
+
+
+def _add_no_options(_parser: argparse.ArgumentParser) -> None:
+    """Leave the command without options."""
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, came {text}")
+    return number
+
+
+# ------------------------------------------------------------------------- the commands
+
+
+def _plan(root: Path, options: argparse.Namespace) -> int:
+    from pipeline import dag
+
+    graph = _read_graph(root, options.experiments)
+    if options.force:
+        graph = {name: replace(one, stale=one.stale or ("forced",)) for name, one in graph.items()}
+    causes = dag.causes(graph)
+    if not causes:
+        print(_nothing_to_do(len(graph)))
+        return SUCCESS
+    width = max(len(name) for name in causes)
+    for name, why in causes.items():
+        if graph[name].stale:
+            print(f"{name:<{width}}  {'; '.join(why)}")
+        else:
+            who = f"{why[-1]} runs" if len(why) == 1 else f"{why[-1]} and {len(why) - 1} more run"
+            print(f"{name:<{width}}  if what it reads changes, because {who}")
+    certain = sum(bool(graph[name].stale) for name in causes)
+    may = f", {len(causes) - certain} may follow" if certain < len(causes) else ""
+    print(f"\n{certain} of {len(graph)} stages to run{may}; `restore run` or `dvc repro` does it")
+    return SUCCESS
+
+
+def _run(root: Path, options: argparse.Namespace) -> int:
+    from pipeline import dag
+
+    graph = _read_graph(root, options.experiments)
+    if not options.force and not dag.affected(graph):
+        print(_nothing_to_do(len(graph)))
+        return SUCCESS
+
+    from pipeline.prefect_server import find_or_borrow
+
+    _connect(lambda children: find_or_borrow(root, children))
+    from pipeline.flow import run_here  # Prefect reads its settings when it is imported
+
+    well, message = run_here(
+        options.experiments,
+        parallel=options.parallel,
+        keep_going=not options.stop_on_failure,
+        force=options.force,
+    )
+    if not well:
+        raise CommandError(message)
+    print(message)
+    return SUCCESS
+
+
+def _serve(root: Path, options: argparse.Namespace) -> int:
+    from pipeline.prefect_server import configured_url, local_url, use_or_start
+
+    url = local_url(options.port) if options.port else configured_url(root)
+    print(f"Prefect's server at {url} ...", flush=True)
+    _connect(lambda children: use_or_start(root, url, children))
+    from pipeline.flow import serve_deployment  # Prefect reads its settings when it is imported
+
+    # Being interrupted is how serving ends.
+    with contextlib.suppress(KeyboardInterrupt):
+        serve_deployment(lambda: _print_next_steps(root, url, configured_url(root)))
+    return SUCCESS
+
+
+def _doctor(root: Path, options: argparse.Namespace) -> int:
+    from pipeline import doctor
+
+    worst = SUCCESS
+    for name, finding in doctor.examine(root, fast=options.fast):
+        print(f"{finding.verdict:<5} {name:<20} {finding.found}", flush=True)
+        if finding.verdict != "ok" and finding.mend:
+            print(f"{'':<26} -> {finding.mend}")
+        if finding.verdict == "fail":
+            worst = FAILURE
+    return worst
+
+
+def _preset(root: Path, options: argparse.Namespace) -> int:
+    from pipeline.params_file import ParamsError
+    from pipeline.preset import PresetError, list_presets, take_preset
+
+    if options.name is None:
+        presets = list_presets(root)
+        width = max((len(name) for name in presets), default=0)
+        for name, headline in presets.items():
+            print(f"{name:<{width}}  {headline}")
+        return SUCCESS
+    try:
+        copy = take_preset(root, options.name, force=options.force)
+    except (PresetError, ParamsError) as error:
+        raise CommandError(str(error)) from error
+    if copy is not None:
+        print(f"your own settings are kept in {copy.name}")
+    print(f"params.yaml is now the preset '{options.name}'; `restore plan` says what it changes")
+    return SUCCESS
+
+
+def _schema(_root: Path, _options: argparse.Namespace) -> int:
+    import json
+
+    from pipeline.params import Params
+
+    print(json.dumps(Params.model_json_schema(), indent=2))
+    return SUCCESS
+
+
+def _report(root: Path, _options: argparse.Namespace) -> int:
+    results = root / "data" / "report" / "results.csv"
+    try:
+        with results.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+    except OSError as error:
+        raise CommandError(
+            f"{results}: {error.strerror}; `dvc repro` or `restore run` writes the report"
+        ) from error
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    print(f"\n{results.with_name('index.html')}")
+    return SUCCESS
+
+
+_COMMANDS = {
+    "run": _Command(
+        _run, "bring the experiments up to date, stages side by side", _add_run_options
+    ),
+    "serve": _Command(
+        _serve, "offer the experiments to Prefect: pages, triggers, logs", _add_serve_options
+    ),
+    "plan": _Command(_plan, "list what would run and why", _add_selection),
+    "doctor": _Command(
+        _doctor, "check the installation and say how to mend it", _add_doctor_options
+    ),
+    "preset": _Command(
+        _preset, "list the shipped versions of params.yaml, or take one", _add_preset_options
+    ),
+    "report": _Command(_report, "print the results as a table", _add_no_options),
+    "schema": _Command(
+        _schema, "print the JSON schema of params.yaml, for editors", _add_no_options
+    ),
+}
+
+
+# ---------------------------------------------------------------------- shared by them
+
+
+def _read_graph(root: Path, experiments: Sequence[str] | None) -> "dict[str, Stage]":
+    from pipeline import dag
+    from pipeline.params_file import ParamsError, load_params
+
+    try:
+        if (root / "params.yaml").is_file():
+            load_params(root / "params.yaml")
+        graph = dag.read_graph(root)
+        return graph if experiments is None else dag.select(graph, experiments)
+    except dag.UnknownStageError as error:
+        raise CommandError(str(error), USAGE) from error
+    except (ParamsError, dag.GraphError) as error:
+        raise CommandError(str(error)) from error
+
+
+def _nothing_to_do(stages: int) -> str:
+    return f"nothing to do: all {stages} stages are up to date"
+
+
+def _connect(find_server: "Callable[[Children], str]") -> None:
+    """Lead Prefect to the server that ``find_server`` returns; one started for it ends with us."""
+    from pipeline.environment import NO_TELEMETRY
+    from pipeline.prefect_server import ServerError
+    from pipeline.supervise import Children
+
+    children = Children()
+    # Not before: Prefect sends its last events while the interpreter shuts down, and waits.
+    atexit.register(children.close)
+    try:
+        url = find_server(children)
+    except ServerError as error:
+        raise CommandError(str(error)) from error
+    os.environ |= {**NO_TELEMETRY, "PREFECT_API_URL": url}
+
+
+def _print_next_steps(root: Path, url: str, configured: str) -> None:
+    command = "prefect deployment run restore/train-all --watch"
+    steps = [
+        f"\nserving restore/train-all; pages at {url.removesuffix('/api')}; Ctrl-C ends it",
+        f"next, in another terminal, in {root}:",
+    ]
+    if url != configured:
+        steps.append(f"  export PREFECT_API_URL={url}   # pyproject.toml names {configured}")
+    steps += [
+        f"  {command}",
+        f"  {command} -p 'experiments=[\"NAME\"]' -p parallel=1 -p keep_going=false -p force=true",
+        "  mlflow ui   # compare the runs",
+    ]
+    print("\n".join(steps), flush=True)

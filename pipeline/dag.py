@@ -1,0 +1,261 @@
+"""The stage graph and what is out of date in it: the only door to DVC."""
+
+import difflib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.lock import LockError
+from dvc.repo import Repo
+from dvc.stage import Stage as DvcStage
+
+
+class GraphError(ValueError):
+    """DVC cannot make a graph of the project, or tell its state."""
+
+
+class UnknownStageError(ValueError):
+    """A name is neither that of a stage nor the ``@key`` of any."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of ``dvc.yaml`` after its templates are filled in."""
+
+    name: str
+    """As ``dvc repro`` takes it, such as ``train@dncnn_s25``."""
+    needs: tuple[str, ...]
+    """Stages whose outputs it reads."""
+    cpus: int
+    """Cores it keeps busy; ``meta.cpus``, otherwise 1."""
+    gpus: int
+    """GPUs it can use; ``meta.gpus``, otherwise 0."""
+    constant: bool
+    """Whether it writes the same whenever it succeeds; ``meta.constant``, otherwise not."""
+    stale: tuple[str, ...]
+    """Why it is out of date by itself; empty when only a stage it needs can change that."""
+
+
+def read_graph(root: Path) -> dict[str, Stage]:
+    """Return all stages of the project at ``root`` by name, each after those it needs.
+
+    Raises:
+        GraphError: ``dvc.yaml`` or what it refers to is wrong, or another DVC command has the
+            project locked.
+    """
+    with _open(root, wait=False) as repo:
+        # Edges run from a stage to what it needs.
+        needs = {
+            _name(stage): (stage, [_name(needed) for needed in repo.index.graph.successors(stage)])
+            for stage in repo.index.stages
+        }
+        return {
+            name: Stage(
+                name=name,
+                needs=tuple(sorted(needs[name][1])),
+                cpus=_count(name, needs[name][0].meta, "cpus", default=1, least=1),
+                gpus=_count(name, needs[name][0].meta, "gpus", default=0, least=0),
+                constant=bool((needs[name][0].meta or {}).get("constant", False)),
+                stale=_why_stale(needs[name][0]),
+            )
+            for name in _in_order({name: upstream for name, (_, upstream) in needs.items()})
+        }
+
+
+def why_stale(root: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return for each of the stages ``names`` why it is out of date now; empty if it is not.
+
+    What the stages read must be complete: DVC refuses to look at a file that another stage is
+    just writing. Waits while another DVC command has the project locked.
+
+    Raises:
+        GraphError: The graph cannot be read.
+    """
+    with _open(root, wait=True) as repo:
+        stages = {_name(stage): stage for stage in repo.index.stages}
+        return {name: _why_stale(stages[name]) for name in names}
+
+
+def select(graph: Mapping[str, Stage], names: Iterable[str]) -> dict[str, Stage]:
+    """Return the stages that ``names`` mean and all they need, in the graph's order.
+
+    Args:
+        graph: All stages.
+        names: Names of stages, or keys: ``dncnn_s25`` means each stage ``...@dncnn_s25``.
+
+    Raises:
+        UnknownStageError: A name means nothing.
+    """
+    chosen: set[str] = set()
+    for name in names:
+        meant = [stage for stage in graph if name in (stage, _key(stage))]
+        if not meant:
+            raise UnknownStageError(_explain_unknown(name, graph))
+        chosen.update(meant)
+    for name in reversed(list(graph)):
+        if name in chosen:
+            chosen.update(graph[name].needs)
+    return {name: stage for name, stage in graph.items() if name in chosen}
+
+
+def affected(graph: Mapping[str, Stage]) -> dict[str, Stage]:
+    """Return the stages that are out of date, and all that come after them."""
+    found: dict[str, Stage] = {}
+    for name, stage in graph.items():
+        if stage.stale or any(needed in found for needed in stage.needs):
+            found[name] = stage
+    return found
+
+
+def causes(graph: Mapping[str, Stage]) -> dict[str, tuple[str, ...]]:
+    """Return for each stage that is out of date, or may become so, what makes it so.
+
+    The causes of a stage that only follows are the names of the stages that it follows. Nobody
+    follows a stage whose output never changes.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for name, stage in graph.items():
+        followed = [needed for needed in stage.needs if needed in found]
+        reasons = stage.stale or tuple(one for one in followed if not graph[one].constant)
+        if reasons:
+            found[name] = reasons
+    return found
+
+
+def read_cache_links(root: Path) -> tuple[list[str], list[str]]:
+    """Return how DVC is told to link files to its cache, and which of these ways work here.
+
+    Both are in the order of preference, out of reflink, hardlink, symlink and copy.
+
+    Raises:
+        GraphError: The project or its configuration cannot be read.
+    """
+    from dvc_objects.fs.generic import test_links
+
+    with _open(root, wait=False) as repo:
+        told = list(repo.cache.local.cache_types)
+        cache = repo.cache.local
+        return told, list(test_links(told, cache.fs, cache.path, repo.fs, repo.root_dir))
+
+
+def sends_analytics(root: Path) -> bool:
+    """Tell whether DVC reports what it does to its makers.
+
+    Raises:
+        GraphError: The configuration cannot be read.
+    """
+    with _open(root, wait=False) as repo:
+        return bool(repo.config["core"].get("analytics", True))
+
+
+@contextmanager
+def _open(root: Path, *, wait: bool) -> Iterator[Any]:
+    try:
+        with Repo(str(root), _wait_for_lock=wait) as repo, repo.lock:
+            yield repo
+    except LockError as error:
+        raise GraphError(
+            f"the project in {root} is busy: another run, or another DVC command, is at work on "
+            "it; wait for it, or stop it"
+        ) from error
+    except DvcException as error:
+        # What is wrong in a file is often only said by the error below DVC's own.
+        cause = f": {error.__cause__}" if error.__cause__ else ""
+        raise GraphError(f"{root / 'dvc.yaml'}: {error}{cause}") from error
+
+
+def _name(stage: DvcStage) -> str:
+    """Return the name that ``dvc repro`` takes in the project's folder."""
+    path: str = stage.path_in_repo
+    own_name: str | None = getattr(stage, "name", None)
+    if own_name is None:  # a file that was put under DVC's control with `dvc add`
+        return path
+    return own_name if path == "dvc.yaml" else f"{path}:{own_name}"
+
+
+def _key(stage: str) -> str:
+    return stage.rpartition("@")[2]
+
+
+def _in_order(needs: Mapping[str, Iterable[str]]) -> list[str]:
+    """Sort so that each name comes after those it needs, else as they came."""
+    done: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        if name not in done:
+            for needed in needs[name]:
+                visit(needed)
+            done[name] = None
+
+    for name in needs:
+        visit(name)
+    return list(done)
+
+
+def _count(stage: str, meta: object, key: str, *, default: int, least: int) -> int:
+    value = meta.get(key, default) if isinstance(meta, dict) else default
+    if type(value) is not int or value < least:
+        raise GraphError(
+            f"stage {stage}, meta.{key}: expected an integer of at least {least}, came {value!r}"
+        )
+    return value
+
+
+def _explain_unknown(name: str, graph: Iterable[str]) -> str:
+    keys = sorted({_key(stage) for stage in graph})
+    near = difflib.get_close_matches(name, [*keys, *graph], n=3, cutoff=0.5)
+    hint = f"the nearest known: {', '.join(near)}" if near else f"known: {', '.join(keys)}"
+    return f"no experiment or stage is called '{name}'; {hint}"
+
+
+# ---------------------------------------------------------------- why a stage must run
+
+
+_DEPENDENCY = {
+    "modified": "{} changed",
+    "deleted": "{} is missing",
+    "new": "{} is a new dependency",
+}
+_PARAMETER = {
+    "modified": "{} in {} changed",
+    "deleted": "{} is missing in {}",
+    "new": "{} in {} is a new parameter",
+}
+_OUTPUT = {
+    "modified": "its output {} is not what it wrote",
+    "deleted": "its output {} is missing",
+    "not in cache": "its output {} is not in the cache",
+    "new": "its output {} is new",
+}
+_WHOLE = {
+    "changed command": "its command changed",
+    "changed checksum": "its definition changed",
+    "always changed": "it always runs",
+}
+
+
+def _why_stale(stage: DvcStage) -> tuple[str, ...]:
+    # The keys of the answer depend on the current folder; it has one entry or none.
+    entries: list[Any] = next(iter(stage.status(check_updates=True).values()), [])
+    if not entries:
+        return ()
+    if not any(item.hash_info for item in (*stage.deps, *stage.outs)):
+        return ("it never ran",)
+    return tuple(reason for entry in entries for reason in _reasons(entry))
+
+
+def _reasons(entry: str | dict[str, dict[str, Any]]) -> Iterator[str]:
+    if isinstance(entry, str):
+        yield _WHOLE.get(entry, entry)
+        return
+    for path, change in entry.get("changed deps", {}).items():
+        if isinstance(change, dict):
+            for key, state in change.items():
+                yield _PARAMETER.get(state, "{} in {} is " + state).format(key, path)
+        else:
+            yield _DEPENDENCY.get(change, "{} is " + change).format(path)
+    for path, change in entry.get("changed outs", {}).items():
+        yield _OUTPUT.get(change, "its output {} is " + change).format(path)

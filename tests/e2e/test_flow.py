@@ -1,0 +1,354 @@
+"""The Prefect flow over real DVC: what runs, in which order, what is left behind, what is said."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.prefect_server import local_url, start_server, who_answers
+from pipeline.supervise import Children
+from tests.toy import call, copy_toy, edit, environment, make_toy, program, trace
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Yield the variables that lead commands to a Prefect server of these tests' own."""
+    home = tmp_path_factory.mktemp("prefect")
+    port = free_port()
+    with Children() as children:
+        start_server(children, port=port, log=home / "log", cwd=home, ui=False, home=home)
+        yield {"PREFECT_API_URL": local_url(port), "PREFECT_HOME": str(home)}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a toy in which everything has run through ``dvc repro``."""
+    root = make_toy(tmp_path_factory.mktemp("done"))
+    assert call(root, "dvc", "repro").returncode == 0
+    trace(root)
+    return root
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """Return a toy in which nothing has run."""
+    return make_toy(tmp_path / "toy")
+
+
+@pytest.fixture
+def toy(done: Path, tmp_path: Path) -> Path:
+    """Return a toy in which everything has run, for one test."""
+    return copy_toy(done, tmp_path / "toy")
+
+
+def lock(root: Path) -> Any:
+    return YAML(typ="safe", pure=True).load(root / "dvc.lock")
+
+
+def begun(root: Path) -> set[str]:
+    return {line.removeprefix("begin ") for line in trace(root) if line.startswith("begin ")}
+
+
+def overlapping(events: list[str]) -> int:
+    """Return how many stages ran at once at most."""
+    running = most = 0
+    for event in events:
+        running += 1 if event.startswith("begin") else -1
+        most = max(most, running)
+    return most
+
+
+# --------------------------------------------------------------------------- in process
+
+
+def test_the_flow_leaves_the_lock_file_of_dvc_repro(
+    fresh: Path, done: Path, server: dict[str, str]
+) -> None:
+    ended = call(fresh, "restore", "run", **server)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "5 stages ran" in ended.stdout
+    assert lock(fresh) == lock(done)
+    assert call(fresh, "dvc", "status", "--quiet").returncode == 0
+
+
+def test_what_the_stages_say_is_in_the_log(fresh: Path, server: dict[str, str]) -> None:
+    ended = call(fresh, "restore", "run", "--experiments", "aside", **server)
+
+    assert "Task run 'aside' - working on aside" in ended.stdout + ended.stderr
+
+
+def test_stages_that_do_not_need_each_other_run_at_once(
+    fresh: Path, server: dict[str, str]
+) -> None:
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("one core runs one stage at a time")
+    for branch in ("left", "right"):
+        (fresh / f"branch@{branch}.sleep").write_text("3")
+
+    call(fresh, "restore", "run", **server)
+
+    assert overlapping(trace(fresh)) >= 2
+
+
+def test_one_at_a_time_means_one_at_a_time(fresh: Path, server: dict[str, str]) -> None:
+    ended = call(fresh, "restore", "run", "--parallel", "1", **server)
+
+    assert ended.returncode == 0, ended.stderr
+    events = trace(fresh)
+    assert overlapping(events) == 1
+    assert len(events) == 10
+
+
+def test_a_stage_that_needs_all_cores_runs_alone(fresh: Path, server: dict[str, str]) -> None:
+    edit(fresh / "settings.yaml", "cpus: 1", "cpus: 1000")
+
+    ended = call(fresh, "restore", "run", "--experiments", "left", "right", **server)
+
+    assert ended.returncode == 0, ended.stderr
+    assert overlapping(trace(fresh)) == 1
+
+
+def test_only_what_an_edit_concerns_runs_again(toy: Path, server: dict[str, str]) -> None:
+    edit(toy / "settings.yaml", "{text: two}", "{text: zwei}")
+
+    ended = call(toy, "restore", "run", **server)
+
+    assert "2 stages ran" in ended.stdout
+    assert begun(toy) == {"branch@right", "join"}
+
+
+def test_a_stage_behind_an_unchanged_output_does_not_run(toy: Path, server: dict[str, str]) -> None:
+    edit(toy / "settings.yaml", "{text: two}", "{text: two, more: 1}")
+
+    ended = call(toy, "restore", "run", **server)
+
+    assert "1 stage ran" in ended.stdout
+    assert begun(toy) == {"branch@right"}
+
+
+def test_force_runs_what_is_up_to_date(toy: Path, done: Path, server: dict[str, str]) -> None:
+    ended = call(toy, "restore", "run", "--force", "--experiments", "left", **server)
+
+    assert ended.returncode == 0, ended.stderr
+    assert begun(toy) == {"seed", "branch@left"}
+    assert lock(toy) == lock(done)
+
+
+def test_one_experiment_brings_only_what_it_needs(fresh: Path, server: dict[str, str]) -> None:
+    ended = call(fresh, "restore", "run", "--experiments", "right", **server)
+
+    assert ended.returncode == 0, ended.stderr
+    assert begun(fresh) == {"seed", "branch@right"}
+
+
+def test_a_failed_stage_names_itself_and_spares_the_others(
+    fresh: Path, server: dict[str, str]
+) -> None:
+    (fresh / "branch@left.fail").touch()
+
+    ended = call(fresh, "restore", "run", **server)
+
+    assert ended.returncode == 1
+    last_words = ended.stderr[ended.stderr.rindex("restore: ") :].splitlines()
+    assert last_words[0] == "restore: 1 stage failed:"
+    assert last_words[1].startswith("  branch@left: exit code")
+    assert "    branch@left was told to fail" in last_words
+    assert last_words[-1] == "not run because of that: join"
+    assert begun(fresh) == {"seed", "branch@left", "branch@right", "aside"}
+
+
+def test_a_run_after_the_mend_does_only_what_is_left(fresh: Path, server: dict[str, str]) -> None:
+    (fresh / "branch@left.fail").touch()
+    call(fresh, "restore", "run", **server)
+    (fresh / "branch@left.fail").unlink()
+    trace(fresh)
+
+    ended = call(fresh, "restore", "run", **server)
+
+    assert ended.returncode == 0, ended.stderr
+    assert begun(fresh) == {"branch@left", "join"}
+
+
+def test_stopping_on_failure_starts_nothing_more(fresh: Path, server: dict[str, str]) -> None:
+    (fresh / "seed.fail").touch()
+
+    ended = call(fresh, "restore", "run", "--stop-on-failure", "--parallel", "1", **server)
+
+    assert ended.returncode == 1
+    assert begun(fresh) == {"seed"}
+    assert "branch@left, branch@right, join, aside" in ended.stderr
+
+
+def test_a_second_run_beside_the_first_is_refused(fresh: Path, server: dict[str, str]) -> None:
+    (fresh / "seed.sleep").write_text("600")
+    command = [program("restore"), "run"]
+    with subprocess.Popen(command, cwd=fresh, env=environment(**server)) as first:
+        wait_for(fresh / "seed.started", first)
+
+        second = call(fresh, "restore", "run", "--experiments", "aside", **server)
+        first.send_signal(signal.SIGINT)
+
+    assert second.returncode == 1
+    assert "is busy: another run" in second.stderr
+    assert first.returncode == 130
+
+
+def test_a_run_without_a_server_borrows_one_and_gives_it_back(fresh: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (fresh / "pyproject.toml").write_text(
+        f'[tool.prefect]\napi.url = "{local_url(free_port())}"\nserver.analytics_enabled = false\n'
+    )
+
+    ended = call(fresh, "restore", "run", PREFECT_HOME=str(home))
+
+    assert ended.returncode == 0, ended.stderr
+    assert begun(fresh) == {"seed", "branch@left", "branch@right", "join", "aside"}
+    assert not [one for one in psutil.process_iter() if str(home) in _home_of(one)]
+
+
+def _home_of(process: psutil.Process) -> str:
+    try:
+        return process.environ().get("PREFECT_HOME", "")
+    except psutil.Error:
+        return ""
+
+
+def test_the_doctor_sees_the_server_start(toy: Path) -> None:
+    (toy / "pyproject.toml").write_text("[project]\ndependencies = []\n")
+
+    printed = call(toy, "restore", "doctor").stdout
+
+    assert "ok    Prefect's server" in printed
+
+
+# ------------------------------------------------------------------------------- served
+
+
+@contextmanager
+def serving(root: Path, home: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Run ``restore serve`` in the toy on a port of its own, as its pyproject.toml says."""
+    port = free_port()
+    (root / "pyproject.toml").write_text(
+        f'[tool.prefect]\napi.url = "{local_url(port)}"\nserver.analytics_enabled = false\n'
+    )
+    with subprocess.Popen(
+        [program("restore"), "serve"],
+        cwd=root,
+        env=environment(PREFECT_HOME=str(home)),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if "mlflow ui" in line:
+                    break
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+    assert who_answers(local_url(port)) == "nobody"
+
+
+def trigger(root: Path, home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    command = ("prefect", "deployment", "run", "restore/train-all", *options)
+    return call(root, *command, PREFECT_HOME=str(home))
+
+
+def test_the_served_deployment_does_what_dvc_repro_does(
+    fresh: Path, done: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    with serving(fresh, home) as process:
+        some = trigger(fresh, home, "--watch", "-p", 'experiments=["left"]', "-p", "parallel=1")
+        after_some = begun(fresh)
+        rest = trigger(fresh, home, "--watch")
+
+    assert some.returncode == 0, some.stdout + some.stderr
+    assert after_some == {"seed", "branch@left"}
+    assert "working on branch@left" in some.stdout
+    assert rest.returncode == 0, rest.stdout + rest.stderr
+    assert begun(fresh) == {"branch@right", "join", "aside"}
+    assert lock(fresh) == lock(done)
+    assert process.returncode == 0
+
+
+def test_the_served_deployment_tells_the_truth_about_failures(fresh: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (fresh / "branch@left.fail").touch()
+    with serving(fresh, home):
+        failed = trigger(fresh, home, "--watch", "-p", "keep_going=true", "-p", "force=true")
+        unknown = trigger(fresh, home, "--watch", "-p", 'experiments=["lefft"]')
+        edit(fresh / "settings.yaml", "branches:", "twigs:")
+        (fresh / "params.yaml").write_text("sead: 0\n")
+        broken = trigger(fresh, home, "--watch")
+
+    assert failed.returncode == 1
+    assert "branch@left: exit code" in failed.stdout
+    assert "not run because of that: join" in failed.stdout
+    assert "Traceback" not in failed.stdout
+    assert begun(fresh) == {"seed", "branch@left", "branch@right", "aside"}
+    assert unknown.returncode == 1
+    assert "the nearest known" in unknown.stdout
+    assert broken.returncode == 1
+    assert "sead: unknown key" in broken.stdout
+
+
+def test_a_cancelled_run_stops_its_stages_and_lets_them_write_a_checkpoint(
+    fresh: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    (fresh / "seed.sleep").write_text("600")
+    with serving(fresh, home) as process:
+        started = trigger(fresh, home)
+        wait_for(fresh / "seed.started", process)
+        identity = started.stdout.split("UUID: ")[1].split()[0]
+
+        cancelled = call(fresh, "prefect", "flow-run", "cancel", identity, PREFECT_HOME=str(home))
+        wait_for(fresh / "seed.checkpoint", process)
+
+    assert cancelled.returncode == 0, cancelled.stderr
+
+
+def wait_for(path: Path, process: "subprocess.Popen[Any]", seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None, "it ended too early"
+        assert time.monotonic() < deadline, f"{path.name} did not come within {seconds:g} s"
+        time.sleep(0.05)
+
+
+# --------------------------------------------------------------------------- work pools
+
+
+def test_the_deployments_of_prefect_yaml_can_be_deployed(toy: Path, server: dict[str, str]) -> None:
+    (toy / "prefect.yaml").write_text((ROOT / "prefect.yaml").read_text())
+    (toy / "pipeline").symlink_to(ROOT / "pipeline")
+    pool = ("work-pool", "create", "--type", "process", "restore-pool")
+    assert call(toy, "prefect", *pool, **server).returncode == 0
+
+    deployed = call(toy, "prefect", "--no-prompt", "deploy", "--all", **server)
+
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    assert "restore/train-all" in deployed.stdout

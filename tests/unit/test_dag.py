@@ -1,0 +1,268 @@
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline import dag
+from pipeline.dag import GraphError, Stage, UnknownStageError
+from tests.toy import call, copy_toy, edit, make_toy
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a toy in which everything has run."""
+    root = make_toy(tmp_path_factory.mktemp("done"))
+    assert call(root, "dvc", "repro").returncode == 0
+    return root
+
+
+@pytest.fixture
+def toy(done: Path, tmp_path: Path) -> Path:
+    """Return a copy of it for one test."""
+    return copy_toy(done, tmp_path / "toy")
+
+
+def stale(root: Path) -> dict[str, tuple[str, ...]]:
+    return {name: stage.stale for name, stage in dag.read_graph(root).items() if stage.stale}
+
+
+def mark_as_written(path: Path, process: int, root: Path) -> None:
+    """Note in DVC's own book-keeping that a process is just writing a file."""
+    writers = {"write": {str(path): {"pid": process, "cmd": "dvc repro"}}}
+    (root / ".dvc" / "tmp" / "rwlock").write_text(json.dumps(writers))
+
+
+def test_every_stage_comes_after_those_it_needs(toy: Path) -> None:
+    graph = dag.read_graph(toy)
+
+    seen: set[str] = set()
+    for name, stage in graph.items():
+        assert set(stage.needs) <= seen
+        seen.add(name)
+    assert graph["branch@left"].needs == ("seed",)
+    assert graph["join"].needs == ("branch@left", "branch@right")
+
+
+def test_names_do_not_depend_on_the_current_folder(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+
+    assert list(dag.read_graph(toy)) == ["seed", "branch@left", "branch@right", "join", "aside"]
+
+
+def test_what_a_stage_needs_of_the_machine_is_read_after_templates_are_filled_in(
+    toy: Path,
+) -> None:
+    edit(toy / "settings.yaml", "cpus: 1", "cpus: 3")
+    edit(toy / "dvc.yaml", "cpus: ${cpus}", "cpus: ${cpus}\n        gpus: 1")
+
+    graph = dag.read_graph(toy)
+
+    assert (graph["branch@left"].cpus, graph["branch@left"].gpus) == (3, 1)
+    assert not graph["branch@left"].constant
+    assert (graph["seed"].cpus, graph["seed"].gpus) == (1, 0)
+
+
+def test_a_stage_can_be_said_to_write_the_same_always(toy: Path) -> None:
+    edit(toy / "dvc.yaml", "      - raw.txt\n", "      - raw.txt\n    meta: {constant: true}\n")
+
+    assert dag.read_graph(toy)["seed"].constant
+
+
+def test_a_wrong_need_is_refused_with_its_place(toy: Path) -> None:
+    edit(toy / "settings.yaml", "cpus: 1", "cpus: many")
+
+    with pytest.raises(GraphError, match=r"branch@left, meta\.cpus: expected an integer.*'many'"):
+        dag.read_graph(toy)
+
+
+def test_nothing_is_stale_after_everything_ran(toy: Path) -> None:
+    assert stale(toy) == {}
+
+
+def test_everything_is_stale_before_anything_ran(tmp_path: Path) -> None:
+    reasons = stale(make_toy(tmp_path))
+
+    assert reasons == dict.fromkeys(dag.read_graph(tmp_path), ("it never ran",))
+
+
+def test_a_changed_file_makes_its_reader_stale(toy: Path) -> None:
+    (toy / "raw.txt").write_text("other")
+
+    assert stale(toy) == {"seed": ("raw.txt changed",)}
+
+
+def test_a_missing_file_is_named(toy: Path) -> None:
+    (toy / "raw.txt").unlink()
+
+    assert stale(toy) == {"seed": ("raw.txt is missing",)}
+
+
+def test_a_changed_parameter_is_named_with_its_file(toy: Path) -> None:
+    edit(toy / "settings.yaml", "{text: two}", "{text: two, more: 1}")
+
+    assert stale(toy) == {"branch@right": ("branches.right in settings.yaml changed",)}
+
+
+def test_a_changed_command_is_a_reason(toy: Path) -> None:
+    edit(toy / "dvc.yaml", "work.py aside", "work.py aside more")
+
+    assert stale(toy) == {"aside": ("its command changed",)}
+
+
+def test_a_missing_output_is_a_reason(toy: Path) -> None:
+    (toy / "out" / "aside").unlink()
+
+    assert stale(toy) == {"aside": ("its output out/aside is missing",)}
+
+
+def test_an_edited_output_is_a_reason_for_both_sides(toy: Path) -> None:
+    (toy / "out" / "seed").unlink()
+    (toy / "out" / "seed").write_text("edited")
+
+    reasons = stale(toy)
+
+    assert reasons["seed"] == ("its output out/seed is not what it wrote",)
+    assert reasons["branch@left"] == ("out/seed changed",)
+
+
+def test_the_state_of_some_stages_can_be_asked_again(toy: Path) -> None:
+    (toy / "raw.txt").write_text("other")
+
+    assert dag.why_stale(toy, ["seed", "aside"]) == {"seed": ("raw.txt changed",), "aside": ()}
+
+
+def test_a_broken_template_is_refused_with_its_place(toy: Path) -> None:
+    edit(toy / "dvc.yaml", "${item.text}", "${item.txt}")
+
+    with pytest.raises(GraphError, match=r"stages\.branch@left\.cmd.*item\.txt"):
+        dag.read_graph(toy)
+
+
+def test_an_unknown_key_in_the_graph_is_refused_by_name(toy: Path) -> None:
+    edit(toy / "dvc.yaml", "    deps:\n      - raw.txt", "    depps:\n      - raw.txt")
+
+    with pytest.raises(GraphError, match="depps"):
+        dag.read_graph(toy)
+
+
+def test_a_folder_without_dvc_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GraphError, match="not inside of a DVC repository"):
+        dag.read_graph(tmp_path)
+
+
+def test_a_project_in_which_a_stage_runs_is_called_busy(toy: Path) -> None:
+    mark_as_written(toy / "out" / "seed", os.getpid(), toy)
+
+    with pytest.raises(GraphError, match="is busy: another run, or another DVC command"):
+        dag.read_graph(toy)
+
+
+def test_what_a_killed_dvc_left_behind_does_not_make_a_project_busy(toy: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    mark_as_written(toy / "out" / "seed", dead.pid, toy)
+
+    assert stale(toy) == {}
+
+
+def test_data_under_dvcs_own_control_are_stages_too(toy: Path) -> None:
+    (toy / "mine").write_text("data")
+    assert call(toy, "dvc", "add", "mine").returncode == 0
+
+    assert "mine.dvc" in dag.read_graph(toy)
+
+
+def test_dvc_is_silent_where_the_project_says_so(toy: Path) -> None:
+    assert not dag.sends_analytics(toy)
+    edit(toy / ".dvc" / "config", "analytics = false", "analytics = true")
+    assert dag.sends_analytics(toy)
+
+
+def test_the_ways_to_link_that_work_are_among_those_asked_for(toy: Path) -> None:
+    with (toy / ".dvc" / "config").open("a") as file:
+        file.write("[cache]\n    type = hardlink,symlink,copy\n")
+
+    told, working = dag.read_cache_links(toy)
+
+    assert told == ["hardlink", "symlink", "copy"]
+    assert working == told  # both places are on one file system
+
+
+# ------------------------------------------------------------------- parts of a graph
+
+
+def stage(name: str, *needs: str, reasons: tuple[str, ...] = (), constant: bool = False) -> Stage:
+    return Stage(name=name, needs=needs, cpus=1, gpus=0, constant=constant, stale=reasons)
+
+
+GRAPH = {
+    one.name: one
+    for one in [
+        stage("get"),
+        stage("train@a", "get"),
+        stage("train@b", "get", reasons=("edited",)),
+        stage("test@a", "train@a"),
+        stage("test@b", "train@b"),
+        stage("report", "test@a", "test@b"),
+    ]
+}
+
+
+def test_a_key_means_its_stages_and_all_they_need() -> None:
+    assert list(dag.select(GRAPH, ["a"])) == ["get", "train@a", "test@a"]
+
+
+def test_a_stages_name_means_the_stage_and_all_it_needs() -> None:
+    assert list(dag.select(GRAPH, ["train@b"])) == ["get", "train@b"]
+    assert list(dag.select(GRAPH, ["report"])) == list(GRAPH)
+
+
+def test_several_names_add_up() -> None:
+    assert list(dag.select(GRAPH, ["train@b", "a"])) == ["get", "train@a", "train@b", "test@a"]
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_known() -> None:
+    with pytest.raises(UnknownStageError, match=r"'tran@a'; the nearest known: train@a"):
+        dag.select(GRAPH, ["tran@a"])
+
+
+def test_an_unknown_name_like_no_other_is_refused_with_all_known() -> None:
+    with pytest.raises(UnknownStageError, match="known: a, b, get, report"):
+        dag.select(GRAPH, ["zzz"])
+
+
+def test_stale_stages_and_those_after_them_are_affected() -> None:
+    assert list(dag.affected(GRAPH)) == ["train@b", "test@b", "report"]
+
+
+def test_the_cause_of_a_stage_is_its_own_or_the_stages_it_follows() -> None:
+    assert dag.causes(GRAPH) == {
+        "train@b": ("edited",),
+        "test@b": ("train@b",),
+        "report": ("test@b",),
+    }
+
+
+def test_nobody_follows_a_stage_whose_output_never_changes() -> None:
+    graph = {
+        one.name: one
+        for one in [
+            stage("check", reasons=("edited",), constant=True),
+            stage("get", "check"),
+            stage("train", "get", reasons=("edited",)),
+        ]
+    }
+
+    assert list(dag.causes(graph)) == ["check", "train"]
+    assert list(dag.affected(graph)) == ["check", "get", "train"]
+
+
+def test_in_the_project_itself_nothing_runs_before_the_parameters_are_checked() -> None:
+    graph = dag.read_graph(Path(__file__).parents[2])
+
+    assert len(graph) > 1
+    assert all(next(iter(dag.select(graph, [name]))) == "check" for name in graph)

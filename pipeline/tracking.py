@@ -72,6 +72,10 @@ class Tracker:
                 found.experiment_id if found else self.client.create_experiment(EXPERIMENT)
             )
 
+    def check(self) -> None:
+        """Raise what MLflow raises if it cannot be reached."""
+        self.client.get_experiment(self.experiment_id)
+
     def find(self, tag: str, value: str) -> str | None:
         """Return the id of the newest run with this tag, or None."""
         runs = self.client.search_runs(
@@ -276,6 +280,9 @@ def _open_run(tracker: Tracker, header: Mapping[str, Any]) -> str:
 def send_unsent(tracker: Tracker) -> None:
     """Send what was kept while the tracker could not be reached, oldest first.
 
+    What a tracker that answers refuses, because its run was deleted for example, is set aside:
+    it must not keep later runs from being recorded.
+
     Raises:
         mlflow.MlflowException: The tracker fails again; what is unsent stays.
     """
@@ -283,11 +290,23 @@ def send_unsent(tracker: Tracker) -> None:
         return
     with FileLock(STATE / "unsent.lock"):
         for journal in sorted(UNSENT.iterdir()):
-            header = json.loads((journal / "run.json").read_text())
-            run_id = _open_run(tracker, header)
-            for line in (journal / "events.jsonl").read_text().splitlines():
-                tracker.apply(run_id, json.loads(line))
-            shutil.rmtree(journal)
+            try:
+                _send(tracker, journal)
+            except Exception as error:
+                tracker.check()
+                refused = STATE / "refused" / journal.name
+                refused.parent.mkdir(exist_ok=True)
+                journal.rename(refused)
+                sys.stderr.write(f"warning: MLflow refused a kept run ({error}); see {refused}\n")
+            else:
+                shutil.rmtree(journal)
+
+
+def _send(tracker: Tracker, journal: Path) -> None:
+    header = json.loads((journal / "run.json").read_text())
+    run_id = _open_run(tracker, header)
+    for line in (journal / "events.jsonl").read_text().splitlines():
+        tracker.apply(run_id, json.loads(line))
 
 
 # ---------------------------------------------------------------------- what is recorded

@@ -151,6 +151,22 @@ def test_an_unreachable_tracker_costs_nothing_and_gets_everything_later(
     assert list(tracking.UNSENT.iterdir()) == []
 
 
+def test_a_kept_run_that_is_refused_does_not_keep_later_ones_from_being_recorded(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = folder / tracking.UNSENT / "1-broken"
+    kept.mkdir(parents=True)
+    header = {"name": "lost", "tags": {}, "find": None, "run_id": "no-such-run"}
+    (kept / "run.json").write_text(json.dumps(header))
+    (kept / "events.jsonl").write_text('{"kind": "tags", "tags": {"a": "b"}, "time": 1}\n')
+
+    record_training(folder)
+
+    assert run_named("e1").info.status == "FINISHED"
+    assert "MLflow refused a kept run" in capsys.readouterr().err
+    assert (folder / ".restore/refused/1-broken/run.json").exists()
+
+
 def test_several_processes_may_make_the_database_at_once(folder: Path) -> None:
     (folder / "mlflow.db").unlink()
     command = [sys.executable, "-c", "from pipeline.tracking import Tracker; Tracker()"]

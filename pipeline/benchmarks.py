@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.images import Array, read_image
-from pipeline.levels import Level, levels
-from pipeline.params import Bicubic, Trial
+from pipeline.levels import Level, levels, scale_of
+from pipeline.params import Trial
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,7 @@ class BenchmarkImage:
     @property
     def scale(self) -> float:
         """Super-resolution scale; 1 for every other degradation."""
-        settings = self.level.settings
-        if isinstance(settings, Bicubic) and not isinstance(settings.scale, list):
-            return settings.scale
-        return 1
+        return scale_of(self.level)
 
 
 def images_of(folder: Path, trials: Sequence[Trial]) -> Iterator[BenchmarkImage]:

@@ -191,14 +191,15 @@ def _run(root: Path, options: argparse.Namespace) -> int:
 def _serve(root: Path, options: argparse.Namespace) -> int:
     from pipeline.prefect_server import configured_url, local_url, use_or_start
 
-    url = local_url(options.port) if options.port else configured_url(root)
+    chosen = os.environ.get("PREFECT_API_URL") or configured_url(root)
+    url = local_url(options.port) if options.port else chosen
     print(f"Prefect's server at {url} ...", flush=True)
     _connect(lambda children: use_or_start(root, url, children))
     from pipeline.flow import serve_deployment  # Prefect reads its settings when it is imported
 
     # Being interrupted is how serving ends.
     with contextlib.suppress(KeyboardInterrupt):
-        serve_deployment(lambda: _print_next_steps(root, url, configured_url(root)))
+        serve_deployment(lambda: _print_next_steps(root, url, chosen))
     return SUCCESS
 
 

@@ -6,6 +6,7 @@ A list is several levels; a range stays one level, whose value is drawn anew for
 from dataclasses import dataclass
 
 from pipeline.params import (
+    VARIED_SETTING,
     Bicubic,
     Degradation,
     FloatRange,
@@ -35,7 +36,7 @@ def levels(degradation: Degradation) -> list[Level]:
     """Return the single levels of a degradation, in the order of the params."""
     if isinstance(degradation, RealPairs):
         return [Level("paired", degradation, 1)]
-    key, prefix = _VARIED[degradation.kind]
+    key, prefix = VARIED_SETTING[degradation.kind], _PREFIXES[degradation.kind]
     values = getattr(degradation, key)
     draws = degradation.draws if isinstance(degradation, Jpeg) else 1
     return [
@@ -44,12 +45,16 @@ def levels(degradation: Degradation) -> list[Level]:
     ]
 
 
-_VARIED = {
-    "gaussian": ("sigma_8bit", "gaussian_"),
-    "bicubic": ("scale", "bicubic_x"),
-    "jpeg": ("quality", "jpeg_"),
-}
-"""For each kind the setting that may have several levels, and how its label begins."""
+def scale_of(level: Level) -> float:
+    """Return the super-resolution scale of a level; 1 for every other degradation."""
+    settings = level.settings
+    if isinstance(settings, Bicubic) and not isinstance(settings.scale, list):
+        return settings.scale
+    return 1
+
+
+_PREFIXES = {"gaussian": "gaussian_", "bicubic": "bicubic_x", "jpeg": "jpeg_"}
+"""How the label of a level begins."""
 
 
 def _shown(value: float | FloatRange | QualityRange) -> str:

@@ -1,5 +1,7 @@
 """What the machine offers to compute on."""
 
+import platform
+
 import torch
 
 
@@ -23,5 +25,7 @@ def supports_bfloat16(device: torch.device) -> bool:
     """Tell whether ``device`` computes in bfloat16 faster than it emulates it."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return supported
+    if platform.machine().lower() in {"x86_64", "amd64"}:
+        # oneDNN takes bfloat16 on any AVX-512, and emulates it without these instructions.
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -28,6 +28,9 @@ from pipeline.params import Protocol
 
 Values = NDArray[np.float64]
 
+SSIM_WINDOW = 11
+"""Side of the window, in pixels."""
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -86,9 +89,17 @@ def measure(protocol: Protocol, clean: Array, restored: Array, scale: float = 1)
     if how.shaved:
         border = round(scale)
         true, test = (image[border:-border, border:-border] for image in (true, test))
-    if min(true.shape[:2]) < 11:
-        raise ValueError(f"expected at least 11x11 pixels to compare, came {true.shape[:2]}")
+    if min(true.shape[:2]) < SSIM_WINDOW:
+        raise ValueError(
+            f"expected at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels to compare, came "
+            f"{true.shape[:2]}"
+        )
     return Score(psnr(true, test), ssim(true, test))
+
+
+def smallest_side(protocol: Protocol, scale: float) -> int:
+    """Return how many pixels a side an image needs to be measured by ``protocol``."""
+    return SSIM_WINDOW + (2 * round(scale) if PROTOCOLS[protocol].shaved else 0)
 
 
 def _prepared(image: Array, how: Measure) -> Values:

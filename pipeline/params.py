@@ -29,6 +29,9 @@ class Section(BaseModel):
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 """Name of an entry: it becomes part of stage names, file names and tags."""
 
+Source = Annotated[str, Field(pattern=r"^[^'\x00-\x1f]+$")]
+"""Path of a file or folder: it stands in quotes on a command line of ``dvc.yaml``."""
+
 Subfolder = Annotated[str, Field(pattern=r"^[^/.][^/]*$")]
 """Name of a folder inside another one."""
 
@@ -43,7 +46,7 @@ class SkimageDataset(Section):
     """Photographs that ship inside the scikit-image package."""
 
     kind: Literal["skimage"]
-    source: str
+    source: Source
     """Catalogue (CSV) with name and checksum of every image."""
     images: Annotated[list[str], Field(min_length=1)]
 
@@ -59,7 +62,7 @@ class FilesDataset(Section):
     """Files at a pinned place, each with a checksum; a mirror is tried first."""
 
     kind: Literal["files"]
-    source: str
+    source: Source
     """Catalogue (CSV) with path, size and checksum of every file."""
     base_url: Annotated[str, Field(pattern=r"^https://")]
     terms: str
@@ -69,7 +72,7 @@ class FolderDataset(Section):
     """A folder of the user's own clean images."""
 
     kind: Literal["folder"]
-    source: str
+    source: Source
     """The folder, absolute or relative to the project."""
 
 
@@ -77,7 +80,7 @@ class PairedDataset(Section):
     """Two folders of the user's own images, real degraded ones and their clean partners."""
 
     kind: Literal["paired"]
-    source: str
+    source: Source
     """The folder that holds both; DVC watches it."""
     clean: Subfolder
     degraded: Subfolder
@@ -181,6 +184,13 @@ class RealPairs(Section):
 
 
 Degradation = Annotated[Gaussian | Bicubic | Jpeg | RealPairs, Field(discriminator="kind")]
+
+VARIED_SETTING: Mapping[str, str] = {
+    "gaussian": "sigma_8bit",
+    "bicubic": "scale",
+    "jpeg": "quality",
+}
+"""The setting of each kind of degradation that may have several levels."""
 
 
 # ----------------------------------------------------------------------------- networks
@@ -380,7 +390,7 @@ class Experiment(Section):
 class Resources(Section):
     """What one stage may use of the machine.
 
-    Both values can move the last bit of a result, so DVC tracks them like any other.
+    Both can move the last bit of a result, so DVC tracks them like any other value.
     """
 
     threads: PositiveInt

@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 from pipeline.nearest import nearest_known
 from pipeline.params import (
     PROTOCOL_COLOURS,
+    VARIED_SETTING,
     Baseline,
     Bicubic,
     Degradation,
@@ -246,7 +247,7 @@ def _repeated_levels(where: str, trials: list[Trial]) -> Iterator[str]:
     """Find levels that would overwrite one another: results lie by data set and level."""
     seen: dict[tuple[Any, ...], str] = {}
     for position, trial in enumerate(trials):
-        key = _VARIED.get(trial.degradation.kind)
+        key = VARIED_SETTING.get(trial.degradation.kind)
         values = getattr(trial.degradation, key) if key else "paired"
         for value in values if isinstance(values, list) else [values]:
             level = (trial.dataset, trial.degradation.kind, value)
@@ -258,10 +259,6 @@ def _repeated_levels(where: str, trials: list[Trial]) -> Iterator[str]:
                     "into a benchmark of its own"
                 )
             seen.setdefault(level, at)
-
-
-_VARIED = {"gaussian": "sigma_8bit", "bicubic": "scale", "jpeg": "quality"}
-"""The setting of each kind of degradation that may have several levels."""
 
 
 def _applies(baseline: Baseline, degradation: Degradation) -> bool:

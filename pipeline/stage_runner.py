@@ -13,7 +13,8 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,6 @@ from pipeline.process import compute_environment, restart_with
 
 PARAMS = Path("params.yaml")
 
-ENTRIES: dict[str, Callable[[Params, str], Any]] = {
-    "dataset": lambda params, name: params.datasets[name],
-    "bank": lambda params, name: params.patches[name],
-    "degradation": lambda params, name: params.degradations[name],
-    "model": lambda params, name: params.models.named(name.split(".")[0])[name.split(".")[1]],
-    "recipe": lambda params, name: params.recipes[name],
-    "trials": lambda params, name: params.benchmarks[name],
-}
-"""Options that name an entry of ``params.yaml``, and how to find it."""
-
 ENTRY_SECTIONS = {
     "dataset": "datasets",
     "bank": "patches",
@@ -41,10 +32,16 @@ ENTRY_SECTIONS = {
     "recipe": "recipes",
     "trials": "benchmarks",
 }
-"""The section that each of these options looks into."""
+"""Options that name an entry of ``params.yaml``, and the section that has it."""
 
-SECTIONS = frozenset({"seed", "resources", "experiments", "benchmarks"})
-"""Arguments that receive a whole section."""
+SECTIONS = {
+    "seed": "seed",
+    "threads": "resources.threads",
+    "tile": "resources.tile",
+    "experiments": "experiments",
+    "benchmarks": "benchmarks",
+}
+"""Arguments that receive a whole section of ``params.yaml``, or one value that all share."""
 
 
 def run_stage(stage: Callable[..., None], *, computes: bool = False) -> None:
@@ -83,17 +80,26 @@ def _arguments(stage: Callable[..., None], params: Params) -> dict[str, Any]:
         kind = Path if parameters[name].annotation is Path else str
         parser.add_argument(f"--{name}", type=kind, required=True)
     given = vars(parser.parse_args())
-    for name, find in ENTRIES.items():
+    for name, section in ENTRY_SECTIONS.items():
         if name in given:
             try:
-                given[name] = find(params, given[name])
-            except (KeyError, AttributeError, IndexError) as error:
+                given[name] = _entry(params, section, given[name])
+            except (KeyError, AttributeError) as error:
                 raise ValueError(
-                    f"--{name} {given[name]}: {PARAMS} has no such entry in "
-                    f"'{ENTRY_SECTIONS[name]}'"
+                    f"--{name} {given[name]}: {PARAMS} has no such entry in '{section}'"
                 ) from error
-    sections = {name: getattr(params, name) for name in parameters if name in SECTIONS}
+    sections = {name: attrgetter(SECTIONS[name])(params) for name in parameters if name in SECTIONS}
     return {**given, **sections}
+
+
+def _entry(params: Params, section: str, name: str) -> object:
+    """Return an entry of a section; one of ``models`` is named ``arch.name``."""
+    found: Any = getattr(params, section)
+    for part in name.split("."):
+        found = found[part] if isinstance(found, Mapping) else getattr(found, part)
+    if isinstance(found, Mapping):  # an architecture without the name of a model
+        raise KeyError(name)
+    return found
 
 
 def _explain(stage: str, error: Exception) -> str:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 EXPERIMENT = "restore"
 """Name of the MLflow experiment that holds every run."""
 
+_LONGEST_TAG = 4000
+
 STATE = Path(".restore")
 UNSENT = STATE / "unsent"
 
@@ -125,19 +127,23 @@ def _launching_process() -> tuple[str, str]:
 def _provenance() -> dict[str, str]:
     """Return where the code and the data stand: commit, whether edited, checksum of dvc.lock."""
 
-    def git(*words: str) -> str:
-        done = subprocess.run(  # noqa: S603  (fixed words)
-            ["git", *words],  # noqa: S607  (git from PATH, as everywhere)
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout.strip()
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(  # noqa: S603  (fixed words)
+                ["git", *words],  # noqa: S607  (git from PATH, as everywhere)
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()[:_LONGEST_TAG]
 
-    tags = {"git.commit": git("rev-parse", "HEAD") or "(no repository)"}
+    tags = {"git.commit": git("rev-parse", "HEAD") or "unknown"}
     # dvc.lock and the metrics change with every run, by the run itself.
     own = (":!dvc.lock", ":!data")
-    tags["git.edited"] = git("status", "--porcelain", "-uno", "--", ".", *own) or "no"
+    edited = git("status", "--porcelain", "-uno", "--", ".", *own)
+    tags["git.edited"] = "unknown" if edited is None else edited or "no"
     lock = Path("dvc.lock")
     if lock.exists():
         tags["dvc.lock"] = sha256(lock.read_bytes()).hexdigest()
@@ -215,7 +221,13 @@ class Recorder:
     """
 
     def __init__(self, name: str, tags: Mapping[str, str], find: str | None = None) -> None:
-        self.header = {"name": name, "tags": dict(tags), "find": find, "run_id": None}
+        self.header: dict[str, Any] = {
+            "name": name,
+            "tags": dict(tags),
+            "find": find,
+            "run_id": None,
+            "writer": os.getpid(),
+        }
         self.tracker: Tracker | None = None
         self.run_id = ""
         self.journal: Path | None = None
@@ -290,6 +302,8 @@ def send_unsent(tracker: Tracker) -> None:
         return
     with FileLock(STATE / "unsent.lock"):
         for journal in sorted(UNSENT.iterdir()):
+            if _is_being_written(journal):
+                continue
             try:
                 _send(tracker, journal)
             except Exception as error:
@@ -302,9 +316,17 @@ def send_unsent(tracker: Tracker) -> None:
                 shutil.rmtree(journal)
 
 
+def _is_being_written(journal: Path) -> bool:
+    """Tell whether the stage that keeps its events here still runs beside this one."""
+    writer: int = json.loads((journal / "run.json").read_text()).get("writer", 0)
+    return writer != os.getpid() and psutil.pid_exists(writer)
+
+
 def _send(tracker: Tracker, journal: Path) -> None:
     header = json.loads((journal / "run.json").read_text())
     run_id = _open_run(tracker, header)
+    # Sending may fail again: the rest then belongs to the same run.
+    (journal / "run.json").write_text(json.dumps({**header, "run_id": run_id}))
     for line in (journal / "events.jsonl").read_text().splitlines():
         tracker.apply(run_id, json.loads(line))
 
@@ -344,7 +366,10 @@ class TrainingRun:
 
 @contextmanager
 def training_run(
-    experiment: str, causes: Mapping[str, Any], inputs: Mapping[str, tuple[Path, str]]
+    experiment: str,
+    causes: Mapping[str, Any],
+    inputs: Mapping[str, tuple[Path, str]],
+    interruption: type[Exception],
 ) -> Iterator[TrainingRun]:
     """Record a training as the run of its experiment.
 
@@ -352,6 +377,7 @@ def training_run(
         experiment: Name of the experiment.
         causes: Everything that decides the result but the data, nested.
         inputs: Folder and checksum of the data, by name.
+        interruption: What a training raises that was asked to stop: its run counts as killed.
     """
     recorder = Recorder(experiment, {"restore.experiment": experiment, **_provenance()})
     flat = {key: str(value) for key, value in _flattened(causes, ".")}
@@ -365,7 +391,7 @@ def training_run(
     try:
         yield TrainingRun(recorder)
         state = "FINISHED"
-    except KeyboardInterrupt:
+    except interruption:
         state = "KILLED"
         raise
     finally:

@@ -9,7 +9,8 @@ import numpy as np
 
 from pipeline.degradations import degrade, fitting_crop
 from pipeline.images import Array, in_colour, read_image, write_png
-from pipeline.levels import Level, levels
+from pipeline.levels import Level, levels, scale_of
+from pipeline.metrics import smallest_side
 from pipeline.outputs import new_folder
 from pipeline.params import RealPairs, Trial
 from pipeline.randomness import generator
@@ -54,6 +55,7 @@ def _write_pair(
     place: Path, image: RawImage, clean: Array, trial: Trial, level: Level, seed: int
 ) -> dict[str, Any]:
     clean = fitting_crop(clean, level)
+    _check_size(clean, image, trial, level)
     if isinstance(level.settings, RealPairs):
         degraded, card = _partner(image, trial), {}
     else:
@@ -65,6 +67,17 @@ def _write_pair(
     write_png(place / "clean" / f"{image.name}.png", clean)
     np.save(place / "degraded" / f"{image.name}.npy", degraded)
     return {"label": level.label, **card}
+
+
+def _check_size(clean: Array, image: RawImage, trial: Trial, level: Level) -> None:
+    needed = max(smallest_side(protocol, scale_of(level)) for protocol in trial.protocols)
+    if min(clean.shape[:2]) < needed:
+        height, width = clean.shape[:2]
+        raise ValueError(
+            f"data set '{trial.dataset}': test image '{image.name}' has {height}x{width} pixels; "
+            f"{', '.join(trial.protocols)} at {level.label} need at least {needed} a side: leave "
+            "the image out"
+        )
 
 
 def _partner(image: RawImage, trial: Trial) -> Array:

@@ -21,12 +21,12 @@ from pipeline.images import from_8bit
 from pipeline.machine import pick_device, supports_bfloat16
 from pipeline.models import build_model
 from pipeline.outputs import new_file, new_folder
-from pipeline.params import Degradation, Gaussian, Model, Recipe, Resources
+from pipeline.params import Degradation, Gaussian, Model, Recipe
 from pipeline.patches import PatchBank
 from pipeline.randomness import seed_of
 from pipeline.stage_runner import run_stage
 from pipeline.training.checkpoints import CheckpointFile, digest_of
-from pipeline.training.loop import CurvePoint, Training
+from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
 from pipeline.training.pairs import Pairs
 from pipeline.training.progress import Progress
 
@@ -43,7 +43,7 @@ def train(
     out: Path,
     curve: Path,
     seed: int,
-    resources: Resources,
+    threads: int,
 ) -> None:
     """Write trained weights, their model card and the training curve.
 
@@ -61,14 +61,14 @@ def train(
         out: Folder to make: ``weights.safetensors`` and ``card.json``.
         curve: CSV to write: step, loss, psnr, learning_rate.
         seed: Seed of the params.
-        resources: CPU threads.
+        threads: CPU threads to compute with.
 
     Raises:
         TrainingStoppedError: SIGTERM or Ctrl-C came; the checkpoint is written.
         TrainingDivergedError: The loss is infinite or not a number.
         ValueError: There are fewer patches than one batch.
     """
-    device = pick_device(resources.threads)
+    device = pick_device(threads)
     bfloat16 = _use_bfloat16(recipe, device)
     network = build_model(model, seed_of(seed, experiment, "weights")).to(device)
     pairs = _pairs(patches, degraded, degradation, recipe, (seed, experiment), device)
@@ -78,7 +78,7 @@ def train(
         "degradation": degradation.model_dump(),
         "recipe": recipe.model_dump(),
         "seed": seed,
-        "threads": resources.threads,
+        "threads": threads,
         "computed": {
             "device": device.type,
             "precision": "bfloat16" if bfloat16 else "float32",
@@ -96,7 +96,7 @@ def train(
             checkpoints, digest_of({**causes, "data": data, "code": _code(network)})
         ),
     )
-    with tracking.training_run(experiment, causes, inputs) as run:
+    with tracking.training_run(experiment, causes, inputs, TrainingStoppedError) as run:
         _run(training, run, experiment)
         weights = _write(training, {**causes, "data": data}, out, curve)
         run.finish(weights, out, curve)
@@ -198,7 +198,7 @@ def _sha256(path: Path) -> str:
 def _code(network: nn.Module) -> str:
     """Return a checksum of the code that a checkpoint belongs to."""
     package = Path(pipeline.training.__file__).parent
-    used = (build_model, from_8bit, pick_device, PatchBank, seed_of, type(network))
+    used = (train, build_model, from_8bit, pick_device, PatchBank, seed_of, type(network))
     files = [*sorted(package.glob("*.py")), *(Path(getfile(one)) for one in used)]
     return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 

@@ -327,8 +327,35 @@ def test_a_cancelled_run_stops_its_stages_and_lets_them_write_a_checkpoint(
 
         cancelled = call(fresh, "prefect", "flow-run", "cancel", identity, PREFECT_HOME=str(home))
         wait_for(fresh / "seed.checkpoint", process)
+        left = wait_until_gone("work.py seed", str(fresh)) + wait_until_gone(
+            "toy-helper", str(fresh)
+        )
 
     assert cancelled.returncode == 0, cancelled.stderr
+    assert left == []
+
+
+def wait_until_gone(mark: str, folder: str, seconds: float = 60.0) -> list[str]:
+    """Return the command lines that still mention ``mark`` and run in ``folder`` at the end."""
+    deadline = time.monotonic() + seconds
+    while found := running(mark, folder):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    return found
+
+
+def running(mark: str, folder: str) -> list[str]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            line = " ".join(process.cmdline())
+            inside = process.cwd() == folder and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            continue
+        if inside and mark in line:
+            found.append(line)
+    return found
 
 
 def wait_for(path: Path, process: "subprocess.Popen[Any]", seconds: float = 60.0) -> None:

@@ -75,6 +75,42 @@ def test_a_changed_degradation_touches_only_the_experiments_that_name_it(project
     assert touched(project) == {"degrade@rednet_jpeg", "train@rednet_jpeg"}
 
 
+def test_another_tile_size_trains_nothing_again(project: Path) -> None:
+    edit_params(project, "resources", "tile", value=64)
+
+    assert touched(project) == {
+        f"reconstruct@{name}" for name in ("dncnn_s25", "vdsr_x23", "rednet_jpeg")
+    }
+
+
+def test_a_fault_that_stops_dvc_itself_is_explained_by_the_plan(project: Path) -> None:
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("arch: vdsr,", "arhc: vdsr,"))
+
+    stopped = run(project, "dvc", "repro", check=False)
+    plan = run(project, "restore", "plan", check=False)
+
+    assert stopped.returncode != 0
+    assert "Running stage" not in stopped.stdout
+    assert plan.returncode != 0
+    assert "experiments.vdsr_x23.arhc: unknown key; the nearest known one is 'arch'" in plan.stderr
+
+
+def test_a_folder_with_a_space_in_its_name_is_a_data_set(project: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "my $HOME pictures"
+    photos.mkdir()
+    shutil.copyfile(
+        project / "data/benchmarks/denoise/photos_test/gaussian_25/clean/coins.png",
+        photos / "a.png",
+    )
+    edit_params(project, "datasets", "mine", value={"kind": "folder", "source": str(photos)})
+
+    run(project, "dvc", "repro", "download@mine")
+
+    assert (project / "data/raw/mine/clean/a.png").exists()
+    shutil.rmtree(project / "data/raw/mine")
+
+
 def test_a_new_test_set_trains_nothing_again(done: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(done, tmp_path / "project", symlinks=True))
     skimage = {"kind": "skimage", "source": "pipeline/catalogue/skimage.csv", "images": ["camera"]}

@@ -13,14 +13,13 @@ from pipeline.params import (
     PairedDataset,
     Patches,
     Recipe,
-    Resources,
     Trial,
 )
 from stages.degrade import degrade
 from stages.download import download
 from stages.extract import extract
 
-RESOURCES = Resources(threads=1, tile=16)
+TILE = 16
 MODEL = DnCNN(channels=1, width=6, depth=4, batch_norm=True)
 
 RECIPE = Recipe.model_validate(

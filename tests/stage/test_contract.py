@@ -18,7 +18,7 @@ import pytest
 from pipeline.models import ARCHITECTURES
 from pipeline.params import Experiment, Params
 from pipeline.params_file import read_yaml
-from pipeline.stage_runner import ENTRIES, ENTRY_SECTIONS, SECTIONS, option_names
+from pipeline.stage_runner import ENTRY_SECTIONS, SECTIONS, option_names
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +53,8 @@ def definition(name: str) -> dict[str, Any]:
 
 
 def command_options(name: str) -> dict[str, str]:
-    return dict(re.findall(r"--(\w+) (\S+)", definition(name)["cmd"]))
+    found = re.findall(r"--(\w+) (\S+)", definition(name)["cmd"])
+    return {option: value.strip("'") for option, value in found}
 
 
 def function(name: str) -> Callable[..., None]:
@@ -119,8 +120,9 @@ def test_a_stage_takes_keywords_only(name: str) -> None:
 @every_stage
 def test_tracked_params_are_the_settings_that_the_function_receives(name: str) -> None:
     options = command_options(name)
-    entries = {f"{ENTRY_SECTIONS[key]}.{options[key]}" for key in ENTRIES if key in options}
-    sections = set(inspect.signature(function(name)).parameters) & SECTIONS
+    entries = {f"{where}.{options[key]}" for key, where in ENTRY_SECTIONS.items() if key in options}
+    arguments = inspect.signature(function(name)).parameters
+    sections = {SECTIONS[key] for key in arguments if key in SECTIONS}
 
     assert set(definition(name).get("params", [])) == entries | sections
 

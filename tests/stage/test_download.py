@@ -81,7 +81,9 @@ def test_mirror_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.M
     photos = SkimageDataset(kind="skimage", source=str(catalogue), images=["astronaut"])
     shipped = run(photos, catalogue, tmp_path)
     (shipped / "clean").rename(tmp_path / "one")
-    files = FilesDataset(kind="files", source="", base_url="https://127.0.0.1:9", terms="free")
+    files = FilesDataset(
+        kind="files", source=str(catalogue), base_url="https://127.0.0.1:9", terms="free"
+    )
     monkeypatch.setenv(MIRROR_VARIABLE, str(tmp_path))
 
     out = run(files, catalogue, tmp_path / "again")

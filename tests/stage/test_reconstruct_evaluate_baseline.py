@@ -20,7 +20,7 @@ from tests.stage.graph_data import (
     JPEG,
     MODEL,
     NOISE,
-    RESOURCES,
+    TILE,
     degradation,
     download_photos,
     trial,
@@ -47,7 +47,8 @@ def restore_all(folder: Path, trials: list[Trial]) -> Path:
         weights=write_weights(folder),
         benchmark=write_benchmark(folder, trials),
         out=folder / "restored",
-        resources=RESOURCES,
+        threads=1,
+        tile=TILE,
     )
     return folder / "restored"
 
@@ -87,7 +88,7 @@ def test_a_picture_of_each_restored_image_is_there_to_look_at(tmp_path: Path) ->
 def test_the_measured_halo_is_noted(tmp_path: Path) -> None:
     facts = json.loads((restore_all(tmp_path, [trial()]) / "tiling.json").read_text())
 
-    assert facts == {"halo": MODEL.receptive_field // 2, "tile": RESOURCES.tile}
+    assert facts == {"halo": MODEL.receptive_field // 2, "tile": TILE}
 
 
 def test_every_image_level_and_protocol_has_a_row(tmp_path: Path) -> None:

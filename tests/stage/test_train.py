@@ -18,7 +18,6 @@ from tests.stage.graph_data import (
     MODEL,
     NOISE,
     RECIPE,
-    RESOURCES,
     bank,
     degrade_bank,
     extract_bank,
@@ -47,7 +46,7 @@ def run(
         out=folder / out,
         curve=folder / f"{out}.csv",
         seed=seed,
-        resources=RESOURCES,
+        threads=1,
     )
     return folder / out / "weights.safetensors"
 

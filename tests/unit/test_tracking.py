@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from pipeline import tracking
 from pipeline.tracking import Recorder, log_evaluation, training_run
 
 CAUSES = {"experiment": "e1", "recipe": {"steps": 3, "schedule": {"kind": "constant"}}, "seed": 0}
+INPUTS = {"clean": (Path("data/patches"), "abc" * 20)}
 MEANS = {"set5": {"bicubic_x2": {"y-shave": {"psnr": 33.66, "ssim": 0.93}}}}
 
 
@@ -62,7 +64,7 @@ def write_weights(folder: Path, content: bytes = b"weights") -> Path:
 
 
 def record_training(folder: Path) -> None:
-    with training_run("e1", CAUSES, {"clean": (folder / "patches", "abc" * 20)}) as run:
+    with training_run("e1", CAUSES, INPUTS, InterruptedError) as run:
         run.log_point(1, {"loss": 0.5})
         run.log_point(2, {"loss": 0.25})
         weights = write_weights(folder / "model")
@@ -122,10 +124,44 @@ def test_scores_of_weights_that_no_run_made_get_a_run_of_their_own(folder: Path)
 
 
 def test_a_failed_training_is_recorded_as_failed() -> None:
-    with pytest.raises(ValueError, match="diverged"), training_run("e1", CAUSES, {}):
+    with (
+        pytest.raises(ValueError, match="diverged"),
+        training_run("e1", CAUSES, {}, InterruptedError),
+    ):
         raise ValueError("diverged")
 
     assert run_named("e1").info.status == "FAILED"
+
+
+def test_an_interrupted_training_is_recorded_as_killed() -> None:
+    with pytest.raises(InterruptedError), training_run("e1", CAUSES, {}, InterruptedError):
+        raise InterruptedError
+
+    assert run_named("e1").info.status == "KILLED"
+
+
+def test_events_that_a_living_stage_still_keeps_are_left_alone(folder: Path) -> None:
+    kept = folder / tracking.UNSENT / "1-alive"
+    kept.mkdir(parents=True)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stage:
+        header: dict[str, Any] = {
+            "name": "alive",
+            "tags": {},
+            "find": None,
+            "run_id": None,
+            "writer": stage.pid,
+        }
+        (kept / "run.json").write_text(json.dumps(header))
+        (kept / "events.jsonl").write_text('{"kind": "end", "state": "FINISHED", "time": 1}\n')
+
+        record_training(folder)
+        left_alone = kept.exists()
+        stage.communicate(b"\n")
+    record_training(folder)
+
+    assert left_alone
+    assert not kept.exists()
+    assert run_named("alive").info.status == "FINISHED"
 
 
 def test_an_unreachable_tracker_costs_nothing_and_gets_everything_later(
@@ -156,7 +192,7 @@ def test_a_kept_run_that_is_refused_does_not_keep_later_ones_from_being_recorded
 ) -> None:
     kept = folder / tracking.UNSENT / "1-broken"
     kept.mkdir(parents=True)
-    header = {"name": "lost", "tags": {}, "find": None, "run_id": "no-such-run"}
+    header: dict[str, Any] = {"name": "lost", "tags": {}, "find": None, "run_id": "no-such-run"}
     (kept / "run.json").write_text(json.dumps(header))
     (kept / "events.jsonl").write_text('{"kind": "tags", "tags": {"a": "b"}, "time": 1}\n')
 

@@ -26,6 +26,9 @@ _GRAY = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
 _LUMA_STUDIO = np.array([65.481, 128.553, 24.966])
 _LUMA_OFFSET = 16.0
 
+# The usual names of the ratios have colons, which YAML tools like to read as something else.
+_SUBSAMPLING = {"yuv444": "4:4:4", "yuv420": "4:2:0"}
+
 _WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 """Modes that may name one transparent colour, and those that show it pixel by pixel."""
 
@@ -132,13 +135,14 @@ def compress_jpeg(image: Array, quality: int, subsampling: str) -> Array:
     Args:
         image: ``(H, W, C)`` in [0, 1]; it is rounded to 8 bits before it is encoded.
         quality: 1 to 100 of the IJG scale, that MATLAB uses too.
-        subsampling: Of the chroma channels, ``4:4:4`` or ``4:2:0``; gray images have none.
+        subsampling: Of the chroma channels, ``yuv444`` (none) or ``yuv420``; gray images have
+            none.
 
     Returns:
         ``(H, W, C)`` in [0, 1], multiples of 1/255.
     """
     stream = io.BytesIO()
-    options = {} if image.shape[-1] == 1 else {"subsampling": subsampling}
+    options = {} if image.shape[-1] == 1 else {"subsampling": _SUBSAMPLING[subsampling]}
     _to_pillow(image).save(stream, format="jpeg", quality=quality, **options)
     with Image.open(stream) as decoded:
         values = np.asarray(decoded)

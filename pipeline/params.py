@@ -165,8 +165,8 @@ class Jpeg(Section):
 
     kind: Literal["jpeg"]
     quality: Quality | Annotated[list[Quality], Field(min_length=1)] | QualityRange
-    subsampling: Literal["4:4:4", "4:2:0"]
-    """Of the chroma channels; without effect on one-channel images."""
+    subsampling: Literal["yuv444", "yuv420"]
+    """Of the chroma channels, 4:4:4 or 4:2:0; without effect on one-channel images."""
     draws: PositiveInt
     """Stored versions of each training image when ``quality`` is a range; otherwise 1."""
 

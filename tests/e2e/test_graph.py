@@ -43,8 +43,7 @@ def edit_params(project: Path, *keys: str, value: Any) -> None:
     for key in keys[:-1]:
         section = section[key]
     section[keys[-1]] = value
-    with (project / "params.yaml").open("w") as file:
-        yaml.dump(params, file)
+    (project / "params.yaml").write_text(json.dumps(params, indent=2))  # JSON is YAML too
 
 
 def touched(project: Path) -> set[str]:

@@ -32,7 +32,7 @@ def test_whole_images_are_compressed_and_then_cut(tmp_path: Path) -> None:
     out = degrade_bank(tmp_path, JPEG, patches)
 
     image = one.images[1]
-    whole = compress_jpeg(from_8bit(one.clean_image(image)), 10, "4:2:0")
+    whole = compress_jpeg(from_8bit(one.clean_image(image)), 10, "yuv420")
     stored = np.load(out / "degraded.npy")
     np.testing.assert_array_equal(stored[image.patches], cut(to_8bit(whole), image.grid))
 
@@ -61,7 +61,7 @@ def test_interpolated_images_are_stored_to_a_sixteenth_of_a_gray_level(tmp_path:
 
 
 def test_a_range_draws_each_image_a_value_of_its_own_and_notes_it(tmp_path: Path) -> None:
-    ranged = degradation(kind="jpeg", quality={"min": 5, "max": 95}, subsampling="4:2:0", draws=3)
+    ranged = degradation(kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", draws=3)
 
     rows = cards(degrade_bank(tmp_path, ranged, extract_bank(tmp_path)))
 
@@ -71,7 +71,7 @@ def test_a_range_draws_each_image_a_value_of_its_own_and_notes_it(tmp_path: Path
 
 
 def test_what_is_drawn_for_an_image_does_not_depend_on_the_others(tmp_path: Path) -> None:
-    ranged = degradation(kind="jpeg", quality={"min": 5, "max": 95}, subsampling="4:2:0", draws=1)
+    ranged = degradation(kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", draws=1)
     drawn = []
     for names in (("b",), ("a", "b", "c")):
         folder = tmp_path / "-".join(names)

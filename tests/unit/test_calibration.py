@@ -36,7 +36,7 @@ def level(**settings: Any) -> Level:
 
 
 def jpeg(quality: int) -> Level:
-    return level(kind="jpeg", quality=quality, subsampling="4:2:0", draws=1)
+    return level(kind="jpeg", quality=quality, subsampling="yuv420", draws=1)
 
 
 @cache

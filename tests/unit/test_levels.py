@@ -19,11 +19,11 @@ LABELS = [
     ),
     ({"kind": "bicubic", "scale": [2, 3, 1.5]}, ["bicubic_x2", "bicubic_x3", "bicubic_x1.5"]),
     (
-        {"kind": "jpeg", "quality": [10, 40], "subsampling": "4:2:0", "draws": 1},
+        {"kind": "jpeg", "quality": [10, 40], "subsampling": "yuv420", "draws": 1},
         ["jpeg_10", "jpeg_40"],
     ),
     (
-        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "4:4:4", "draws": 6},
+        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "yuv444", "draws": 6},
         ["jpeg_5-50"],
     ),
     ({"kind": "paired"}, ["paired"]),
@@ -56,9 +56,9 @@ def test_range_stays_one_level() -> None:
 
 def test_only_drawn_qualities_are_stored_several_times() -> None:
     drawn = ADAPTER.validate_python(
-        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "4:2:0", "draws": 6}
+        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "yuv420", "draws": 6}
     )
-    fixed = Jpeg(kind="jpeg", quality=[10, 20], subsampling="4:2:0", draws=1)
+    fixed = Jpeg(kind="jpeg", quality=[10, 20], subsampling="yuv420", draws=1)
 
     assert [level.draws for level in levels(drawn)] == [6]
     assert [level.draws for level in levels(fixed)] == [1, 1]

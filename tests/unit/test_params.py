@@ -99,14 +99,14 @@ def test_values_cannot_be_changed_afterwards() -> None:
         {"kind": "bicubic", "scale": 1},
         {"kind": "bicubic", "scale": [2, 17]},
         {"kind": "bicubic", "scale": 2, "quantise": False},
-        {"kind": "jpeg", "quality": 0, "subsampling": "4:2:0", "draws": 1},
-        {"kind": "jpeg", "quality": 101, "subsampling": "4:2:0", "draws": 1},
-        {"kind": "jpeg", "quality": 10.5, "subsampling": "4:2:0", "draws": 1},
-        {"kind": "jpeg", "quality": {"min": 50, "max": 10}, "subsampling": "4:2:0", "draws": 1},
+        {"kind": "jpeg", "quality": 0, "subsampling": "yuv420", "draws": 1},
+        {"kind": "jpeg", "quality": 101, "subsampling": "yuv420", "draws": 1},
+        {"kind": "jpeg", "quality": 10.5, "subsampling": "yuv420", "draws": 1},
+        {"kind": "jpeg", "quality": {"min": 50, "max": 10}, "subsampling": "yuv420", "draws": 1},
         {"kind": "jpeg", "quality": 10, "subsampling": "4:1:1", "draws": 1},
-        {"kind": "jpeg", "quality": 10, "subsampling": "4:2:0", "draws": 2},
-        {"kind": "jpeg", "quality": [10, 20], "subsampling": "4:2:0", "draws": 2},
-        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "4:2:0", "draws": 0},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 2},
+        {"kind": "jpeg", "quality": [10, 20], "subsampling": "yuv420", "draws": 2},
+        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "yuv420", "draws": 0},
         {"kind": "blur"},
         {},
     ],
@@ -129,7 +129,7 @@ def test_whole_numbers_are_taken_for_levels() -> None:
 
 def test_range_of_qualities_stays_a_range_of_integers() -> None:
     jpeg = DEGRADATION.validate_python(
-        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "4:2:0", "draws": 6}
+        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "yuv420", "draws": 6}
     )
 
     assert isinstance(jpeg, Jpeg)

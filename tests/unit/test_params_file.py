@@ -43,7 +43,7 @@ GOOD: dict[str, Any] = {
         "noise": {"kind": "gaussian", "sigma_8bit": 25, "quantise": False},
         "blind": {"kind": "gaussian", "sigma_8bit": {"min": 0, "max": 55}, "quantise": False},
         "small": {"kind": "bicubic", "scale": [2, 3]},
-        "jpeg": {"kind": "jpeg", "quality": 10, "subsampling": "4:2:0", "draws": 1},
+        "jpeg": {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 1},
         "real": {"kind": "paired"},
     },
     "models": {
@@ -374,7 +374,7 @@ def test_missing_key_is_named(refuse: Refuse, path: str) -> None:
         ("degradations/blind/sigma_8bit", {"min": 9, "max": 2}, "min (9) must be below max (2)"),
         (
             "degradations/jpeg",
-            {"kind": "jpeg", "quality": 10, "subsampling": "4:2:0", "draws": 3},
+            {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 3},
             "draws above 1 need a quality range",
         ),
     ],
@@ -526,7 +526,7 @@ def test_undefined_name_is_named_with_the_nearest_known_one(
         ),
         (
             "benchmarks/upscale/0/degradation",
-            {"kind": "jpeg", "quality": 10, "subsampling": "4:2:0", "draws": 1},
+            {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 1},
             "benchmarks.upscale.0.protocols: y-shave removes a border as wide as the scale; "
             "expected a bicubic degradation, came jpeg",
         ),

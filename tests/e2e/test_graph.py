@@ -95,19 +95,17 @@ def test_a_fault_that_stops_dvc_itself_is_explained_by_the_plan(project: Path) -
     assert "experiments.vdsr_x23.arhc: unknown key; the nearest known one is 'arch'" in plan.stderr
 
 
-def test_a_folder_with_a_space_in_its_name_is_a_data_set(project: Path, tmp_path: Path) -> None:
+def test_a_folder_with_a_space_in_its_name_is_a_data_set(done: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(done, tmp_path / "project", symlinks=True))
     photos = tmp_path / "my $HOME pictures"
     photos.mkdir()
-    shutil.copyfile(
-        project / "data/benchmarks/denoise/photos_test/gaussian_25/clean/coins.png",
-        photos / "a.png",
-    )
+    coins = project / "data/benchmarks/denoise/photos_test/gaussian_25/clean/coins.png"
+    shutil.copyfile(coins, photos / "a.png")
     edit_params(project, "datasets", "mine", value={"kind": "folder", "source": str(photos)})
 
     run(project, "dvc", "repro", "download@mine")
 
     assert (project / "data/raw/mine/clean/a.png").exists()
-    shutil.rmtree(project / "data/raw/mine")
 
 
 def test_a_new_test_set_trains_nothing_again(done: Path, tmp_path: Path) -> None:

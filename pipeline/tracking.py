@@ -71,7 +71,12 @@ class Tracker:
             self.client = _quiet_client()
             found = self.client.get_experiment_by_name(EXPERIMENT)
             self.experiment_id = (
-                found.experiment_id if found else self.client.create_experiment(EXPERIMENT)
+                found.experiment_id
+                if found
+                # The kind makes the pages of MLflow speak of training, not of language models.
+                else self.client.create_experiment(
+                    EXPERIMENT, tags={"mlflow.experimentKind": "custom_model_development"}
+                )
             )
 
     def check(self) -> None:

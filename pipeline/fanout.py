@@ -69,8 +69,8 @@ class Fanout:
         for name, fault in self.failed.items():
             first, *more = fault.splitlines() or ["(nothing was said)"]
             lines += [f"  {name}: {first}", *(f"    {line}" for line in more)]
-        if self._waiting:
-            lines.append(f"not run because of that: {', '.join(self._waiting)}")
+        if self.not_run:
+            lines.append(f"not run because of that: {', '.join(self.not_run)}")
         return "\n".join(lines)
 
     def _start_what_fits(self) -> None:

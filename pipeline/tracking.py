@@ -323,7 +323,10 @@ def send_unsent(tracker: Tracker) -> None:
 
 def _is_being_written(journal: Path) -> bool:
     """Tell whether the stage that keeps its events here still runs beside this one."""
-    writer: int = json.loads((journal / "run.json").read_text()).get("writer", 0)
+    header = journal / "run.json"
+    if not header.exists():  # it is just being made
+        return True
+    writer: int = json.loads(header.read_text()).get("writer", 0)
     return writer != os.getpid() and psutil.pid_exists(writer)
 
 

@@ -1,6 +1,5 @@
 """Stage ``degrade``: degrade the training images of one experiment."""
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.cards import write_cards
 from pipeline.degradations import degrade as degrade_image
 from pipeline.images import from_8bit, to_8bit
 from pipeline.levels import Level, levels
@@ -57,7 +57,7 @@ def degrade(
                 for draw in range(level.draws)
             ]
             np.save(folder / "degraded.npy", np.concatenate(versions))
-        _write_cards(folder / "card.csv", cards)
+        write_cards(folder / "card.csv", cards)
 
 
 def _partners(bank: PatchBank) -> NDArray[np.uint8]:
@@ -89,14 +89,6 @@ def _pieces(
         is_8bit = isinstance(level.settings, Jpeg)
         stored = to_8bit(result.image) if is_8bit else result.image.astype(np.float16)
         yield cut(stored, image.grid)
-
-
-def _write_cards(path: Path, cards: list[dict[str, Any]]) -> None:
-    columns = list(dict.fromkeys(key for card in cards for key in card))
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(cards)
 
 
 if __name__ == "__main__":

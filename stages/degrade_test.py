@@ -1,12 +1,12 @@
 """Stage ``degrade_test``: write the clean and the degraded images of one benchmark."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline.cards import write_cards
 from pipeline.degradations import degrade, fitting_crop
 from pipeline.images import Array, in_colour, read_image, write_png
 from pipeline.levels import Level, levels, scale_of
@@ -44,11 +44,7 @@ def degrade_test(*, trials: Sequence[Trial], raw: Path, out: Path, seed: int) ->
                     place = folder / trial.dataset / level.label
                     card = _write_pair(place, image, clean, trial, level, seed)
                     cards.append({"data_set": trial.dataset, "image": image.name, **card})
-        columns = list(dict.fromkeys(key for card in cards for key in card))
-        with (folder / "card.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(cards)
+        write_cards(folder / "card.csv", cards)
 
 
 def _write_pair(

@@ -1,10 +1,11 @@
 """Training curves: from the file that a training wrote to the geometry of small charts."""
 
-import csv
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from pipeline.report.stage_tables import read_rows
 
 COLUMNS = ("step", "loss", "psnr", "learning_rate")
 """Of a curve file, in this order."""
@@ -78,17 +79,7 @@ def read_curve(path: Path, stage: str) -> Curve:
         FileNotFoundError: The stage has not run.
         ValueError: The columns or a value are not what the stage writes.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        if tuple(header) != COLUMNS:
-            raise ValueError(
-                f"{path}, line 1: expected the columns {', '.join(COLUMNS)}; came "
-                f"{', '.join(header) or 'an empty file'}; run 'dvc repro --force {stage}'"
-            )
-        rows = [_numbers(row, f"{path}, line {reader.line_num}") for row in reader]
+    rows = [_numbers(row, where) for where, row in read_rows(path, COLUMNS, stage)]
     if not rows:
         raise ValueError(f"{path}: expected at least one step; run 'dvc repro --force {stage}'")
     step, loss, psnr, learning_rate = zip(*rows, strict=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.report.published import Key, Published
+from pipeline.report.stage_tables import read_rows
 from pipeline.scores import COLUMNS as MEASURED_COLUMNS
 
 COLUMNS = (
@@ -115,17 +116,8 @@ def read_measurements(path: Path, stage: str) -> list[Measurement]:
         FileNotFoundError: The stage has not run.
         ValueError: The columns or a value are not what the stage writes.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        if tuple(header) != MEASURED_COLUMNS:
-            raise ValueError(
-                f"{path}, line 1: expected the columns {', '.join(MEASURED_COLUMNS)}; came "
-                f"{', '.join(header) or 'an empty file'}; run 'dvc repro --force {stage}'"
-            )
-        return [_measurement(values, f"{path}, line {reader.line_num}", stage) for values in reader]
+    rows = read_rows(path, MEASURED_COLUMNS, stage)
+    return [_measurement(values, where, stage) for where, values in rows]
 
 
 def _measurement(values: Sequence[str], where: str, stage: str) -> Measurement:

@@ -1,6 +1,7 @@
 """The folder of a benchmark: where its clean and degraded images lie, and the restored ones.
 
-``BENCHMARK/DATA_SET/LEVEL/clean/IMAGE.png`` and ``.../degraded/IMAGE.npy``; restored images
+``BENCHMARK/DATA_SET/LEVEL/clean/IMAGE.png`` and ``.../degraded/IMAGE.npy``; clean images that
+8 bits cannot hold also lie beside their PNG, as ``clean/IMAGE.npy``. Restored images
 lie under ``EXPERIMENT/DATA_SET/LEVEL/IMAGE.npy``, with a PNG of each to look at.
 """
 
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.images import Array, read_image
+from pipeline.images import Array, read_image, write_png
 from pipeline.levels import Level, levels, scale_of
 from pipeline.params import Trial
 
@@ -38,7 +39,8 @@ class BenchmarkImage:
 
     def clean(self) -> Array:
         """Return the clean image, ``(H, W, C)`` in [0, 1]."""
-        return read_image(self.folder / self.place / "clean" / f"{self.name}.png")
+        png = self.folder / self.place / "clean" / f"{self.name}.png"
+        return np.load(png.with_suffix(".npy")) if _in_float(self.trial) else read_image(png)
 
     def degraded(self) -> Array:
         """Return the degraded image, ``(H, W, C)`` in [0, 1] up to noise and overshoot."""
@@ -63,6 +65,27 @@ def images_of(folder: Path, trials: Sequence[Trial]) -> Iterator[BenchmarkImage]
             place = folder / trial.dataset / level.label / "clean"
             for path in sorted(place.glob("*.png")):
                 yield BenchmarkImage(trial, level, path.stem, folder)
+
+
+def write_images(image: BenchmarkImage, clean: Array, degraded: Array) -> None:
+    """Write one image of a benchmark.
+
+    Args:
+        image: Which one; its folder is made.
+        clean: ``(H, W, C)`` in [0, 1].
+        degraded: The same shape, not rounded.
+    """
+    place = image.folder / image.place
+    for kind in ("clean", "degraded"):
+        (place / kind).mkdir(parents=True, exist_ok=True)
+    write_png(place / "clean" / f"{image.name}.png", clean)
+    if _in_float(image.trial):
+        np.save(place / "clean" / f"{image.name}.npy", clean)
+    np.save(place / "degraded" / f"{image.name}.npy", degraded)
+
+
+def _in_float(trial: Trial) -> bool:
+    return trial.colour == "y_of_rgb"
 
 
 def restored_path(folder: Path, image: BenchmarkImage) -> Path:

@@ -1,4 +1,4 @@
-"""Console script ``restore``: run, serve, plan, doctor, preset, report, schema.
+"""Console script ``restore``: the commands of people, the short ones in full.
 
 Each command imports what it needs when it runs, so that help and errors come at once.
 """
@@ -10,25 +10,25 @@ import csv
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.commands import (
+    FAILURE,
+    INTERRUPTED,
+    SUCCESS,
+    USAGE,
+    CommandError,
+    data,
+    plan,
+    weights,
+)
+from pipeline.commands.graph import nothing_to_do, read_graph
 from pipeline.project import ProjectError, find_root
 
 if TYPE_CHECKING:
-    from pipeline.dag import Stage
     from pipeline.supervise import Children
-
-SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
-
-
-class CommandError(Exception):
-    """What the command was asked for cannot be done; carries the exit code."""
-
-    def __init__(self, message: str, code: int = FAILURE) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,35 +140,12 @@ def _positive(text: str) -> int:
 # ------------------------------------------------------------------------- the commands
 
 
-def _plan(root: Path, options: argparse.Namespace) -> int:
-    from pipeline import dag
-
-    graph = _read_graph(root, options.experiments)
-    if options.force:
-        graph = {name: replace(one, stale=one.stale or ("forced",)) for name, one in graph.items()}
-    causes = dag.causes(graph)
-    if not causes:
-        print(_nothing_to_do(len(graph)))
-        return SUCCESS
-    width = max(len(name) for name in causes)
-    for name, why in causes.items():
-        if graph[name].stale:
-            print(f"{name:<{width}}  {'; '.join(why)}")
-        else:
-            who = f"{why[-1]} runs" if len(why) == 1 else f"{why[-1]} and {len(why) - 1} more run"
-            print(f"{name:<{width}}  if what it reads changes, because {who}")
-    certain = sum(bool(graph[name].stale) for name in causes)
-    may = f", {len(causes) - certain} may follow" if certain < len(causes) else ""
-    print(f"\n{certain} of {len(graph)} stages to run{may}; `restore run` or `dvc repro` does it")
-    return SUCCESS
-
-
 def _run(root: Path, options: argparse.Namespace) -> int:
     from pipeline import dag
 
-    graph = _read_graph(root, options.experiments)
+    graph = read_graph(root, options.experiments)
     if not options.force and not dag.affected(graph):
-        print(_nothing_to_do(len(graph)))
+        print(nothing_to_do(len(graph)))
         return SUCCESS
 
     from pipeline.prefect_server import find_or_borrow
@@ -269,13 +246,15 @@ _COMMANDS = {
     "serve": _Command(
         _serve, "offer the experiments to Prefect: pages, triggers, logs", _add_serve_options
     ),
-    "plan": _Command(_plan, "list what would run and why", _add_selection),
+    "plan": _Command(plan.run, plan.SUMMARY, plan.add_options),
     "doctor": _Command(
         _doctor, "check the installation and say how to mend it", _add_doctor_options
     ),
     "preset": _Command(
         _preset, "list the shipped versions of params.yaml, or take one", _add_preset_options
     ),
+    "data": _Command(data.run, data.SUMMARY, data.add_options),
+    "import": _Command(weights.run, weights.SUMMARY, weights.add_options),
     "report": _Command(_report, "print the results as a table", _add_no_options),
     "schema": _Command(
         _schema, "print the JSON schema of params.yaml, for editors", _add_no_options
@@ -284,25 +263,6 @@ _COMMANDS = {
 
 
 # ---------------------------------------------------------------------- shared by them
-
-
-def _read_graph(root: Path, experiments: Sequence[str] | None) -> "dict[str, Stage]":
-    from pipeline import dag
-    from pipeline.params_file import ParamsError, load_params
-
-    try:
-        if (root / "params.yaml").is_file():
-            load_params(root / "params.yaml")
-        graph = dag.read_graph(root)
-        return graph if experiments is None else dag.select(graph, experiments)
-    except dag.UnknownStageError as error:
-        raise CommandError(str(error), USAGE) from error
-    except (ParamsError, dag.GraphError) as error:
-        raise CommandError(str(error)) from error
-
-
-def _nothing_to_do(stages: int) -> str:
-    return f"nothing to do: all {stages} stages are up to date"
 
 
 def _connect(find_server: "Callable[[Children], str]") -> None:

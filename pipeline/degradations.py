@@ -82,6 +82,8 @@ def _bicubic(clean: Array, settings: Bicubic, rng: np.random.Generator) -> Degra
     scale = _single_scale(settings)
     height, width = clean.shape[:2]
     small = resize(clean, max(1, round(height / scale)), max(1, round(width / scale)))
+    if settings.quantise:
+        small = images.from_8bit(images.to_8bit(small))
     return Degraded(resize(small, height, width), {"scale": scale})
 
 

@@ -237,7 +237,8 @@ def _check_telemetry(root: Path) -> Finding:
 
 
 def _check_params(root: Path) -> Finding:
-    from pipeline.params_file import ParamsError, load_params, warnings
+    from pipeline.contradictions import warnings
+    from pipeline.params_file import ParamsError, load_params
 
     try:
         params = load_params(root / "params.yaml")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pipeline.params import Colour
 
@@ -71,6 +71,21 @@ def read_image(path: Path) -> Array:
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: the image cannot be decoded: {error}") from error
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return height and width of an image file as ``read_image`` gives it, from its header.
+
+    Raises:
+        ImageError: The file is missing or not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"{path}: expected an image, but {error}") from error
+    return (width, height) if turned else (height, width)
 
 
 def _as_8bit(image: Image.Image, path: Path) -> Bytes:

@@ -1,35 +1,56 @@
 """Named measurement protocols: a PSNR means nothing without its protocol.
 
-========== ====== ======== ====== =====================================================
-protocol   colour rounding border used for
-========== ====== ======== ====== =====================================================
-gray-uint8 gray   8 bits   none   denoising and JPEG on gray images, as published
-gray-float gray   none     none   the same without rounding and clipping the output
-y-uint8    luma   8 bits   none   JPEG artefacts on colour sets
-y-shave    luma   8 bits   scale  super-resolution
-rgb-uint8  RGB    8 bits   none   colour denoising, real noise
-rgb-float  RGB    none     none   the same without rounding and clipping the output
-========== ====== ======== ====== =====================================================
+============= ====== ======== ========= ====== ==================================================
+protocol      colour rounding border    SSIM   used for
+============= ====== ======== ========= ====== ==================================================
+gray-uint8    gray   8 bits   none      Wang   denoising and JPEG on gray images, as published
+gray-float    gray   none     none      Wang   the same without rounding and clipping the output
+y-uint8       luma   8 bits   none      Wang   JPEG artefacts on colour sets
+y-float       luma   none     none      Wang   the same without rounding
+y-shave       luma   8 bits   scale     Wang   super-resolution
+y-shave-float luma   none     scale     Wang   super-resolution as the authors of DnCNN measured it
+rgb-uint8     RGB    8 bits   none      Wang   colour denoising, real noise
+rgb-float     RGB    none     none      Wang   the same without rounding and clipping the output
+rgb-shave     RGB    8 bits   scale     Wang   super-resolution in colour (tables of BasicSR)
+rgb-ntire     RGB    8 bits   scale + 6 Wang   super-resolution on DIV2K (NTIRE 2017, code of EDSR)
+sidd          RGB    8 bits   none      volume real noise: blocks of 256x256, each by itself
+============= ====== ======== ========= ====== ==================================================
 
-Luma is BT.601 in studio range (16-235); an RGB image is rounded before it is converted. The
-peak is 255. SSIM is that of Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, IEEE TIP
-13(4), 2004: a Gaussian window of 11 pixels and sigma 1.5, mean over the pixels whose window
-lies inside the image; for RGB the mean of the channels.
+Luma is BT.601 in studio range (16-235); an RGB image is rounded before it is converted where
+the protocol rounds. The peak is 255, arithmetic is float64. SSIM is that of Z. Wang, A. C.
+Bovik, H. R. Sheikh, E. P. Simoncelli, IEEE TIP 13(4), 2004: a Gaussian window of 11 pixels and
+sigma 1.5, mean over the pixels whose window lies inside the image; for RGB the mean of the
+channels. ``sidd`` takes MATLAB's ``ssim`` of an RGB array instead, as the published tables on
+SIDD do: the three channels are slices of a volume, the window is a cube, edges are repeated.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from statistics import fmean
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
 from pipeline.images import Array, rgb_to_luma, to_8bit
-from pipeline.params import Protocol
+from pipeline.nearest import nearest_known
+from pipeline.params import (
+    PROTOCOL_COLOURS,
+    PROTOCOL_DEGRADATION,
+    Degradation,
+    Protocol,
+    TrialColour,
+)
 
 Values = NDArray[np.float64]
 
 SSIM_WINDOW = 11
 """Side of the window, in pixels."""
+
+Border = Literal["none", "scale", "scale+6"]
 
 
 @dataclass(frozen=True)
@@ -39,21 +60,30 @@ class Measure:
     Args:
         luma: Compare the luma of RGB images; one-channel images are taken as luma already.
         rounded: Clip and round the restored image to 8 bits first.
-        shaved: Leave out a border as wide as the scale.
+        border: Pixels to leave out on each side.
+        ssim: Wang's, or MATLAB's of the channels as a volume.
+        block: Side of the blocks that are measured each by itself; None for whole images.
     """
 
-    luma: bool
-    rounded: bool
-    shaved: bool
+    luma: bool = False
+    rounded: bool = True
+    border: Border = "none"
+    ssim: Literal["wang", "volume"] = "wang"
+    block: int | None = None
 
 
 PROTOCOLS: dict[Protocol, Measure] = {
-    "gray-uint8": Measure(luma=False, rounded=True, shaved=False),
-    "gray-float": Measure(luma=False, rounded=False, shaved=False),
-    "y-uint8": Measure(luma=True, rounded=True, shaved=False),
-    "y-shave": Measure(luma=True, rounded=True, shaved=True),
-    "rgb-uint8": Measure(luma=False, rounded=True, shaved=False),
-    "rgb-float": Measure(luma=False, rounded=False, shaved=False),
+    "gray-uint8": Measure(),
+    "gray-float": Measure(rounded=False),
+    "y-uint8": Measure(luma=True),
+    "y-float": Measure(luma=True, rounded=False),
+    "y-shave": Measure(luma=True, border="scale"),
+    "y-shave-float": Measure(luma=True, rounded=False, border="scale"),
+    "rgb-uint8": Measure(),
+    "rgb-float": Measure(rounded=False),
+    "rgb-shave": Measure(border="scale"),
+    "rgb-ntire": Measure(border="scale+6"),
+    "sidd": Measure(ssim="volume", block=256),
 }
 
 
@@ -70,43 +100,84 @@ class Score:
     ssim: float
 
 
+def applicable(colour: TrialColour, degradation: Degradation) -> list[Protocol]:
+    """Return every protocol that can measure images of a colour and a degradation."""
+    return [
+        name
+        for name in PROTOCOLS
+        if colour in PROTOCOL_COLOURS[name]
+        and PROTOCOL_DEGRADATION.get(name, degradation.kind) == degradation.kind
+    ]
+
+
 def measure(protocol: Protocol, clean: Array, restored: Array, scale: float = 1) -> Score:
     """Compare a restored image with the clean one.
 
     Args:
         protocol: Name of the protocol.
-        clean: ``(H, W, C)`` in [0, 1], multiples of 1/255.
+        clean: ``(H, W, C)`` in [0, 1].
         restored: ``(H, W, C)`` in [0, 1], or a little outside.
-        scale: Super-resolution scale, the width of the border that ``y-shave`` leaves out.
+        scale: Super-resolution scale, which sets the border that some protocols leave out.
 
     Raises:
-        ValueError: The shapes differ, or the image is too small for the SSIM window.
+        ValueError: There is no such protocol, the shapes differ, a value is not a number, or the
+            image is too small for the SSIM window.
     """
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"unknown protocol '{protocol}'; {nearest_known(protocol, PROTOCOLS)}")
     if clean.shape != restored.shape:
         raise ValueError(f"expected images of one shape, came {clean.shape} and {restored.shape}")
+    if not np.isfinite(restored).all():
+        raise ValueError("expected a restored image of numbers, came NaN or infinite values")
     how = PROTOCOLS[protocol]
-    true, test = (_prepared(image, how) for image in (clean, restored))
-    if how.shaved:
-        border = round(scale)
-        true, test = (image[border:-border, border:-border] for image in (true, test))
-    if min(true.shape[:2]) < SSIM_WINDOW:
+    border = border_of(protocol, scale)
+    height, width = clean.shape[:2]
+    if min(height, width) < SSIM_WINDOW + 2 * border:
         raise ValueError(
-            f"expected at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels to compare, came "
-            f"{true.shape[:2]}"
+            f"expected at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels inside a border of {border} to "
+            f"compare by {protocol}, came {height}x{width} in all"
         )
-    return Score(psnr(true, test), ssim(true, test))
+    true, test = (
+        _prepared(image, how)[border : height - border, border : width - border]
+        for image in (clean, restored)
+    )
+    scores = [
+        Score(psnr(one, other), _SSIM[how.ssim](one, other))
+        for one, other in _blocks(true, test, how.block)
+    ]
+    return Score(fmean(score.psnr for score in scores), fmean(score.ssim for score in scores))
+
+
+def border_of(protocol: Protocol, scale: float) -> int:
+    """Return how many pixels a protocol leaves out on each side; a fraction is rounded up."""
+    border = PROTOCOLS[protocol].border
+    return 0 if border == "none" else int(np.ceil(scale)) + (6 if border == "scale+6" else 0)
 
 
 def smallest_side(protocol: Protocol, scale: float) -> int:
     """Return how many pixels a side an image needs to be measured by ``protocol``."""
-    return SSIM_WINDOW + (2 * round(scale) if PROTOCOLS[protocol].shaved else 0)
+    return SSIM_WINDOW + 2 * border_of(protocol, scale)
 
 
 def _prepared(image: Array, how: Measure) -> Values:
     values = to_8bit(image).astype(np.float64) if how.rounded else image.astype(np.float64) * 255
     if how.luma and image.shape[-1] == 3:
-        return rgb_to_luma(values / 255)[..., None] * 255
+        luma = rgb_to_luma(values / 255)[..., None]
+        return to_8bit(luma).astype(np.float64) if how.rounded else luma * 255
     return values
+
+
+def _blocks(true: Values, test: Values, side: int | None) -> Iterator[tuple[Values, Values]]:
+    """Yield the parts to measure: blocks side by side, what is left over in the last ones."""
+    height, width = true.shape[:2]
+    for rows in _parts(height, side or height):
+        for columns in _parts(width, side or width):
+            yield true[rows, columns], test[rows, columns]
+
+
+def _parts(length: int, side: int) -> list[slice]:
+    count = max(1, length // side)
+    return [slice(i * side, length if i == count - 1 else (i + 1) * side) for i in range(count)]
 
 
 def psnr(true: Values, test: Values) -> float:
@@ -137,3 +208,28 @@ def ssim(true: Values, test: Values) -> float:
         use_sample_covariance=False,
     )
     return float(similarity)
+
+
+def volume_ssim(true: Values, test: Values) -> float:
+    """Return the structural similarity of images as volumes, as MATLAB's ``ssim`` has it.
+
+    Args:
+        true: ``(H, W, C)`` in [0, 255].
+        test: The same shape and range.
+    """
+    smooth: Callable[[Values], Values] = partial(
+        gaussian_filter, sigma=1.5, radius=SSIM_WINDOW // 2, mode="nearest"
+    )
+    mean_true, mean_test = smooth(true), smooth(test)
+    product = mean_true * mean_test
+    squares = mean_true**2 + mean_test**2
+    variances = smooth(true**2) + smooth(test**2) - squares
+    covariance = smooth(true * test) - product
+    luminance, contrast = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    similarity = ((2 * product + luminance) * (2 * covariance + contrast)) / (
+        (squares + luminance) * (variances + contrast)
+    )
+    return float(similarity.mean())
+
+
+_SSIM: dict[str, Callable[[Values, Values], float]] = {"wang": ssim, "volume": volume_ssim}

@@ -38,6 +38,10 @@ Subfolder = Annotated[str, Field(pattern=r"^[^/.][^/]*$")]
 Colour = Literal["gray", "y", "rgb"]
 """Working colour space: BT.601 gray (full range), BT.601 luma (studio range), or RGB."""
 
+TrialColour = Literal["gray", "y", "rgb", "y_of_rgb"]
+"""A working colour space, rounded to 8 bits before the image is degraded; or ``y_of_rgb``, the
+luma of an image that was degraded in RGB, neither rounded (the tests of DnCNN-3)."""
+
 
 # ---------------------------------------------------------------------------- data sets
 
@@ -47,7 +51,7 @@ class SkimageDataset(Section):
 
     kind: Literal["skimage"]
     source: Source
-    """Catalogue (CSV) with name and checksum of every image."""
+    """Catalogue with name and checksum of every image."""
     images: Annotated[list[str], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -58,14 +62,12 @@ class SkimageDataset(Section):
         return self
 
 
-class FilesDataset(Section):
-    """Files at a pinned place, each with a checksum; a mirror is tried first."""
+class CatalogueDataset(Section):
+    """A published data set; a mirror is tried before its publisher."""
 
-    kind: Literal["files"]
+    kind: Literal["catalogue"]
     source: Source
-    """Catalogue (CSV) with path, size and checksum of every file."""
-    base_url: Annotated[str, Field(pattern=r"^https://")]
-    terms: str
+    """Folder with all facts of the set: where its files are, their checksums, its terms."""
 
 
 class FolderDataset(Section):
@@ -93,7 +95,7 @@ class PairedDataset(Section):
 
 
 Dataset = Annotated[
-    SkimageDataset | FilesDataset | FolderDataset | PairedDataset, Field(discriminator="kind")
+    SkimageDataset | CatalogueDataset | FolderDataset | PairedDataset, Field(discriminator="kind")
 ]
 
 
@@ -158,6 +160,8 @@ class Bicubic(Section):
 
     kind: Literal["bicubic"]
     scale: Scale | Annotated[list[Scale], Field(min_length=1)]
+    quantise: bool
+    """Clip and round the small image to 8 bits, as a file does; tests on luma do not."""
 
 
 class Jpeg(Section):
@@ -238,6 +242,19 @@ class RedNet(Section):
 
 
 Model = DnCNN | VDSR | RedNet
+
+Layout = Literal[
+    "restore",
+    "kair",
+    "cszn",
+    "saoyan",
+    "twtygqyy",
+    "lornatang",
+    "matconvnet",
+    "matconvnet_dag",
+    "matconvnet_cells",
+]
+"""How a file of published weights is laid out; ``pipeline/foreign_weights`` reads it."""
 
 
 class Models(Section):
@@ -350,17 +367,44 @@ class Recipe(Section):
 # --------------------------------------------------------------- benchmarks, experiments
 
 
-Protocol = Literal["gray-uint8", "gray-float", "y-uint8", "y-shave", "rgb-uint8", "rgb-float"]
+Protocol = Literal[
+    "gray-uint8",
+    "gray-float",
+    "y-uint8",
+    "y-float",
+    "y-shave",
+    "y-shave-float",
+    "rgb-uint8",
+    "rgb-float",
+    "rgb-shave",
+    "rgb-ntire",
+    "sidd",
+]
 """Named ways to measure; ``pipeline/metrics.py`` says what each means."""
 
-PROTOCOL_COLOURS: Mapping[str, tuple[Colour, ...]] = {
+PROTOCOL_COLOURS: Mapping[Protocol, tuple[TrialColour, ...]] = {
     "gray-uint8": ("gray",),
     "gray-float": ("gray",),
-    "y-uint8": ("y", "rgb"),
-    "y-shave": ("y", "rgb"),
+    "y-uint8": ("y", "rgb", "y_of_rgb"),
+    "y-float": ("y", "rgb", "y_of_rgb"),
+    "y-shave": ("y", "rgb", "y_of_rgb"),
+    "y-shave-float": ("y", "rgb", "y_of_rgb"),
     "rgb-uint8": ("rgb",),
     "rgb-float": ("rgb",),
+    "rgb-shave": ("rgb",),
+    "rgb-ntire": ("rgb",),
+    "sidd": ("rgb",),
 }
+"""The colours of the images that a protocol can measure."""
+
+PROTOCOL_DEGRADATION: Mapping[Protocol, Literal["bicubic", "paired"]] = {
+    "y-shave": "bicubic",
+    "y-shave-float": "bicubic",
+    "rgb-shave": "bicubic",
+    "rgb-ntire": "bicubic",
+    "sidd": "paired",
+}
+"""The kind of degradation that a protocol is for; those left out are for all."""
 
 Baseline = Literal["identity", "bicubic", "nl_means", "bayes_shrink", "tv"]
 """Classical methods beside the networks; ``pipeline/classical.py`` has them."""
@@ -370,21 +414,48 @@ class Trial(Section):
     """One data set, degraded in one way at one or several levels, and how to measure it."""
 
     dataset: Name
-    colour: Colour
+    colour: TrialColour
     degradation: Degradation
     protocols: Annotated[list[Protocol], Field(min_length=1)]
+    """Those that the report leads with; the tables have all that apply."""
     baselines: list[Baseline]
+
+
+Architecture = Literal["dncnn", "vdsr", "rednet"]
 
 
 class Experiment(Section):
     """One network trained on one degradation with one recipe, and what it is tested on."""
 
-    arch: Literal["dncnn", "vdsr", "rednet"]
+    arch: Architecture
     model: Name
     train_on: Name
     degradation: Name
     recipe: Name
     test_on: Name
+    compare_with: str | None = None
+    """System of ``pipeline/published.csv`` that the report puts beside it; changes no result."""
+
+
+class Imported(Section):
+    """A network with published weights, measured like an experiment."""
+
+    arch: Architecture
+    model: Name
+    source: Source
+    """File of the weights, as their authors published it."""
+    layout: Layout
+    test_on: Name
+    compare_with: str | None = None
+    """System of ``pipeline/published.csv`` that the report puts beside it; changes no result."""
+
+
+class AcceptedOverlap(Section):
+    """Two data sets that share scenes, one trained on, one tested on, and why that may be."""
+
+    train: Name
+    test: Name
+    why: Annotated[str, Field(min_length=1)]
 
 
 class Resources(Section):
@@ -412,4 +483,6 @@ class Params(Section):
         dict[Name, Annotated[list[Trial], Field(min_length=1)]], Field(min_length=1)
     ]
     experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    imported: dict[Name, Imported]
+    accepted_overlaps: list[AcceptedOverlap]
     resources: Resources

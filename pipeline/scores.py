@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.benchmarks import BenchmarkImage
 from pipeline.images import Array
-from pipeline.metrics import measure
+from pipeline.metrics import applicable, measure
 
 COLUMNS = (
     "experiment",
@@ -31,7 +31,7 @@ Row = dict[str, str | float]
 
 
 def rows_of(image: BenchmarkImage, restored: Array, experiment: str, model: str) -> Iterator[Row]:
-    """Measure one restored image, and the degraded one beside it, by every protocol of its trial.
+    """Measure one restored image, and the degraded one beside it, by every protocol that applies.
 
     Args:
         image: The test image.
@@ -40,7 +40,7 @@ def rows_of(image: BenchmarkImage, restored: Array, experiment: str, model: str)
         model: Name of the model, or of the classical method.
     """
     clean, degraded = image.clean(), image.degraded()
-    for protocol in image.trial.protocols:
+    for protocol in applicable(image.trial.colour, image.trial.degradation):
         after = measure(protocol, clean, restored, image.scale)
         before = measure(protocol, clean, degraded, image.scale)
         yield {

@@ -40,6 +40,8 @@ SECTIONS = {
     "tile": "resources.tile",
     "experiments": "experiments",
     "benchmarks": "benchmarks",
+    "imported": "imported",
+    "accepted_overlaps": "accepted_overlaps",
 }
 """Arguments that receive a whole section of ``params.yaml``, or one value that all share."""
 

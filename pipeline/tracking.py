@@ -22,13 +22,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import psutil
 from filelock import FileLock
 
 from pipeline.environment import LAUNCH_VARIABLE, NO_TELEMETRY
 from pipeline.images import Array, write_png
+from pipeline.params import Protocol
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,6 +41,9 @@ _LONGEST_TAG = 4000
 
 STATE = Path(".restore")
 UNSENT = STATE / "unsent"
+
+PROTOCOLS: tuple[str, ...] = (*get_args(Protocol), "train-patches-float")
+"""What a PSNR or SSIM may be of; the last is that of a training curve."""
 
 Event = dict[str, Any]
 
@@ -244,7 +248,13 @@ class Recorder:
             self._lose_tracker(error)
 
     def record(self, **fields: object) -> None:
-        """Record one event, now or later."""
+        """Record one event, now or later.
+
+        Raises:
+            ValueError: A PSNR or SSIM does not say how it was measured.
+        """
+        for name in fields.get("metrics", {}):  # type: ignore[attr-defined]  # of one kind
+            _refuse_bare_score(name)
         event: Event = {"time": int(time.time() * 1000), **fields}
         if self.tracker is not None:
             try:
@@ -279,6 +289,15 @@ class Recorder:
                 file.write(json.dumps(event) + "\n")
         except OSError as error:
             sys.stderr.write(f"warning: an event of the tracker is lost: {error}\n")
+
+
+def _refuse_bare_score(name: str) -> None:
+    *place, score = name.split("/")
+    if score.startswith(("psnr", "ssim")) and (not place or place[-1] not in PROTOCOLS):
+        raise ValueError(
+            f"metric '{name}': expected PROTOCOL/{score} at its end, for a {score} means nothing "
+            f"without its protocol; one of: {', '.join(PROTOCOLS)}"
+        )
 
 
 def _open_run(tracker: Tracker, header: Mapping[str, Any]) -> str:
@@ -355,8 +374,7 @@ class TrainingRun:
             step: Steps done.
             values: Numbers by name.
         """
-        metrics = {f"train/{name}": value for name, value in values.items()}
-        self._recorder.record(kind="metrics", step=step, metrics=metrics)
+        self._recorder.record(kind="metrics", step=step, metrics=dict(values))
 
     def finish(self, weights: Path, folder: Path, curve: Path) -> None:
         """Record the results of a training.

@@ -7,8 +7,9 @@ Every other stage needs its output, directly or not. The output never changes, s
 import sys
 from pathlib import Path
 
+from pipeline.contradictions import warnings
 from pipeline.outputs import new_file
-from pipeline.params_file import load_params, warnings
+from pipeline.params_file import load_params
 from pipeline.stage_runner import run_stage
 
 

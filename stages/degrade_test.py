@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from pipeline.benchmarks import BenchmarkImage, write_images
 from pipeline.cards import write_cards
 from pipeline.degradations import degrade, fitting_crop
-from pipeline.images import Array, in_colour, read_image, write_png
+from pipeline.images import Array, in_colour, read_image, rgb_to_luma
 from pipeline.levels import Level, levels, scale_of
-from pipeline.metrics import smallest_side
+from pipeline.metrics import applicable, smallest_side
 from pipeline.outputs import new_folder
 from pipeline.params import RealPairs, Trial
 from pipeline.randomness import generator
@@ -39,18 +38,16 @@ def degrade_test(*, trials: Sequence[Trial], raw: Path, out: Path, seed: int) ->
     with new_folder(out) as folder:
         for trial in trials:
             for image in list_images(raw / trial.dataset):
-                clean = in_colour(read_image(image.clean), trial.colour)
                 for level in levels(trial.degradation):
-                    place = folder / trial.dataset / level.label
-                    card = _write_pair(place, image, clean, trial, level, seed)
+                    written = BenchmarkImage(trial, level, image.name, folder)
+                    card = _write_pair(written, image, seed)
                     cards.append({"data_set": trial.dataset, "image": image.name, **card})
         write_cards(folder / "card.csv", cards)
 
 
-def _write_pair(
-    place: Path, image: RawImage, clean: Array, trial: Trial, level: Level, seed: int
-) -> dict[str, Any]:
-    clean = fitting_crop(clean, level)
+def _write_pair(written: BenchmarkImage, image: RawImage, seed: int) -> dict[str, Any]:
+    trial, level = written.trial, written.level
+    clean = fitting_crop(_in_trial_colour(read_image(image.clean), trial), level)
     _check_size(clean, image, trial, level)
     if isinstance(level.settings, RealPairs):
         degraded, card = _partner(image, trial), {}
@@ -58,15 +55,25 @@ def _write_pair(
         rng = generator(seed, trial.dataset, image.name, level.label)
         result = degrade(clean, level, rng)
         degraded, card = result.image, result.card
-    for kind in ("clean", "degraded"):
-        (place / kind).mkdir(parents=True, exist_ok=True)
-    write_png(place / "clean" / f"{image.name}.png", clean)
-    np.save(place / "degraded" / f"{image.name}.npy", degraded)
+    if trial.colour == "y_of_rgb":
+        clean, degraded = _float_luma(clean), _float_luma(degraded)
+    write_images(written, clean, degraded)
     return {"label": level.label, **card}
 
 
+def _in_trial_colour(image: Array, trial: Trial) -> Array:
+    """Return the image in the colour that it is degraded in."""
+    return image if trial.colour == "y_of_rgb" else in_colour(image, trial.colour)
+
+
+def _float_luma(image: Array) -> Array:
+    # A gray file is taken for luma already, as everywhere.
+    return rgb_to_luma(image).astype(image.dtype)[..., None] if image.shape[-1] == 3 else image
+
+
 def _check_size(clean: Array, image: RawImage, trial: Trial, level: Level) -> None:
-    needed = max(smallest_side(protocol, scale_of(level)) for protocol in trial.protocols)
+    protocols = applicable(trial.colour, trial.degradation)
+    needed = max(smallest_side(protocol, scale_of(level)) for protocol in protocols)
     if min(clean.shape[:2]) < needed:
         height, width = clean.shape[:2]
         raise ValueError(
@@ -82,7 +89,7 @@ def _partner(image: RawImage, trial: Trial) -> Array:
             f"data set '{trial.dataset}': image '{image.name}' has no degraded partner; the "
             "degradation 'paired' needs a data set of real pairs"
         )
-    return in_colour(read_image(image.degraded), trial.colour)
+    return _in_trial_colour(read_image(image.degraded), trial)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.datasets import fetch_dataset
+from pipeline.datasets.fetching import fetch_dataset
 from pipeline.datasets.mirror import mirror_from_environment
 from pipeline.params import Dataset
 from pipeline.stage_runner import run_stage

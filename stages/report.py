@@ -1,21 +1,33 @@
 """Stage ``report``: put all results on one page and in one table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pipeline.benchmarks import images_of
+from pipeline.levels import levels
 from pipeline.outputs import new_folder
-from pipeline.params import Experiment, Trial
+from pipeline.papers import Paper, read_papers
+from pipeline.params import AcceptedOverlap, Experiment, Imported, Trial
+from pipeline.published import Published, joined, read_published
+from pipeline.report.checklist import Check, check_gap
+from pipeline.report.comparisons import compare_all, write_comparisons
 from pipeline.report.crops import choose_crops
 from pipeline.report.curves import draw_curve, read_curve
-from pipeline.report.page import Report, render_page
-from pipeline.report.published import read_published
+from pipeline.report.leaderboard import by_place, leading_places
+from pipeline.report.model_cards import read_card
+from pipeline.report.overlaps import read_overlaps
+from pipeline.report.page import Findings, Report, render_page
+from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
 from pipeline.report.results import (
     Measurement,
+    Result,
     merge_baselines,
     order,
     read_measurements,
     summarise,
+    summarise_baselines,
     write_results,
 )
 from pipeline.stage_runner import run_stage
@@ -28,12 +40,17 @@ def report(
     restored: Path,
     benchmark_images: Path,
     curves: Path,
+    models: Path,
+    overlaps: Path,
     published: Path,
+    papers: Path,
     out: Path,
     experiments: Mapping[str, Experiment],
+    imported: Mapping[str, Imported],
     benchmarks: Mapping[str, list[Trial]],
+    accepted_overlaps: Sequence[AcceptedOverlap],
 ) -> None:
-    """Write ``results.csv`` and ``index.html``.
+    """Write ``results.csv``, ``repetitions.csv``, ``comparisons.csv`` and ``index.html``.
 
     Files of experiments and benchmarks that the params do not name are left out: they are what
     earlier params left behind.
@@ -44,45 +61,118 @@ def report(
         restored: Folder of restored images, ``EXPERIMENT/DATA_SET/LEVEL/IMAGE.png``.
         benchmark_images: Folder of the test images, one folder a benchmark.
         curves: Folder of what the trainings logged, ``EXPERIMENT.csv``.
+        models: Folder of the weights, whose cards are read, ``EXPERIMENT/card.json``.
+        overlaps: Folder of what training and test images share, ``EXPERIMENT.csv``.
         published: Numbers of the literature.
+        papers: How the systems of the literature were trained and measured.
         out: Folder to make.
         experiments: What is reported, in this order.
-        benchmarks: What it was tested on.
+        imported: Networks with published weights, reported after them.
+        benchmarks: What all of them were tested on.
+        accepted_overlaps: Data sets that may share scenes, and why.
 
     Raises:
         FileNotFoundError: A stage that this one needs has not run; the message names it.
         ValueError: A file holds something else than its stage writes.
     """
-    literature = read_published(published)
-    measured = {name: _measured(evaluated, name) for name in experiments}
+    literature = joined(read_published(published))
+    entries: dict[str, Experiment | Imported] = {**experiments, **imported}
+    measured = {name: _measured(evaluated, name, entry) for name, entry in entries.items()}
     classical = {
         name: read_measurements(baselines / f"{name}.csv", f"baseline@{name}")
         for name in benchmarks
     }
+    systems = {name: entry.compare_with for name, entry in entries.items()}
     networks = [row for rows in measured.values() for row in rows]
     results = sorted(
         [
-            *summarise(networks, literature, are_baselines=False),
-            *summarise(merge_baselines(classical), literature, are_baselines=True),
+            *summarise(networks, literature, systems),
+            *summarise_baselines(merge_baselines(classical), literature),
         ],
         key=order,
     )
+    folders = _Folders(restored, benchmark_images, curves, models, overlaps)
     reports = [
-        _report(name, settings, measured[name], restored, benchmark_images, curves, benchmarks)
-        for name, settings in experiments.items()
+        _report(name, entry, measured[name], benchmarks[entry.test_on], folders, accepted_overlaps)
+        for name, entry in entries.items()
     ]
-    page = render_page(reports, results, literature.values())
+    repetition_of = find_repetitions(experiments)
+    page = render_page(
+        reports,
+        Findings(
+            results=results,
+            leading=leading_places(trial for trials in benchmarks.values() for trial in trials),
+            references=literature.values(),
+            repetition_of=repetition_of,
+            check=_checklist(reports, benchmarks, read_papers(papers)),
+        ),
+    )
+    merged = by_place(merge_repetitions(results, repetition_of))
     with new_folder(out) as folder:
-        write_results(folder / "results.csv", results)
+        write_results(folder / "results.csv", results, repetition_of)
+        write_repetitions(folder / "repetitions.csv", results, repetition_of)
+        write_comparisons(folder / "comparisons.csv", compare_all(merged))
         (folder / "index.html").write_text(page, encoding="utf-8")
 
 
-def _measured(evaluated: Path, experiment: str) -> list[Measurement]:
-    path, stage = evaluated / f"{experiment}.csv", f"evaluate@{experiment}"
+@dataclass(frozen=True)
+class _Folders:
+    restored: Path
+    benchmark_images: Path
+    curves: Path
+    models: Path
+    overlaps: Path
+
+
+def _checklist(
+    reports: Sequence[Report],
+    benchmarks: Mapping[str, list[Trial]],
+    papers: Mapping[str, Paper],
+) -> Callable[[Result, Published], list[Check]]:
+    """Return what compares a result with the published one of the same system."""
+    shown = {report.name: report for report in reports}
+
+    def check(result: Result, published: Published) -> list[Check]:
+        report = None if result.is_baseline else shown[result.experiment]
+        tested_on = [report.trials] if report else _benchmarks_of(result, benchmarks)
+        trial, level = next(
+            (trial, level)
+            for trials in tested_on
+            for trial in trials
+            for level in levels(trial.degradation)
+            if (trial.dataset, level.label) == (result.data_set, result.degradation)
+        )
+        return check_gap(
+            trial=trial,
+            level=level,
+            protocol=result.protocol,
+            published=published,
+            paper=papers.get(published.system),
+            card=report.card if report else None,
+        )
+
+    return check
+
+
+def _benchmarks_of(
+    result: Result, benchmarks: Mapping[str, list[Trial]]
+) -> Collection[Sequence[Trial]]:
+    """Return where a classical method was measured, whose name may end in ``@BENCHMARK``."""
+    benchmark = result.experiment.partition("@")[2]
+    return [benchmarks[benchmark]] if benchmark else benchmarks.values()
+
+
+def _suffix(name: str, entry: Experiment | Imported) -> str:
+    """Return the end of the names of an entry's stages, after ``evaluate`` for example."""
+    return f"_imported@{name}" if isinstance(entry, Imported) else f"@{name}"
+
+
+def _measured(evaluated: Path, name: str, entry: Experiment | Imported) -> list[Measurement]:
+    path, stage = evaluated / f"{name}.csv", f"evaluate{_suffix(name, entry)}"
     rows = read_measurements(path, stage)
-    if {row.experiment for row in rows} != {experiment}:
+    if {row.experiment for row in rows} != {name}:
         raise ValueError(
-            f"{path}: expected rows of the experiment '{experiment}' and no others; "
+            f"{path}: expected rows of the experiment '{name}' and no others; "
             f"run 'dvc repro --force {stage}'"
         )
     return rows
@@ -90,24 +180,40 @@ def _measured(evaluated: Path, experiment: str) -> list[Measurement]:
 
 def _report(
     name: str,
-    settings: Experiment,
+    entry: Experiment | Imported,
     rows: list[Measurement],
-    restored: Path,
-    benchmark_images: Path,
-    curves: Path,
-    benchmarks: Mapping[str, list[Trial]],
+    trials: Sequence[Trial],
+    folders: _Folders,
+    accepted: Sequence[AcceptedOverlap],
 ) -> Report:
-    trials = benchmarks[settings.test_on]
+    suffix = _suffix(name, entry)
     images = {
         (image.trial.dataset, image.level.label, image.name): image
-        for image in images_of(benchmark_images / settings.test_on, trials)
+        for image in images_of(folders.benchmark_images / entry.test_on, trials)
     }
-    return Report(
+    leading = leading_places(
+        trial.model_copy(update={"protocols": trial.protocols[:1]}) for trial in trials
+    )
+    pictured = [row for row in rows if row.place in leading]
+    if not pictured:
+        raise ValueError(
+            f"expected measurements of {name} by {trials[0].protocols[0]}, came none; "
+            f"run 'dvc repro --force evaluate{suffix}'"
+        )
+    shown = partial(
+        Report,
         name=name,
-        settings=settings,
+        settings=entry,
         trials=trials,
-        charts=draw_curve(read_curve(curves / f"{name}.csv", f"train@{name}")),
-        crops=choose_crops(rows, images, restored / name, name),
+        crops=choose_crops(pictured, images, folders.restored / name, suffix),
+    )
+    card = folders.models / name / "card.json"
+    if isinstance(entry, Imported):
+        return shown(card=read_card(card, f"import_weights@{name}"), charts=(), overlaps={})
+    return shown(
+        card=read_card(card, f"train@{name}"),
+        charts=draw_curve(read_curve(folders.curves / f"{name}.csv", f"train@{name}")),
+        overlaps=read_overlaps(folders.overlaps / f"{name}.csv", f"guard@{name}", accepted),
     )
 
 

@@ -39,6 +39,7 @@ def train(
     recipe: Recipe,
     patches: Path,
     degraded: Path,
+    guarded: Path,  # noqa: ARG001 -- only its existence matters: no test image is trained on
     checkpoints: Path,
     out: Path,
     curve: Path,
@@ -57,9 +58,10 @@ def train(
         recipe: How to optimise.
         patches: Patch bank of clean patches.
         degraded: Their degraded partners, from stage ``degrade``.
+        guarded: What the stage ``guard`` wrote.
         checkpoints: Folder for the state of the unfinished training, outside of DVC's outputs.
         out: Folder to make: ``weights.safetensors`` and ``card.json``.
-        curve: CSV to write: step, loss, psnr, learning_rate.
+        curve: CSV to write: step, loss, PSNR of the training patches, learning rate.
         seed: Seed of the params.
         threads: CPU threads to compute with.
 
@@ -71,7 +73,8 @@ def train(
     device = pick_device(threads)
     bfloat16 = _use_bfloat16(recipe, device)
     network = build_model(model, seed_of(seed, experiment, "weights")).to(device)
-    pairs = _pairs(patches, degraded, degradation, recipe, (seed, experiment), device)
+    bank = PatchBank(patches)
+    pairs = _pairs(bank, degraded, degradation, recipe, (seed, experiment), device)
     causes = {
         "experiment": experiment,
         "model": {"class": type(model).__name__, **model.model_dump()},
@@ -98,7 +101,8 @@ def train(
     )
     with tracking.training_run(experiment, causes, inputs, TrainingStoppedError) as run:
         _run(training, run, experiment)
-        weights = _write(training, {**causes, "data": data}, out, curve)
+        card = {**causes, "data": data, "trained_on": _trained_on(bank)}
+        weights = _write(training, card, out, curve)
         run.finish(weights, out, curve)
     training.checkpoint.remove()
 
@@ -111,8 +115,19 @@ def _use_bfloat16(recipe: Recipe, device: torch.device) -> bool:
     return wanted
 
 
+def _trained_on(bank: PatchBank) -> dict[str, Any]:
+    """Return what the bank was cut from, to be compared with the training sets of papers."""
+    return {
+        "bank": bank.folder.name,
+        # Images that were cut at several scales are there as NAME, NAME@0.9, ...
+        "images": len({image.name.partition("@")[0] for image in bank.images}),
+        "patches": len(bank),
+        "patch_size": bank.clean.shape[1],
+    }
+
+
 def _pairs(
-    patches: Path,
+    bank: PatchBank,
     degraded: Path,
     degradation: Degradation,
     recipe: Recipe,
@@ -121,7 +136,7 @@ def _pairs(
 ) -> Pairs:
     fresh = degradation if isinstance(degradation, Gaussian) else None
     return Pairs(
-        clean=PatchBank(patches).clean,
+        clean=bank.clean,
         degraded=None if fresh else np.load(degraded / "degraded.npy", mmap_mode="r"),
         noise=fresh,
         key=key,
@@ -155,10 +170,14 @@ def _run(training: Training, run: tracking.TrainingRun, experiment: str) -> None
 
 
 def _values(point: CurvePoint) -> dict[str, float]:
-    return {"loss": point.loss, "psnr": point.psnr, "learning_rate": point.learning_rate}
+    return {
+        "train/loss": point.loss,
+        "train-patches-float/psnr": point.psnr,
+        "train/learning_rate": point.learning_rate,
+    }
 
 
-def _write(training: Training, causes: dict[str, Any], out: Path, curve: Path) -> Path:
+def _write(training: Training, facts: dict[str, Any], out: Path, curve: Path) -> Path:
     tensors = {
         name: tensor.detach().cpu().contiguous()
         for name, tensor in training.network.state_dict().items()
@@ -166,7 +185,7 @@ def _write(training: Training, causes: dict[str, Any], out: Path, curve: Path) -
     with new_folder(out) as folder:
         save_file(tensors, folder / "weights.safetensors")
         card = {
-            **causes,
+            **facts,
             "parameters": sum(p.numel() for p in training.network.parameters()),
             "steps": training.step,
             "weights_sha256": _sha256(folder / "weights.safetensors"),
@@ -174,7 +193,7 @@ def _write(training: Training, causes: dict[str, Any], out: Path, curve: Path) -
         (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n")
     with new_file(curve) as file, file.open("w", newline="") as table:
         writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["step", "loss", "psnr", "learning_rate"])
+        writer.writerow(["step", "loss", "psnr_train_patches", "learning_rate"])
         for point in training.curve:
             rate = f"{point.learning_rate:.6g}"
             writer.writerow([point.step, f"{point.loss:.6g}", f"{point.psnr:.4f}", rate])

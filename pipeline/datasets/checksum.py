@@ -1,9 +1,10 @@
-"""A file held against its checksum, and a guess at what it is instead."""
+"""A file held against what is known of it, and a guess at what it is instead."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
-from pipeline.datasets.catalogue import CatalogueEntry
+from pipeline.datasets.catalogue import PublishedFile
 
 _SIGNATURES = {
     b"\x89png": "a PNG image",
@@ -13,26 +14,67 @@ _SIGNATURES = {
     b"<html": "an HTML page",
     b"version https://git-lfs": "a Git LFS pointer, not the file itself",
     b"pk\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"matlab": "a MATLAB file",
+    b"\x89hdf": "a MATLAB file",
 }
 
+_KINDS = {
+    ".png": "a PNG image",
+    ".jpg": "a JPEG image",
+    ".jpeg": "a JPEG image",
+    ".bmp": "a BMP image",
+    ".zip": "a ZIP archive",
+    ".gz": "a gzip archive",
+    ".tgz": "a gzip archive",
+    ".mat": "a MATLAB file",
+}
+"""What a file must be by its ending, where no checksum says more."""
 
-def difference(path: Path, entry: CatalogueEntry) -> str | None:
-    """Return how a file differs from what its catalogue says, or None if it does not.
+
+_NEVER = {"empty", "an HTML page", "a Git LFS pointer, not the file itself"}
+"""What is never the file that was asked for, whatever its name."""
+
+
+def sha256_of(path: Path) -> str:
+    """Return the checksum of a file.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    return _digest(path, "sha256")
+
+
+def difference(path: Path, file: PublishedFile) -> str | None:
+    """Return how a file differs from what is known of it, or None if it does not.
+
+    Without any checksum the size and the first bytes must do: a web page is no archive.
 
     Raises:
         OSError: The file cannot be read.
     """
     with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-        size = stream.tell()
-        stream.seek(0)
         start = stream.read(64)
-    if found == entry.sha256:
-        return None
-    return (
-        f"expected {entry.size} bytes with sha256 {entry.sha256}, "
-        f"came {size} bytes ({_kind(start)}) with sha256 {found}"
-    )
+    size, kind = path.stat().st_size, _kind(start)
+    came = f"came {size} bytes ({kind})"
+    known = {"sha256": file.sha256, "md5": file.md5}
+    for name, expected in known.items():
+        if expected and (found := _digest(path, name)) != expected:
+            wanted = "" if file.size is None else f"{file.size} bytes with "
+            return f"expected {wanted}{name} {expected}, {came} with {name} {found}"
+    if file.size is not None and size != file.size:
+        return f"expected {file.size} bytes, {came}"
+    expected_kind = _KINDS.get(file.suffix, kind)
+    if not any(known.values()) and (kind != expected_kind or kind in _NEVER):
+        return f"expected {_KINDS.get(file.suffix, 'data')}, {came}"
+    return None
+
+
+def _digest(path: Path, name: str) -> str:
+    with path.open("rb") as stream:
+        # MD5 is what some publishers offer; it tells damage, not malice.
+        new = partial(hashlib.new, name, usedforsecurity=False)
+        return hashlib.file_digest(stream, new).hexdigest()
 
 
 def _kind(start: bytes) -> str:

@@ -15,13 +15,19 @@ class Places:
         name: Name of the data set, for messages.
         source: Its catalogue or folder.
         downloads: Folder of finished downloads, named by their content.
-        mirror: Folder or URL to try before the base URL of the set, or None.
+        checksums: Folder with the checksums that first downloads recorded.
+        accepted_terms: Folder that notes whose terms were accepted.
+        scratch: Folder for what is unpacked; whoever made the places removes it.
+        mirror: Folder or URL to try before the publisher, or None.
         retry_after: Seconds to wait before each further round of requests for a file.
     """
 
     name: str
     source: Path
     downloads: Path
+    checksums: Path
+    accepted_terms: Path
+    scratch: Path
     mirror: str | None
     retry_after: Sequence[float]
 

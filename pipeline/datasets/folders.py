@@ -19,7 +19,7 @@ def find_in_folder(_dataset: FolderDataset, places: Places) -> list[FoundFile]:
     Raises:
         DatasetError: There is no folder, no image in it, or a name that cannot be used.
     """
-    images = _images_in(places.source, places.name)
+    images = images_in(places.source, places.name)
     return [FoundFile(image, "clean", path) for image, path in images.items()]
 
 
@@ -30,7 +30,7 @@ def find_pairs(dataset: PairedDataset, places: Places) -> list[FoundFile]:
         DatasetError: As ``find_in_folder``, or an image has no partner.
     """
     folders = {"clean": places.source / dataset.clean, "degraded": places.source / dataset.degraded}
-    images = {role: _images_in(folder, places.name) for role, folder in folders.items()}
+    images = {role: images_in(folder, places.name) for role, folder in folders.items()}
     faults = [
         f"{path}: no partner of this name in {folders[other]}"
         for role, other in (ROLES, ROLES[::-1])
@@ -42,10 +42,13 @@ def find_pairs(dataset: PairedDataset, places: Places) -> list[FoundFile]:
     return [FoundFile(image, role, path) for role in ROLES for image, path in images[role].items()]
 
 
-def _images_in(folder: Path, name: str) -> dict[str, Path]:
+def images_in(folder: Path, name: str) -> dict[str, Path]:
     """Return the image files of a folder and its subfolders by the names of the images.
 
     A file ``a/b.png`` is the image ``a__b``. Hidden files and folders do not count.
+
+    Raises:
+        DatasetError: There is no folder, no image in it, or a name that cannot be used.
     """
     if not folder.is_dir():
         raise DatasetError(

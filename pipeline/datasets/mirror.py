@@ -4,6 +4,8 @@ import logging
 import os
 from pathlib import Path
 
+from pipeline.datasets.catalogue import PublishedFile
+
 MIRROR_VARIABLE = "RESTORE_MIRROR"
 """Environment variable with the mirror that the user wants."""
 
@@ -26,3 +28,8 @@ def usable_mirror(mirror: str | None) -> str | None:
 def is_url(place: str) -> bool:
     """Tell whether a mirror is asked over the network."""
     return place.startswith(("https://", "http://"))
+
+
+def local_file(mirror: str | None, file: PublishedFile) -> Path | None:
+    """Return where a mirror on this machine has a file, or None if the mirror is elsewhere."""
+    return Path(mirror) / file.in_mirror if mirror and not is_url(mirror) else None

@@ -18,7 +18,7 @@ def find_in_skimage(dataset: SkimageDataset, places: Places) -> list[FoundFile]:
     Raises:
         DatasetError: One is not in the catalogue, not in the package, or another than listed.
     """
-    entries = {entry.image: entry for entry in read_catalogue(places.source)}
+    entries = {entry.image: entry for entry in read_catalogue(places.source).entries}
     unknown = [
         f"{image}: {nearest_known(image, entries)}"
         for image in dataset.images
@@ -26,12 +26,12 @@ def find_in_skimage(dataset: SkimageDataset, places: Places) -> list[FoundFile]:
     ]
     if unknown:
         raise refusal(places.name, f"image(s) that {places.source} does not list", unknown)
-    folder = _package_data()
+    folder = package_data()
     found = []
     for image in dataset.images:
         entry = entries[image]
-        path = folder / entry.file
-        fault = difference(path, entry) if path.is_file() else "no such file"
+        path = folder / entry.file.file
+        fault = difference(path, entry.file) if path.is_file() else "no such file"
         if fault:
             version = importlib.metadata.version("scikit-image")
             raise DatasetError(
@@ -42,8 +42,12 @@ def find_in_skimage(dataset: SkimageDataset, places: Places) -> list[FoundFile]:
     return found
 
 
-def _package_data() -> Path:
-    """Return the folder of pictures in the installed package, without importing it."""
+def package_data() -> Path:
+    """Return the folder of pictures in the installed package, without importing it.
+
+    Raises:
+        DatasetError: The package is not installed.
+    """
     package = importlib.util.find_spec("skimage")
     if package is None or package.origin is None:
         raise DatasetError(

@@ -29,15 +29,13 @@ def storage_faults(folder: Path, name: str, needed: int) -> Iterator[None]:
         task = f"data set '{name}' cannot be written to {folder}"
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise StorageError(
-                f"{task}: the disk is full: {megabytes(needed)} needed, {_free_space(folder)} "
-                "free; make room and run this stage again, nothing else is lost"
+                f"{task}: the disk is full: {megabytes(needed)} needed, "
+                f"{megabytes(free_space(folder))} free; make room and try again, nothing is lost"
             ) from error
-        # Pooch raises permission errors of its own, without a number.
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             raise StorageError(
                 f"{task}: no permission to write {error.filename or folder} "
-                f"({megabytes(needed)}); change the owner or the mode of that folder and run "
-                "this stage again"
+                f"({megabytes(needed)}); change the owner or the mode of that folder and try again"
             ) from error
         raise StorageError(f"{task}: {error}") from error
 
@@ -47,6 +45,8 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
-def _free_space(folder: Path) -> str:
-    nearest = next(parent for parent in folder.absolute().parents if parent.is_dir())
-    return megabytes(shutil.disk_usage(nearest).free)
+def free_space(folder: Path) -> int:
+    """Return the free bytes where ``folder`` is or would be."""
+    places = (folder.absolute(), *folder.absolute().parents)
+    nearest = next(place for place in places if place.is_dir())
+    return shutil.disk_usage(nearest).free

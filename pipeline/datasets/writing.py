@@ -5,12 +5,18 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.datasets.checksum import sha256_of
 from pipeline.datasets.finding import FoundFile
 from pipeline.raw_images import COLUMNS, TABLE
 
 
-def write_files(found: Iterable[FoundFile], folder: Path) -> None:
-    """Copy the files of a data set, in the order given, and list them with their checksums.
+def write_files(found: Iterable[FoundFile], folder: Path, scratch: Path) -> None:
+    """Bring the files of a data set together, in the order given, and list their checksums.
+
+    Args:
+        found: The files; those in ``scratch`` are moved, all others copied.
+        folder: Folder to fill.
+        scratch: Folder whose files are nobody else's.
 
     Raises:
         OSError: A file cannot be read or written.
@@ -20,7 +26,7 @@ def write_files(found: Iterable[FoundFile], folder: Path) -> None:
         relative = f"{file.role}/{file.image}{file.path.suffix.lower()}"
         target = folder / relative
         target.parent.mkdir(exist_ok=True)
-        size, sha256 = _copy(file.path, target)
+        size, sha256 = _take(file.path, target, move=file.path.is_relative_to(scratch))
         rows.append((file.image, file.role, relative, size, sha256))
     with (folder / TABLE).open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
@@ -28,11 +34,14 @@ def write_files(found: Iterable[FoundFile], folder: Path) -> None:
         writer.writerows(rows)
 
 
-def _copy(source: Path, target: Path) -> tuple[int, str]:
+def _take(source: Path, target: Path, *, move: bool) -> tuple[int, str]:
     """Write a new file with the bytes of another; return its size and checksum.
 
     Never a link: DVC takes the file over and may make it read-only.
     """
+    if move:
+        source.rename(target)
+        return target.stat().st_size, sha256_of(target)
     digest = hashlib.sha256()
     with source.open("rb") as reader, target.open("xb") as writer:
         while chunk := reader.read(1 << 20):

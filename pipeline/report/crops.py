@@ -76,15 +76,15 @@ def choose_crops(
     rows: Sequence[Measurement],
     images: Mapping[ImageKey, BenchmarkImage],
     restored: Path,
-    experiment: str,
+    stages: str,
 ) -> list[Crop]:
     """Cut the windows that show what an experiment does to an image.
 
     Args:
-        rows: Measurements of the experiment, in the order of its trials.
+        rows: Measurements of the experiment by the first protocol of each trial, in their order.
         images: Test images of its benchmark.
         restored: Folder of the experiment's restored images.
-        experiment: Its name, for the error messages.
+        stages: End of the names of its stages, such as ``@dncnn``, for the error messages.
 
     Raises:
         FileNotFoundError: An image that was measured is not there.
@@ -92,14 +92,13 @@ def choose_crops(
     """
     levels: dict[tuple[str, str], dict[str, Measurement]] = {}
     for row in rows:
-        # The first protocol of a trial is the one that its pictures are captioned with.
-        levels.setdefault((row.data_set, row.degradation), {}).setdefault(row.image, row)
+        levels.setdefault((row.data_set, row.degradation), {})[row.image] = row
     medians = [_median(list(level.values())) for level in _evenly(list(levels.values()))]
     everything = [row for level in levels.values() for row in level.values()]
     worst = min(everything, key=lambda row: (row.gain, row.data_set, row.degradation, row.image))
-    shown = [_cut("median", row, images, restored, experiment) for row in medians]
+    shown = [_cut("median", row, images, restored, stages) for row in medians]
     if worst not in medians:
-        shown.append(_cut("least gain", worst, images, restored, experiment))
+        shown.append(_cut("least gain", worst, images, restored, stages))
     return shown
 
 
@@ -119,27 +118,27 @@ def _cut(
     row: Measurement,
     images: Mapping[ImageKey, BenchmarkImage],
     restored_folder: Path,
-    experiment: str,
+    stages: str,
 ) -> Crop:
     image = images.get((row.data_set, row.degradation, row.image))
     if image is None:
         raise FileNotFoundError(
             f"image '{row.image}' of {row.data_set}, {row.degradation} was measured for "
-            f"'{experiment}' but is not among the test images; "
-            f"run 'dvc repro evaluate@{experiment}'"
+            f"'{row.experiment}' but is not among the test images; "
+            f"run 'dvc repro evaluate{stages}'"
         )
     clean, degraded = image.clean(), image.degraded()
     path = restored_path(restored_folder, image).with_suffix(".png")
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}: no such file; run 'dvc repro reconstruct@{experiment}', which writes it"
+            f"{path}: no such file; run 'dvc repro reconstruct{stages}', which writes it"
         )
     restored = read_image(path)
     if not clean.shape == degraded.shape == restored.shape:
         raise ValueError(
             f"{path}: expected an image of shape {clean.shape} as the clean one, came "
             f"{restored.shape} from a degraded one of {degraded.shape}; "
-            f"run 'dvc repro --force reconstruct@{experiment}'"
+            f"run 'dvc repro --force reconstruct{stages}'"
         )
     activity = detail(clean) if choice == "median" else squared_error(restored, clean)
     top, left = strongest_window(activity)

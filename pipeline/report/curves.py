@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.report.stage_tables import read_rows
 
-COLUMNS = ("step", "loss", "psnr", "learning_rate")
+COLUMNS = ("step", "loss", "psnr_train_patches", "learning_rate")
 """Of a curve file, in this order."""
 
 WIDTH, HEIGHT = 320, 176

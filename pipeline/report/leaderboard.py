@@ -1,14 +1,18 @@
 """The leaderboard: results in blocks that can be compared, with published numbers between."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.report.published import Published
-from pipeline.report.results import Result, order
+from pipeline.levels import levels
+from pipeline.params import Trial
+from pipeline.published import Published
+from pipeline.report.comparisons import compare
+from pipeline.report.results import Place, Result, order
+from pipeline.statistics import Difference
 
-Place = tuple[str, str, str]
-"""Data set, level and protocol: what numbers must share to be compared."""
+STRONGEST = 4
+"""Published systems without a measured row that a block shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +34,19 @@ class Row:
         bar: The gain over the input, none if it is infinite.
         best_psnr: No other measured row of the group has a higher PSNR.
         best_ssim: No other measured row of the group has a higher SSIM.
+        to_best: Difference to the first of the measured rows, image by image; none for that row
+            itself, and where the two were not given the same degraded images.
+        is_first: The row that the others are compared with.
     """
 
     result: Result | None
     published: Published | None
     note: int | None
-    bar: Bar | None
-    best_psnr: bool
-    best_ssim: bool
+    bar: Bar | None = None
+    best_psnr: bool = False
+    best_ssim: bool = False
+    to_best: Difference | None = None
+    is_first: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,25 +60,95 @@ class Group:
     rows: Sequence[Row]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProtocolTable:
+    """The same results by every protocol that applies.
+
+    Args:
+        data_set: Name of the test set.
+        degradation: Label of the level.
+        protocols: The columns.
+        rows: Results by protocol, one mapping an experiment or classical method.
+    """
+
+    data_set: str
+    degradation: str
+    protocols: Sequence[str]
+    rows: Sequence[Mapping[str, Result]]
+
+
 def by_place(results: Iterable[Result]) -> dict[Place, list[Result]]:
     """Group the results that can be compared, in the order of the table."""
     groups: dict[Place, list[Result]] = {}
     for result in sorted(results, key=order):
-        place = (result.data_set, result.degradation, result.protocol)
-        groups.setdefault(place, []).append(result)
+        groups.setdefault(result.place, []).append(result)
     return groups
+
+
+def leading_places(trials: Iterable[Trial]) -> set[Place]:
+    """Return the places whose protocol a trial names, out of all protocols that apply."""
+    return {
+        (trial.dataset, level.label, protocol)
+        for trial in trials
+        for level in levels(trial.degradation)
+        for protocol in trial.protocols
+    }
+
+
+def shown_places(
+    groups: Mapping[Place, Sequence[Result]], leading: Collection[Place]
+) -> dict[Place, Sequence[Result]]:
+    """Return the groups worth a block: those that trials lead with, and those in the literature.
+
+    Args:
+        groups: Results by place, by every protocol that applies.
+        leading: Places with a protocol that a trial names.
+    """
+    return {
+        place: rows
+        for place, rows in groups.items()
+        if place in leading or any(row.published for row in rows)
+    }
+
+
+def tabulate_protocols(groups: Mapping[Place, Sequence[Result]]) -> list[ProtocolTable]:
+    """Return one table a data set and level, with a column for each protocol."""
+    tables: dict[tuple[str, str], dict[tuple[str, str], dict[str, Result]]] = {}
+    for (data_set, degradation, protocol), results in groups.items():
+        rows = tables.setdefault((data_set, degradation), {})
+        for result in results:
+            rows.setdefault((result.experiment, result.model), {})[protocol] = result
+    return [
+        ProtocolTable(
+            data_set=data_set,
+            degradation=degradation,
+            protocols=sorted({protocol for row in rows.values() for protocol in row}),
+            rows=list(rows.values()),
+        )
+        for (data_set, degradation), rows in tables.items()
+    ]
 
 
 def published_only(
     groups: Mapping[Place, Sequence[Result]], references: Iterable[Published]
 ) -> dict[Place, list[Published]]:
-    """Return the numbers of the literature that belong to a group but to none of its rows."""
-    measured = {(row.model, *place) for place, rows in groups.items() for row in rows}
+    """Return the strongest numbers of the literature that stand beside no result of their group.
+
+    Args:
+        groups: Results by place.
+        references: Numbers of the literature.
+    """
+    measured = {
+        row.published.key for rows in groups.values() for row in rows if row.published is not None
+    }
     found: dict[Place, list[Published]] = {place: [] for place in groups}
     for entry in references:
         if entry.key[1:] in found and entry.key not in measured:
             found[entry.key[1:]].append(entry)
-    return found
+    return {
+        place: sorted(entries, key=lambda entry: entry.psnr, reverse=True)[:STRONGEST]
+        for place, entries in found.items()
+    }
 
 
 def number_sources(
@@ -103,14 +182,7 @@ def rank(
     for (data_set, degradation, protocol), results in groups.items():
         rows = list(_rows(results, sources, low, high))
         rows += [
-            Row(
-                result=None,
-                published=entry,
-                note=sources[entry.source],
-                bar=None,
-                best_psnr=False,
-                best_ssim=False,
-            )
+            Row(result=None, published=entry, note=sources[entry.source])
             for entry in numbers[data_set, degradation, protocol]
         ]
         counts = sorted({result.images for result in results})
@@ -130,8 +202,9 @@ def rank(
 def _rows(
     results: Sequence[Result], sources: Mapping[str, int], low: float, high: float
 ) -> Iterator[Row]:
+    first = max(results, key=lambda result: result.psnr)
     # What is printed decides: two rows that show the same number are both the best.
-    best_psnr = max(round(result.psnr, 2) for result in results)
+    best_psnr = round(first.psnr, 2)
     best_ssim = max(round(result.ssim, 4) for result in results)
     contest = len(results) > 1
     for result in results:
@@ -144,6 +217,8 @@ def _rows(
             bar=_bar(result.gain, low, high) if drawn else None,
             best_psnr=contest and round(result.psnr, 2) == best_psnr,
             best_ssim=contest and round(result.ssim, 4) == best_ssim,
+            to_best=None if result is first else compare(result, first),
+            is_first=result is first,
         )
 
 

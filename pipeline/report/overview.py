@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipeline.report.comparisons import compare
 from pipeline.report.curves import even_ticks
-from pipeline.report.leaderboard import Bar, Place
-from pipeline.report.results import Result, difference
+from pipeline.report.leaderboard import Bar
+from pipeline.report.results import Place, Result
 from pipeline.report.words import describe_method
+from pipeline.statistics import difference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ class Line:
         span: From the input to the network; none if one of them is infinite.
         rival: Name of the best classical method on the same data; none if there is none.
         lead: By how many decibels the network is better than ``rival``.
+        within_noise: Another choice of images could turn the sign of ``lead``.
     """
 
     result: Result
@@ -45,6 +48,7 @@ class Line:
     span: Bar | None
     rival: str | None
     lead: float
+    within_noise: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +121,7 @@ def _line(
     high: float,
 ) -> Line:
     best = max(rivals, key=lambda rival: rival.psnr, default=None)
+    found = None if best is None else compare(result, best)
     span = None
     if math.isfinite(result.gain):
         ends = sorted(_along(psnr, low, high) for psnr in (result.psnr_input, result.psnr))
@@ -131,4 +136,5 @@ def _line(
         span=span,
         rival=None if best is None else best.experiment,
         lead=0.0 if best is None else difference(result.psnr, best.psnr),
+        within_noise=found is not None and found.within_noise is True,
     )

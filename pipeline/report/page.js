@@ -56,3 +56,16 @@ headings.forEach((heading, column) => {
     sortBy(column, sorted ? sorted === "descending" : textFirst);
   });
 });
+
+// A link to something folded opens it.
+function unfold() {
+  const place = document.getElementById(location.hash.slice(1));
+  const fold = place && place.closest("details");
+  if (fold) {
+    fold.open = true;
+    fold.scrollIntoView();
+  }
+}
+
+addEventListener("hashchange", unfold);
+unfold();

@@ -1,65 +1,134 @@
 """The page: everything on it as plain values, and the template that shows them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.metrics import PROTOCOLS
-from pipeline.params import Experiment, Trial
+from pipeline.params import Experiment, Imported, Trial
+from pipeline.published import Published
 from pipeline.report import crops, curves
+from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop
 from pipeline.report.curves import Chart
-from pipeline.report.leaderboard import by_place, number_sources, published_only, rank
+from pipeline.report.gaps import find_gaps
+from pipeline.report.leaderboard import (
+    STRONGEST,
+    by_place,
+    number_sources,
+    published_only,
+    rank,
+    shown_places,
+    tabulate_protocols,
+)
+from pipeline.report.overlaps import Overlap
 from pipeline.report.overview import draw_overview
-from pipeline.report.published import Published
-from pipeline.report.results import Result
+from pipeline.report.repetitions import merge_repetitions
+from pipeline.report.results import Place, Result
 from pipeline.report.words import (
     decimal,
     describe_degradation,
+    describe_difference,
+    describe_interval,
     describe_method,
     describe_protocol,
     describe_settings,
     signed,
 )
+from pipeline.statistics import RESAMPLES
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What one experiment has to show.
+    """What one experiment, or one network with published weights, has to show.
 
     Args:
         name: Of the experiment.
         settings: Its entry in ``params.yaml``.
+        card: What stands beside its weights.
         trials: What it was tested on.
-        charts: Its training.
+        charts: Its training; none of published weights.
         crops: Its restored images.
+        overlaps: What its training set shares with its test sets, by name of the test set.
     """
 
     name: str
-    settings: Experiment
+    settings: Experiment | Imported
+    card: Mapping[str, Any]
     trials: Sequence[Trial]
     charts: Sequence[Chart]
     crops: Sequence[Crop]
+    overlaps: Mapping[str, Overlap]
+
+    @property
+    def is_imported(self) -> bool:
+        """Tell whether the weights were trained elsewhere."""
+        return isinstance(self.settings, Imported)
 
 
-def render_page(
-    reports: Sequence[Report],
-    results: Sequence[Result],
-    references: Iterable[Published],
-) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What was measured, and what is known about it.
+
+    Args:
+        results: All rows of the table, networks and classical methods.
+        leading: Places of the protocols that the trials name; the page shows these.
+        references: Numbers of the literature; those about other data are left out.
+        repetition_of: Experiments that repeat another one, and which.
+        check: Fills the checklist of a result that has a published counterpart.
+    """
+
+    results: Sequence[Result]
+    leading: Collection[Place]
+    references: Iterable[Published]
+    repetition_of: Mapping[str, str]
+    check: Callable[[Result, Published], Sequence[Check]]
+
+
+def render_page(reports: Sequence[Report], findings: Findings) -> str:
     """Return the whole page as HTML that needs no other file.
 
     Args:
         reports: The experiments, in the order of ``params.yaml``.
-        results: All rows of the table, networks and classical methods.
-        references: Verified numbers of the literature; those about other data are left out.
+        findings: What all of them reached.
     """
-    groups = by_place(results)
-    used = {result.protocol for result in results}
-    numbers = published_only(groups, references)
+    merged = by_place(merge_repetitions(findings.results, findings.repetition_of))
+    groups = shown_places(merged, findings.leading)
+    singles = shown_places(by_place(findings.results), findings.leading)
+    numbers = published_only(groups, findings.references)
     sources = number_sources(groups, numbers)
+    gaps = find_gaps((result for rows in groups.values() for result in rows), findings.check)
+    used = {result.protocol for result in findings.results}
+    page: str = (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            reports=reports,
+            results=findings.results,
+            leaderboard=rank(groups, numbers, sources),
+            tables=tabulate_protocols(merged),
+            overview={report.name: draw_overview(report.name, singles) for report in reports},
+            overlaps={report.name: report.overlaps for report in reports},
+            imported={report.name for report in reports if report.is_imported},
+            repetition_of=findings.repetition_of,
+            gaps=gaps,
+            gap_numbers={(gap.result.experiment, *gap.result.place): gap.number for gap in gaps},
+            protocols={name: describe_protocol(name) for name in PROTOCOLS if name in used},
+            sources=sources,
+            commands=_commands(reports),
+            crops=crops,
+            curves=curves,
+            resamples=RESAMPLES,
+            strongest=STRONGEST,
+        )
+    )
+    return page
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -74,28 +143,22 @@ def render_page(
         "words": describe_degradation,
         "method": describe_method,
         "settings": describe_settings,
+        "interval": describe_interval,
+        "worth": describe_difference,
     }
-    page: str = environment.get_template("page.html.jinja").render(
-        reports=reports,
-        results=results,
-        leaderboard=rank(groups, numbers, sources),
-        overview={report.name: draw_overview(report.name, groups) for report in reports},
-        protocols={name: describe_protocol(name) for name in PROTOCOLS if name in used},
-        sources=sources,
-        published_count=sum(result.published is not None for result in results),
-        commands=_commands(reports),
-        crops=crops,
-        curves=curves,
-    )
-    return page
+    return environment
 
 
 def _commands(reports: Iterable[Report]) -> dict[str, str]:
     """Return the commands that make this page again, and what each does."""
-    alone = {
-        f"dvc repro evaluate@{report.name}": f"train, restore and measure {report.name} alone"
-        for report in reports
-    }
+    alone = {}
+    for report in reports:
+        stage, made = (
+            ("evaluate_imported", "restore")
+            if report.is_imported
+            else ("evaluate", "train, restore")
+        )
+        alone[f"dvc repro {stage}@{report.name}"] = f"{made} and measure {report.name} alone"
     return {
         "dvc repro": "bring everything up to date, this page too",
         **alone,

@@ -3,13 +3,17 @@
 import csv
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.report.published import Key, Published
+from pipeline.metrics import PROTOCOLS
+from pipeline.nearest import nearest_known
+from pipeline.params import Protocol
+from pipeline.published import Key, Published, system_of_baseline
 from pipeline.report.stage_tables import read_rows
 from pipeline.scores import COLUMNS as MEASURED_COLUMNS
+from pipeline.statistics import Interval, difference, mean, mean_interval
 
 COLUMNS = (
     "experiment",
@@ -24,11 +28,17 @@ COLUMNS = (
     "ssim_input",
     "psnr_published",
     "psnr_gap",
+    "psnr_low",
+    "psnr_high",
+    "repetition_of",
 )
 """Of ``results.csv``, in this order."""
 
 ResultKey = tuple[str, str, str, str, str]
 """Experiment, model, data set, degradation and protocol."""
+
+Place = tuple[str, str, str]
+"""Data set, level and protocol: what numbers must share to be compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +50,7 @@ class Measurement:
     data_set: str
     image: str
     degradation: str
-    protocol: str
+    protocol: Protocol
     psnr: float
     ssim: float
     psnr_input: float
@@ -50,6 +60,11 @@ class Measurement:
     def key(self) -> ResultKey:
         """Return what the rows of one result have in common."""
         return (self.experiment, self.model, self.data_set, self.degradation, self.protocol)
+
+    @property
+    def place(self) -> Place:
+        """Return what other rows must share to be compared with this one."""
+        return (self.data_set, self.degradation, self.protocol)
 
     @property
     def gain(self) -> float:
@@ -67,11 +82,15 @@ class Result:
         data_set: Name of the test set.
         degradation: Label of the level.
         protocol: How all the numbers here were measured.
-        images: How many were measured.
-        psnr: Of the restored images, in decibels; infinite if one of them is perfect.
+        psnr_of: PSNR of each restored image, by its name, in decibels.
+        input_of: PSNR of each degraded image.
+        psnr: Mean of ``psnr_of``; infinite if one of the images is perfect.
         ssim: Of the restored images.
-        psnr_input: Of the degraded images.
+        psnr_input: Mean of ``input_of``.
         ssim_input: Of the degraded images.
+        interval: Of ``psnr``, over the images; none of a single or a perfect image.
+        runs: Names of the experiments that were averaged; one, or the repetitions of one.
+        spread: Standard deviation of ``psnr`` over the runs; none of a single run.
         published: The same system, data, level and protocol in the literature.
         is_baseline: A classical method, not an experiment.
     """
@@ -80,14 +99,28 @@ class Result:
     model: str
     data_set: str
     degradation: str
-    protocol: str
-    images: int
+    protocol: Protocol
+    psnr_of: Mapping[str, float]
+    input_of: Mapping[str, float]
     psnr: float
     ssim: float
     psnr_input: float
     ssim_input: float
+    interval: Interval | None
+    runs: tuple[str, ...]
+    spread: float | None
     published: Published | None
     is_baseline: bool
+
+    @property
+    def place(self) -> Place:
+        """Return what other results must share to be compared with this one."""
+        return (self.data_set, self.degradation, self.protocol)
+
+    @property
+    def images(self) -> int:
+        """Return how many images were measured."""
+        return len(self.psnr_of)
 
     @property
     def gain(self) -> float:
@@ -98,11 +131,6 @@ class Result:
     def gap(self) -> float | None:
         """Return measured minus published PSNR; none where nothing was published."""
         return None if self.published is None else difference(self.psnr, self.published.psnr)
-
-
-def difference(one: float, other: float) -> float:
-    """Return ``one`` minus ``other``, and 0 for two infinite values: both are perfect."""
-    return 0.0 if one == other else one - other
 
 
 def read_measurements(path: Path, stage: str) -> list[Measurement]:
@@ -129,7 +157,7 @@ def _measurement(values: Sequence[str], where: str, stage: str) -> Measurement:
             data_set=row["data_set"],
             image=row["image"],
             degradation=row["degradation"],
-            protocol=row["protocol"],
+            protocol=_protocol(row["protocol"]),
             psnr=float(row["psnr"]),
             ssim=float(row["ssim"]),
             psnr_input=float(row["psnr_input"]),
@@ -143,6 +171,13 @@ def _measurement(values: Sequence[str], where: str, stage: str) -> Measurement:
             f"run 'dvc repro --force {stage}'"
         )
     return found
+
+
+def _protocol(name: str) -> Protocol:
+    for protocol in PROTOCOLS:
+        if protocol == name:
+            return protocol
+    raise ValueError(f"unknown protocol '{name}'; {nearest_known(name, PROTOCOLS)}")
 
 
 def merge_baselines(benchmarks: Mapping[str, Sequence[Measurement]]) -> list[Measurement]:
@@ -176,15 +211,14 @@ def _scores(rows: Iterable[Measurement]) -> dict[str, tuple[float, ...]]:
 def summarise(
     measurements: Iterable[Measurement],
     published: Mapping[Key, Published],
-    *,
-    are_baselines: bool,
+    systems: Mapping[str, str | None],
 ) -> list[Result]:
-    """Average over the images of each result, and put the published number beside it.
+    """Average over the images of each experiment, and put the published number beside it.
 
     Args:
         measurements: One row an image and protocol.
-        published: Verified numbers of the literature.
-        are_baselines: The rows are of classical methods.
+        published: Numbers of the literature; those from memory are never put beside a result.
+        systems: What the literature calls each experiment; none where nothing was published.
 
     Returns:
         Sorted by data set, degradation, protocol and name.
@@ -192,24 +226,64 @@ def summarise(
     Raises:
         ValueError: An image is there twice.
     """
-    results = [
-        Result(
-            experiment=key[0],
-            model=key[1],
-            data_set=key[2],
-            degradation=key[3],
-            protocol=key[4],
-            images=len(rows),
-            psnr=_mean(row.psnr for row in rows),
-            ssim=_mean(row.ssim for row in rows),
-            psnr_input=_mean(row.psnr_input for row in rows),
-            ssim_input=_mean(row.ssim_input for row in rows),
-            published=published.get(key[1:]),
-            is_baseline=are_baselines,
+    return _summarise(measurements, published, lambda key: systems.get(key[0]), are_baselines=False)
+
+
+def summarise_baselines(
+    measurements: Iterable[Measurement], published: Mapping[Key, Published]
+) -> list[Result]:
+    """Average over the images of each classical method, as ``summarise`` does of experiments.
+
+    Raises:
+        ValueError: An image is there twice.
+    """
+    return _summarise(
+        measurements,
+        published,
+        lambda key: system_of_baseline(method=key[1], degradation=key[3], protocol=key[4]),
+        are_baselines=True,
+    )
+
+
+def _summarise(
+    measurements: Iterable[Measurement],
+    published: Mapping[Key, Published],
+    system_of: Callable[[ResultKey], str | None],
+    *,
+    are_baselines: bool,
+) -> list[Result]:
+    results = []
+    for key, rows in _by_result(measurements).items():
+        psnr_of = {row.image: row.psnr for row in rows}
+        input_of = {row.image: row.psnr_input for row in rows}
+        results.append(
+            Result(
+                experiment=key[0],
+                model=key[1],
+                data_set=key[2],
+                degradation=key[3],
+                protocol=rows[0].protocol,
+                psnr_of=psnr_of,
+                input_of=input_of,
+                psnr=mean(list(psnr_of.values())),
+                ssim=mean([row.ssim for row in rows]),
+                psnr_input=mean(list(input_of.values())),
+                ssim_input=mean([row.ssim_input for row in rows]),
+                interval=mean_interval(psnr_of),
+                runs=(key[0],),
+                spread=None,
+                published=_counterpart(published, system_of(key), key),
+                is_baseline=are_baselines,
+            )
         )
-        for key, rows in _by_result(measurements).items()
-    ]
     return sorted(results, key=order)
+
+
+def _counterpart(
+    published: Mapping[Key, Published], system: str | None, key: ResultKey
+) -> Published | None:
+    entry = None if system is None else published.get((system, *key[2:]))
+    return None if entry is None or entry.from_memory else entry
 
 
 def _by_result(measurements: Iterable[Measurement]) -> dict[ResultKey, list[Measurement]]:
@@ -223,12 +297,6 @@ def _by_result(measurements: Iterable[Measurement]) -> dict[ResultKey, list[Meas
         seen.add((row.key, row.image))
         groups.setdefault(row.key, []).append(row)
     return groups
-
-
-def _mean(values: Iterable[float]) -> float:
-    # fsum is exact, so that the mean does not depend on the order of the rows.
-    numbers = list(values)
-    return math.fsum(numbers) / len(numbers)
 
 
 Order = tuple[str, list[tuple[int, float, str]], str, bool, str, str]
@@ -250,23 +318,37 @@ def order(result: Result) -> Order:
     )
 
 
-def write_results(path: Path, results: Iterable[Result]) -> None:
-    """Write ``results.csv``: decibels with four digits after the point, SSIM with five."""
+def write_results(path: Path, results: Iterable[Result], repetition_of: Mapping[str, str]) -> None:
+    """Write ``results.csv``: decibels with four digits after the point, SSIM with five.
+
+    Args:
+        path: File to write.
+        results: One row each.
+        repetition_of: Names of the experiments that repeat another one, and which.
+    """
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(_cells(result) for result in results)
+        for result in results:
+            writer.writerow([*_cells(result), repetition_of.get(result.experiment, "")])
 
 
 def _cells(result: Result) -> Iterator[str]:
     yield from (result.experiment, result.model, result.data_set)
     yield from (result.degradation, result.protocol, str(result.images))
-    yield from (_fixed(result.psnr, 4), _fixed(result.ssim, 5))
-    yield from (_fixed(result.psnr_input, 4), _fixed(result.ssim_input, 5))
-    yield "" if result.published is None else _fixed(result.published.psnr, 4)
-    yield "" if result.gap is None else _fixed(result.gap, 4)
+    yield from (fixed(result.psnr, 4), fixed(result.ssim, 5))
+    yield from (fixed(result.psnr_input, 4), fixed(result.ssim_input, 5))
+    yield "" if result.published is None else fixed(result.published.psnr, 4)
+    yield fixed(result.gap, 4)
+    yield from bounds(result.interval)
 
 
-def _fixed(value: float, digits: int) -> str:
+def bounds(interval: Interval | None) -> tuple[str, str]:
+    """Return the bounds of an interval for a table, empty if there is none."""
+    return ("", "") if interval is None else (fixed(interval.low, 4), fixed(interval.high, 4))
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """Return a number for a table, empty if there is none."""
     # Adding 0.0 turns the -0.0 that rounding leaves into 0.0.
-    return f"{round(value, digits) + 0.0:.{digits}f}"
+    return "" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"

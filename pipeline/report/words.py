@@ -2,9 +2,11 @@
 
 import math
 import re
+from collections.abc import Mapping
 
-from pipeline.metrics import PROTOCOLS, Measure
-from pipeline.params import PROTOCOL_COLOURS, Colour, Degradation, Protocol
+from pipeline.metrics import PROTOCOLS, Border, Measure
+from pipeline.params import PROTOCOL_COLOURS, Protocol, TrialColour
+from pipeline.statistics import Difference, Interval
 
 METHODS = {
     "identity": "degraded image as it is",
@@ -23,11 +25,23 @@ DEGRADATIONS = {
 }
 """What a level's label means; one that matches no pattern is shown as it is."""
 
-CHANNELS: dict[tuple[Colour, ...], str] = {
+CHANNELS: dict[tuple[TrialColour, ...], str] = {
     ("gray",): "gray values",
     ("rgb",): "all values of the three channels",
 }
 """What a protocol that does not convert to luma compares, by the colours it is for."""
+
+
+BORDERS: dict[Border, str] = {
+    "none": "over the whole image",
+    "scale": "without a border as wide as the scale",
+    "scale+6": "without a border of the scale and 6 pixels",
+}
+"""What a protocol leaves out."""
+
+
+NAMES = {"kind", "class"}
+"""Settings that name what the others belong to; the page says them first."""
 
 
 def decimal(value: float, digits: int) -> str:
@@ -61,25 +75,46 @@ def describe_method(name: str) -> str:
 
 
 def describe_protocol(name: Protocol) -> str:
-    """Return how a protocol measures, in one sentence."""
+    """Return how a protocol measures, in a few words."""
     how: Measure = PROTOCOLS[name]
     what = "BT.601 luma, studio range (16 to 235)" if how.luma else CHANNELS[PROTOCOL_COLOURS[name]]
     rounded = (
         "clipped and rounded to 8 bits first" if how.rounded else "neither rounded nor clipped"
     )
-    border = "without a border as wide as the scale" if how.shaved else "over the whole image"
-    return f"Compares {what}, {border}; the restored image is {rounded}."
+    words = f"Compares {what}, {BORDERS[how.border]}; the restored image is {rounded}."
+    if how.block is not None:
+        side = f"{how.block}\N{MULTIPLICATION SIGN}{how.block}"
+        words += f" Blocks of {side} pixels are measured each by itself."
+    if how.ssim == "volume":
+        words += " SSIM takes the channels as slices of a volume."
+    return words
 
 
-def describe_settings(section: Degradation) -> str:
-    """Return the settings of a degradation in words, without its kind."""
-    values = section.model_dump(exclude={"kind"})
-    return ", ".join(f"{key} {_plain(value)}" for key, value in values.items())
+def describe_interval(interval: Interval) -> str:
+    """Return the bounds of an interval of PSNR, with two digits after the point."""
+    return f"{decimal(interval.low, 2)} to {decimal(interval.high, 2)}"
+
+
+def describe_difference(found: Difference) -> str:
+    """Return what a difference to the best of a block is worth."""
+    if found.interval is None:
+        return "one image: no interval" if found.images == 1 else "perfect images: no interval"
+    bounds = f"{signed(found.interval.low)} to {signed(found.interval.high)}"
+    return f"within noise, {bounds}" if found.within_noise else bounds
+
+
+def describe_settings(values: Mapping[str, object]) -> str:
+    """Return settings in words: the names as in ``params.yaml``, with their values."""
+    return ", ".join(f"{key} {_plain(value)}" for key, value in values.items() if key not in NAMES)
 
 
 def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return f"{value['min']:g} to {value['max']:g}"
+    if isinstance(value, Mapping):
+        if value.keys() == {"min", "max"}:
+            return f"{_plain(value['min'])} to {_plain(value['max'])}"
+        inside = describe_settings(value)
+        kind = str(value.get("kind", ""))
+        return f"{kind} ({inside})".strip() if inside else kind
     if isinstance(value, list):
         return " / ".join(map(_plain, value))
     if isinstance(value, bool):

@@ -29,7 +29,7 @@ class CurvePoint:
     Args:
         step: Steps done.
         loss: The recipe's loss.
-        psnr: Of the restored training patches, in decibels.
+        psnr: Of all values of the restored training patches, not rounded, in decibels.
         learning_rate: Of the last step.
     """
 

@@ -110,7 +110,7 @@ def test_a_folder_with_a_space_in_its_name_is_a_data_set(done: Path, tmp_path: P
 
 def test_a_new_test_set_trains_nothing_again(done: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(done, tmp_path / "project", symlinks=True))
-    skimage = {"kind": "skimage", "source": "pipeline/catalogue/skimage.csv", "images": ["camera"]}
+    skimage = {"kind": "skimage", "source": "pipeline/catalogue/skimage", "images": ["camera"]}
     edit_params(project, "datasets", "more", value=skimage)
     trials = YAML(typ="safe", pure=True).load(project / "params.yaml")["benchmarks"]["denoise"]
     edit_params(project, "benchmarks", "denoise", value=[*trials, {**trials[0], "dataset": "more"}])

@@ -13,8 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.torch import load_file
 
+from pipeline.images import write_png
+from pipeline.models import build_model
+from pipeline.params_file import load_params
+from tests.foreign_layouts import simplenn, write_version_7_3
 from tests.project import ROOT, command_environment, copy_project, run
 
 ELSEWHERE = {
@@ -30,6 +36,17 @@ ELSEWHERE = {
 HERE = {
     "mlflow ui": "test_mlflow_ui_shows_the_runs",
     "restore plan": "test_an_experiment_is_launched_by_editing_the_params",
+    "restore plan --estimate": "test_an_experiment_is_launched_by_editing_the_params",
+    "restore plan --preset paper": "test_a_preset_says_what_it_would_cost",
+    "restore data list": "test_published_sets_are_listed_fetched_and_verified",
+    "restore data fetch set12 polyu_crops --accept-terms": (
+        "test_published_sets_are_listed_fetched_and_verified"
+    ),
+    "restore data verify set12": "test_published_sets_are_listed_fetched_and_verified",
+    "restore data import photos": "test_photographs_of_ones_own_are_checked",
+    "restore import weights/DnCNN3.mat --as dncnn_3 --test-on upscale_as_dncnn3 --add": (
+        "test_published_weights_are_measured_like_an_experiment"
+    ),
     "dvc metrics diff": "test_an_experiment_is_launched_by_editing_the_params",
     "dvc exp run -S recipes.quick.learning_rate=0.0005": "test_one_value_is_changed_from_the_shell",
     "restore run --experiments dncnn_s25 vdsr_x23 --parallel 2": "test_the_command_line_runs_some",
@@ -111,11 +128,14 @@ def test_an_experiment_is_launched_by_editing_the_params(project: Path) -> None:
     (project / "params.yaml").write_text(params.replace(line, f"{line}\n{added}"))
 
     plan = run(project, "restore", "plan").stdout
+    estimate = run(project, "restore", "plan", "--estimate").stdout
     output = run(project, "dvc", "repro").stdout
     difference = run(project, "dvc", "metrics", "diff").stdout
 
     assert "train@dncnn_again" in plan
     assert "train@vdsr_x23" not in plan
+    assert re.search(r"^dncnn_again +dncnn.tiny +12 +8 +96 ", estimate, re.MULTILINE)
+    assert "to write: about" in estimate
     assert "Running stage 'train@dncnn_again'" in output
     assert "Running stage 'train@dncnn_s25'" not in output
     assert "data/metrics/dncnn_again.json" in difference
@@ -148,6 +168,65 @@ def test_presets_are_listed_and_put_in_place(tmp_path: Path) -> None:
     assert all(name in listed for name in ("quick", "smoke", "literature", "paper"))
     preset = project / "pipeline/presets/literature.yaml"
     assert (project / "params.yaml").read_bytes() == preset.read_bytes()
+
+
+def test_a_preset_says_what_it_would_cost(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project", preset="quick")
+
+    estimate = run(project, "restore", "plan", "--preset", "smoke").stdout
+
+    assert re.search(r"^photos_train +3 +1.1 MB +here", estimate, re.MULTILINE)
+    assert re.search(r"^vdsr_x23 +vdsr.tiny +12 +8 +96 ", estimate, re.MULTILINE)
+    assert "trainings one after another: " in estimate
+
+
+def test_published_sets_are_listed_fetched_and_verified(real_data: Path, tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project", preset="quick")
+    mirror = {"RESTORE_MIRROR": str(real_data.resolve()), "RESTORE_ACCEPT_TERMS": ""}
+
+    listed = run(project, "restore", "data", "list", settings=mirror).stdout
+    names = ["set12", "polyu_crops", "--accept-terms"]
+    fetched = run(project, "restore", "data", "fetch", *names, settings=mirror)
+    verified = run(project, "restore", "data", "verify", "set12", settings=mirror).stdout
+
+    assert all(name in listed for name in ("set12", "div2k_train", "sidd_small", "cifar10"))
+    assert "Non-commercial use only" in fetched.stdout + fetched.stderr
+    assert "12 download(s)" in verified
+
+
+def test_photographs_of_ones_own_are_checked(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project", preset="quick")
+    (project / "photos").mkdir()
+    write_png(project / "photos" / "one.png", np.full((20, 30, 3), 0.5, np.float32))
+
+    printed = run(project, "restore", "data", "import", "photos").stdout
+
+    assert "kind: folder" in printed
+
+
+@pytest.mark.slow
+def test_published_weights_are_measured_like_an_experiment(project: Path) -> None:
+    # The very weights that were trained here, as a file of MATLAB would have them.
+    params = load_params(project / "params.yaml")
+    experiment = params.experiments["dncnn_s25"]
+    network = build_model(params.models.dncnn[experiment.model], seed=0)
+    network.load_state_dict(load_file(project / "data/models/dncnn_s25/weights.safetensors"))
+    (project / "weights").mkdir()
+    write_version_7_3(project / "weights" / "official.mat", {"net": simplenn(network)})
+    place = ["--as", "official", "--test-on", experiment.test_on, "--add"]
+
+    run(project, "restore", "import", "weights/official.mat", *place)
+    run(project, "dvc", "repro")
+
+    assert load_params(project / "params.yaml").imported["official"].layout == "matconvnet"
+    own, imported = (
+        json.loads((project / f"data/metrics/{name}.json").read_text())["photos_test"]
+        for name in ("dncnn_s25", "official")
+    )
+    assert imported["gaussian_25"] == {
+        protocol: pytest.approx(scores, abs=2e-4) for protocol, scores in own["gaussian_25"].items()
+    }
+    assert "official" in (project / "data/report/index.html").read_text()
 
 
 @pytest.mark.slow
@@ -206,9 +285,10 @@ def test_real_noise_comes_from_a_mirror(real_data: Path, tmp_path: Path) -> None
     params = (project / "params.yaml").read_text()
     params = re.sub(r"steps: \d+", "steps: 20", params).replace("warmup: 50", "warmup: 2")
     (project / "params.yaml").write_text(params)
-    mirror = {"RESTORE_MIRROR": str(real_data.resolve())}
+    mirror = {"RESTORE_MIRROR": str(real_data.resolve()), "RESTORE_ACCEPT_TERMS": "all"}
 
     run(project, "dvc", "repro", "evaluate@dncnn_real", settings=mirror)
 
     scores = json.loads((project / "data/metrics/dncnn_real.json").read_text())
-    assert set(scores["cc15"]["paired"]) == {"rgb-uint8"}
+    protocols = {"rgb-uint8", "rgb-float", "y-uint8", "y-float", "sidd"}
+    assert set(scores["cc15"]["paired"]) == protocols

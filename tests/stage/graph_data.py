@@ -54,7 +54,12 @@ def bank(size: int = 16, stride: int = 16, scales: tuple[float, ...] = (1.0,)) -
 
 
 def trial(degraded_by: Degradation = NOISE, colour: str = "gray", **changes: object) -> Trial:
-    protocol = {"gray": "gray-uint8", "y": "y-uint8", "rgb": "rgb-uint8"}[colour]
+    protocol = {
+        "gray": "gray-uint8",
+        "y": "y-uint8",
+        "rgb": "rgb-uint8",
+        "y_of_rgb": "y-shave-float",
+    }[colour]
     settings = {
         "dataset": "set",
         "colour": colour,

@@ -3,7 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.images import read_image
+from pipeline.benchmarks import images_of
+from pipeline.images import from_8bit, read_image, rgb_to_luma, to_8bit, write_png
+from pipeline.params import FolderDataset
+from pipeline.resize import resize
 from stages.degrade_test import degrade_test
 from tests.stage.graph_data import (
     NOISE,
@@ -11,6 +14,7 @@ from tests.stage.graph_data import (
     degradation,
     download_pairs,
     download_photos,
+    fetch,
     photo,
     trial,
 )
@@ -56,7 +60,7 @@ def test_no_two_images_have_the_same_noise(tmp_path: Path) -> None:
 
 def test_an_image_has_the_same_noise_in_every_benchmark(tmp_path: Path) -> None:
     raw = download_photos(tmp_path).parent
-    other = trial(degradation(kind="bicubic", scale=2))
+    other = trial(degradation(kind="bicubic", scale=2, quantise=False))
 
     degrade_test(trials=[trial()], raw=raw, out=tmp_path / "one", seed=0)
     degrade_test(trials=[other, trial()], raw=raw, out=tmp_path / "two", seed=0)
@@ -77,7 +81,7 @@ def test_another_seed_gives_other_noise(tmp_path: Path) -> None:
 
 def test_a_test_of_super_resolution_cuts_off_what_the_scale_does_not_divide(tmp_path: Path) -> None:
     raw = download_photos(tmp_path).parent
-    trials = [trial(degradation(kind="bicubic", scale=[2, 3]))]
+    trials = [trial(degradation(kind="bicubic", scale=[2, 3], quantise=False))]
 
     degrade_test(trials=trials, raw=raw, out=tmp_path / "out", seed=0)
 
@@ -87,6 +91,23 @@ def test_a_test_of_super_resolution_cuts_off_what_the_scale_does_not_divide(tmp_
     }
     assert photo(0).shape[:2] == (45, 52)
     assert sizes == {"bicubic_x2": (44, 52), "bicubic_x3": (45, 51)}
+
+
+def test_luma_of_an_rgb_image_is_degraded_in_rgb_and_never_rounded(tmp_path: Path) -> None:
+    clean = photo(3, 36, 50, 3)
+    source = tmp_path / "photos"
+    source.mkdir()
+    write_png(source / "a.png", clean)
+    raw = fetch(tmp_path, FolderDataset(kind="folder", source=str(source)), source).parent
+    small = degradation(kind="bicubic", scale=2, quantise=True)
+    trials = [trial(small, "y_of_rgb")]
+
+    degrade_test(trials=trials, raw=raw, out=tmp_path / "out", seed=0)
+
+    (image,) = images_of(tmp_path / "out", trials)
+    in_rgb = resize(from_8bit(to_8bit(resize(clean, 18, 25))), 36, 50)
+    np.testing.assert_allclose(image.clean()[..., 0], rgb_to_luma(clean), atol=1e-6)
+    np.testing.assert_allclose(image.degraded()[..., 0], rgb_to_luma(in_rgb), atol=1e-6)
 
 
 def test_real_pairs_are_taken_as_they_were_photographed(tmp_path: Path) -> None:

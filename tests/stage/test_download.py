@@ -1,6 +1,7 @@
 """The stage as DVC runs it; ``tests/unit/test_datasets*.py`` have the kinds and their faults."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +12,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.datasets.mirror import MIRROR_VARIABLE
+from pipeline.datasets.terms import ACCEPT_VARIABLE
 from pipeline.images import write_png
-from pipeline.params import FilesDataset, FolderDataset, SkimageDataset
+from pipeline.params import CatalogueDataset, FolderDataset, SkimageDataset
 from pipeline.raw_images import DatasetError, list_images
 from stages.download import download
 
 ROOT = Path(__file__).parents[2]
-SKIMAGE = ROOT / "pipeline" / "catalogue" / "skimage.csv"
+SKIMAGE = ROOT / "pipeline" / "catalogue" / "skimage"
 
 
 def run(settings: Any, source: Path, folder: Path) -> Path:
@@ -75,15 +77,14 @@ def test_file_does_not_depend_on_its_neighbours(tmp_path: Path) -> None:
 
 
 def test_mirror_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    catalogue = tmp_path / "one.csv"
-    header, astronaut = SKIMAGE.read_text().splitlines()[:2]
-    catalogue.write_text(f"{header}\n{astronaut}\n")
+    catalogue = tmp_path / "catalogue" / "one"
+    shutil.copytree(SKIMAGE, catalogue)
+    listed = (SKIMAGE / "files.csv").read_text().splitlines()
+    (catalogue / "files.csv").write_text("\n".join(listed[:2]))
     photos = SkimageDataset(kind="skimage", source=str(catalogue), images=["astronaut"])
     shipped = run(photos, catalogue, tmp_path)
     (shipped / "clean").rename(tmp_path / "one")
-    files = FilesDataset(
-        kind="files", source=str(catalogue), base_url="https://127.0.0.1:9", terms="free"
-    )
+    files = CatalogueDataset(kind="catalogue", source=str(catalogue))
     monkeypatch.setenv(MIRROR_VARIABLE, str(tmp_path))
 
     out = run(files, catalogue, tmp_path / "again")
@@ -113,11 +114,38 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command_line(project: Path) -> subprocess.CompletedProcess[str]:
+@pytest.mark.parametrize(("accepted", "code"), [("", 1), ("cc15", 0)])
+def test_command_line_refuses_a_set_whose_terms_nobody_accepted(
+    project: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch, accepted: str, code: int
+) -> None:
+    set_entry(project, {"kind": "catalogue", "source": "pipeline/catalogue/cc15"})
+    shutil.copytree(SKIMAGE.parent / "cc15", project / "photos", dirs_exist_ok=True)
+    (project / "photos").rename(project / "cc15")
+    monkeypatch.setenv(MIRROR_VARIABLE, str(real_data.resolve()))
+    monkeypatch.setenv(ACCEPT_VARIABLE, accepted)
+
+    result = command_line(project, source="cc15")
+
+    assert (result.returncode != 0) == (code != 0), result.stderr
+    assert "Non-commercial use only" in result.stderr
+    assert ("restore data fetch cc15 --accept-terms" in result.stderr) == (code != 0)
+    assert "Traceback" not in result.stderr
+    assert (project / "data/raw/mine").exists() == (code == 0)
+
+
+def set_entry(project: Path, entry: dict[str, str]) -> None:
+    """Change what the data set ``mine`` is."""
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(project / "params.yaml")
+    params["datasets"]["mine"] = entry
+    yaml.dump(params, project / "params.yaml")
+
+
+def command_line(project: Path, source: str = "photos") -> subprocess.CompletedProcess[str]:
     options = {
         "dataset": "mine",
         "name": "mine",
-        "source": "photos",
+        "source": source,
         "checked": "data/checked/params.txt",
         "downloads": "data/downloads",
         "out": "data/raw/mine",

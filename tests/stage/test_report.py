@@ -1,5 +1,6 @@
 import base64
 import csv
+import json
 import re
 import shutil
 import subprocess
@@ -11,15 +12,32 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline import published as literature
 from pipeline.images import Array, Bytes, read_image, to_8bit, write_png
-from pipeline.params import Experiment, Gaussian, Trial
-from pipeline.report import published as literature
+from pipeline.params import AcceptedOverlap, Experiment, Gaussian, Imported, Trial
 from pipeline.report.crops import detail, squared_error, strongest_window
+from pipeline.report.overlaps import COLUMNS as OVERLAP_COLUMNS
 from pipeline.report.results import COLUMNS
 from pipeline.scores import COLUMNS as MEASURED_COLUMNS
+from stages.guard import COLUMNS as GUARD_COLUMNS
 from stages.report import report
 
+FOLDERS = (
+    "evaluated",
+    "baselines",
+    "restored",
+    "benchmark_images",
+    "curves",
+    "models",
+    "overlaps",
+)
 IMAGES = ("bridge", "harbour", "market")
+
+
+NOISE = {"kind": "gaussian", "sigma_8bit": 25.0, "quantise": False}
+RECIPE = {"steps": 3000, "batch": 8}
+BANK = {"bank": "photos", "images": 11, "patches": 99, "patch_size": 40}
+SEEDED = {"steps": 3000, "seed": 0, "computed": {"device": "cpu", "precision": "float32"}}
 
 
 def picture(seed: int) -> Array:
@@ -31,13 +49,12 @@ class Project:
 
     def __init__(self, root: Path, sigmas: tuple[int, ...] = (15, 25)) -> None:
         self.levels = [f"gaussian_{sigma}" for sigma in sigmas]
-        self.folders = {
-            name: root / name
-            for name in ("evaluated", "baselines", "restored", "benchmark_images", "curves")
-        }
+        self.folders = {name: root / name for name in FOLDERS}
         self.published = root / "published.csv"
         self.out = root / "report"
-        self.write_published("dncnn.dncnn_s,DnCNN-S,bsd68,gaussian_25,gray-uint8,29.23,,DnCNN,true")
+        self.papers = root / "papers.toml"
+        self.papers.write_text('[DnCNN-S]\nreference = "a paper"\nsteps = 80000\nbatch = 128\n')
+        self.write_published("DnCNN-S,bsd68,gaussian_25,gray-uint8,psnr,29.23,false,DnCNN")
         trial = Trial(
             dataset="bsd68",
             colour="gray",
@@ -47,6 +64,8 @@ class Project:
         )
         self.benchmarks = {"denoise": [trial]}
         self.experiments = {"net": self.experiment("denoise")}
+        self.imported: dict[str, Imported] = {}
+        self.accepted: list[AcceptedOverlap] = []
         self.write_experiment("net")
         self.write_benchmark("denoise")
 
@@ -58,21 +77,55 @@ class Project:
             degradation="noise",
             recipe="quick",
             test_on=benchmark,
+            compare_with="DnCNN-S",
         )
 
     def write_published(self, *lines: str) -> None:
         self.published.write_text("\n".join([",".join(literature.COLUMNS), *lines]) + "\n")
 
-    def write_experiment(self, name: str) -> None:
+    def write_experiment(self, name: str, psnr: float = 28.5) -> None:
         for position, level in enumerate(self.levels):
             for number, image in enumerate(IMAGES):
                 path = self.folders["restored"] / name / "bsd68" / level / f"{image}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_png(path, picture(number) * np.float32(0.9 - 0.1 * position))
-        self.write_scores(self.folders["evaluated"] / f"{name}.csv", name, "dncnn.dncnn_s", 28.5)
+        self.write_scores(self.folders["evaluated"] / f"{name}.csv", name, "dncnn.dncnn_s", psnr)
+        self.write_card(
+            name, {"degradation": NOISE, "recipe": RECIPE, "trained_on": BANK, **SEEDED}
+        )
+        self.write_overlaps(name)
         curve = self.folders["curves"] / f"{name}.csv"
         curve.parent.mkdir(exist_ok=True)
-        curve.write_text("step,loss,psnr,learning_rate\n100,0.5,20,0.001\n200,0.25,23,0.001\n")
+        curve.write_text(
+            "step,loss,psnr_train_patches,learning_rate\n100,0.5,20,0.001\n200,0.25,23,0.001\n"
+        )
+
+    def write_card(self, name: str, facts: dict[str, Any]) -> None:
+        card = {"model": {"class": "DnCNN"}, "parameters": 9, "weights_sha256": "ab", **facts}
+        path = self.folders["models"] / name / "card.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(card))
+
+    def write_overlaps(self, name: str, *rows: str) -> None:
+        self.folders["overlaps"].mkdir(exist_ok=True)
+        path = self.folders["overlaps"] / f"{name}.csv"
+        path.write_text("\n".join([",".join(OVERLAP_COLUMNS), *rows]) + "\n")
+
+    def import_network(self, name: str) -> None:
+        """Put a network with published weights beside the others, without training."""
+        self.imported[name] = Imported(
+            arch="dncnn",
+            model="dncnn_s",
+            source="weights.mat",
+            layout="matconvnet",
+            test_on="denoise",
+            compare_with="DnCNN-S",
+        )
+        self.write_experiment(name, 29.5)
+        file = {"file": "weights.mat", "sha256": "cd" * 32, "layout": "matconvnet"}
+        self.write_card(name, {"imported": file})
+        for place in ("curves", "overlaps"):
+            (self.folders[place] / f"{name}.csv").unlink()
 
     def write_benchmark(self, name: str) -> None:
         for level in self.levels:
@@ -91,22 +144,26 @@ class Project:
             writer.writerow(MEASURED_COLUMNS)
             for level in self.levels:
                 for number, image in enumerate(IMAGES):
-                    scores = (psnr + number, 0.8, 20 + number, 0.4)
-                    writer.writerow(
-                        [experiment, model, "bsd68", image, level, "gray-uint8", *scores]
-                    )
+                    for protocol, worse in (("gray-uint8", 0), ("gray-float", 0.25)):
+                        scores = (psnr + number - worse, 0.8, 20 + number, 0.4)
+                        writer.writerow(
+                            [experiment, model, "bsd68", image, level, protocol, *scores]
+                        )
 
     def report(self) -> None:
         report(
             **self.folders,
             published=self.published,
+            papers=self.papers,
             out=self.out,
             experiments=self.experiments,
+            imported=self.imported,
             benchmarks=self.benchmarks,
+            accepted_overlaps=self.accepted,
         )
 
-    def table(self) -> list[dict[str, str]]:
-        with (self.out / "results.csv").open(newline="") as file:
+    def table(self, name: str = "results") -> list[dict[str, str]]:
+        with (self.out / f"{name}.csv").open(newline="") as file:
             return list(csv.DictReader(file))
 
     def page(self) -> str:
@@ -146,28 +203,118 @@ def test_the_table_has_a_row_for_each_result(project: Project) -> None:
 
     rows = project.table()
     assert tuple(rows[0]) == COLUMNS
-    assert [(row["experiment"], row["degradation"], row["psnr"]) for row in rows] == [
-        ("net", "gaussian_15", "29.5000"),
-        ("tv", "gaussian_15", "27.5000"),
-        ("net", "gaussian_25", "29.5000"),
-        ("tv", "gaussian_25", "27.5000"),
+    assert [
+        (row["experiment"], row["degradation"], row["protocol"], row["psnr"]) for row in rows
+    ] == [
+        ("net", "gaussian_15", "gray-float", "29.2500"),
+        ("tv", "gaussian_15", "gray-float", "27.2500"),
+        ("net", "gaussian_15", "gray-uint8", "29.5000"),
+        ("tv", "gaussian_15", "gray-uint8", "27.5000"),
+        ("net", "gaussian_25", "gray-float", "29.2500"),
+        ("tv", "gaussian_25", "gray-float", "27.2500"),
+        ("net", "gaussian_25", "gray-uint8", "29.5000"),
+        ("tv", "gaussian_25", "gray-uint8", "27.5000"),
     ]
 
 
-def test_published_numbers_are_joined_by_model_and_protocol(project: Project) -> None:
+def test_published_numbers_are_joined_by_system_and_protocol(project: Project) -> None:
     project.report()
 
-    gaps = {(row["experiment"], row["degradation"]): row["psnr_gap"] for row in project.table()}
-    assert gaps == {
-        ("net", "gaussian_15"): "",
-        ("tv", "gaussian_15"): "",
-        ("net", "gaussian_25"): "0.2700",
-        ("tv", "gaussian_25"): "",
+    gaps = [
+        (row["experiment"], row["degradation"], row["protocol"], row["psnr_gap"])
+        for row in project.table()
+        if row["psnr_gap"]
+    ]
+    assert gaps == [("net", "gaussian_25", "gray-uint8", "0.2700")]
+
+
+def test_a_gap_has_a_checklist_filled_from_card_and_paper(project: Project) -> None:
+    project.report()
+
+    text = " ".join(re.sub(r"<[^>]+>", " ", project.page()).split())
+    checklist = text[text.index("Against the literature Every") :]
+    assert re.search(r"training length 3,000 steps, batches of 8 80,000 steps", checklist)
+
+
+def test_a_classical_method_has_a_checklist_too(project: Project) -> None:
+    path = project.folders["baselines"] / "denoise.csv"
+    path.write_text(path.read_text().replace("tv,tv", "identity,identity"))
+    project.write_published("Noisy input,bsd68,gaussian_25,gray-uint8,psnr,20.17,false,definition")
+
+    project.report()
+
+    assert [row["psnr_gap"] for row in project.table() if row["psnr_gap"]] == ["7.3300"]
+    assert "<b>degraded image as it is</b>" in project.page()
+
+
+def test_the_page_leads_with_the_protocols_of_the_trial(project: Project) -> None:
+    project.report()
+
+    board = project.page().partition("</table>")[0]
+    assert "#protocol-gray-uint8" in board
+    assert "#protocol-gray-float" not in board
+    assert "by <code>gray-float</code>" not in project.page()
+
+
+def test_every_pair_is_compared_on_the_same_images(project: Project) -> None:
+    project.experiments["other"] = project.experiments["net"].model_copy(update={"recipe": "long"})
+    project.write_experiment("other", 28.5)
+
+    project.report()
+
+    found = {
+        (row["experiment"], row["other"]): (row["difference"], row["low"], row["within_noise"])
+        for row in project.table("comparisons")
+        if (row["degradation"], row["protocol"]) == ("gaussian_25", "gray-uint8")
+    }
+    assert found == {
+        ("net", "other"): ("0.0000", "0.0000", "true"),
+        ("net", "tv"): ("2.0000", "2.0000", "false"),
+        ("other", "tv"): ("2.0000", "2.0000", "false"),
     }
 
 
-def test_a_number_of_another_protocol_is_not_joined(project: Project) -> None:
-    project.write_published("dncnn.dncnn_s,DnCNN-S,bsd68,gaussian_25,gray-float,29.23,,DnCNN,true")
+def test_repetitions_are_rows_of_the_table_and_one_row_of_the_page(project: Project) -> None:
+    project.experiments["net_again"] = project.experiments["net"]
+    project.write_experiment("net_again", 28.7)
+
+    project.report()
+
+    rows = {row["experiment"]: row["repetition_of"] for row in project.table()}
+    assert rows == {"net": "", "net_again": "net", "tv": ""}
+    (row, *_) = project.table("repetitions")
+    assert (row["names"], row["psnr"], row["psnr_spread"]) == ("net net_again", "29.3500", "0.1414")
+    board = project.page().partition("<table id")[2].partition("</table>")[0]
+    assert "mean of 2 runs" in board
+    assert 'data-value="net_again"' not in board
+
+
+def test_imported_weights_are_reported_without_training(project: Project) -> None:
+    project.import_network("zhang")
+
+    project.report()
+
+    gaps = {row["experiment"]: row["psnr_gap"] for row in project.table() if row["psnr_gap"]}
+    assert gaps == {"net": "0.2700", "zhang": "1.2700"}
+    assert "imported weights" in project.page()
+    assert project.page().count('class="chart"') == 3
+
+
+def test_an_accepted_overlap_is_said(project: Project) -> None:
+    project.accepted = [AcceptedOverlap(train="photos", test="bsd68", why="the paper did so")]
+    project.write_overlaps("net", "photos,left,bsd68,bridge,crop,0.9,80,1,1,0.5")
+
+    project.report()
+
+    assert "accepted because the paper did so" in project.page()
+
+
+def test_the_table_of_overlaps_is_the_one_that_the_guard_writes() -> None:
+    assert OVERLAP_COLUMNS == GUARD_COLUMNS
+
+
+def test_a_number_of_another_level_is_not_joined(project: Project) -> None:
+    project.write_published("DnCNN-S,bsd68,gaussian_50,gray-uint8,psnr,29.23,false,DnCNN")
 
     project.report()
 
@@ -181,7 +328,7 @@ def test_the_same_results_give_the_same_bytes(project: Project) -> None:
 
     project.report()
 
-    assert sorted(first) == ["index.html", "results.csv"]
+    assert sorted(first) == ["comparisons.csv", "index.html", "repetitions.csv", "results.csv"]
     assert first == {path.name: path.read_bytes() for path in project.out.iterdir()}
 
 
@@ -205,7 +352,7 @@ def test_a_benchmark_shared_by_experiments_gives_each_classical_row_once(project
 
     project.report()
 
-    assert [row["experiment"] for row in project.table()] == ["net", "other", "tv"] * 2
+    assert [row["experiment"] for row in project.table()] == ["net", "other", "tv"] * 4
 
 
 @pytest.mark.parametrize(
@@ -214,6 +361,11 @@ def test_a_benchmark_shared_by_experiments_gives_each_classical_row_once(project
         ("evaluated/net.csv", "evaluate@net"),
         ("baselines/denoise.csv", "baseline@denoise"),
         ("curves/net.csv", "train@net"),
+        ("models/net", "train@net"),
+        ("overlaps/net.csv", "guard@net"),
+        ("evaluated/zhang.csv", "evaluate_imported@zhang"),
+        ("models/zhang", "import_weights@zhang"),
+        ("restored/zhang", "reconstruct_imported@zhang"),
         ("restored/net", "reconstruct@net"),
         ("benchmark_images/denoise", "evaluate@net"),
     ],
@@ -221,6 +373,7 @@ def test_a_benchmark_shared_by_experiments_gives_each_classical_row_once(project
 def test_something_missing_is_refused_by_the_stage_to_run(
     project: Project, tmp_path: Path, lost: str, stage: str
 ) -> None:
+    project.import_network("zhang")
     project.report()
     before = {path.name: path.read_bytes() for path in project.out.iterdir()}
     path = tmp_path / lost
@@ -247,6 +400,15 @@ def test_an_experiment_without_results_is_refused(project: Project) -> None:
     path.write_text(",".join(MEASURED_COLUMNS) + "\n")
 
     with pytest.raises(ValueError, match=r"net.csv: expected rows .*evaluate@net"):
+        project.report()
+
+
+def test_results_without_the_first_protocol_of_the_trial_are_refused(project: Project) -> None:
+    path = project.folders["evaluated"] / "net.csv"
+    lines = [line for line in path.read_text().splitlines() if "gray-uint8" not in line]
+    path.write_text("\n".join(lines) + "\n")
+
+    with pytest.raises(ValueError, match=r"net by gray-uint8, came none.*evaluate@net"):
         project.report()
 
 
@@ -356,8 +518,10 @@ document.querySelector("thead button").click();
 const range = document.querySelector("input[type=range]");
 range.value = 25;
 range.dispatchEvent(new Event("input"));
+location.hash = "gap-1";
 </script>"""
-"""Somebody who sorts by method, last name first, and drags the first slider to the left."""
+"""Somebody who sorts by method, last name first, drags the first slider to the left, and follows
+the link of a gap."""
 
 
 @pytest.mark.browser
@@ -379,6 +543,7 @@ def test_a_browser_sorts_rows_and_moves_sliders(project: Project, tmp_path: Path
         timeout=60,
     ).stdout
 
+    assert re.search(r'<details class="fold gap" id="gap-1" open', dump)
     assert dump.count('<input type="range"') == 3
     assert dump.count("--at: 25%") == 1
     methods = re.findall(r'<th scope="row" data-value="(\w+)"', dump)

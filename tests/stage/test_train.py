@@ -11,6 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 from pipeline.params import Degradation, Recipe
+from pipeline.patches import PatchBank
 from pipeline.training.loop import TrainingDivergedError, TrainingStoppedError
 from stages.train import train
 from tests.stage.graph_data import (
@@ -42,6 +43,7 @@ def run(
         recipe=recipe,
         patches=patches,
         degraded=degraded,
+        guarded=folder / "guarded.txt",
         checkpoints=folder / f"checkpoints-{out}",
         out=folder / out,
         curve=folder / f"{out}.csv",
@@ -83,6 +85,21 @@ def test_the_card_says_what_made_the_weights(tmp_path: Path) -> None:
     assert set(card["data"]) == {"clean", "degraded"}
 
 
+def test_the_card_says_how_much_was_trained_on(tmp_path: Path) -> None:
+    extract_bank(tmp_path, bank(scales=(1.0, 0.7)))
+
+    card = json.loads(run(tmp_path, "out").with_name("card.json").read_text())
+
+    bank_on_disk = PatchBank(tmp_path / "patches")
+    assert card["trained_on"] == {
+        "bank": "patches",
+        "images": 3,
+        "patches": len(bank_on_disk),
+        "patch_size": 16,
+    }
+    assert len(bank_on_disk.images) == 6
+
+
 def weights_trained(folder: Path) -> list[Any]:
     tensors = load_file(folder / "weights.safetensors")
     return [
@@ -94,7 +111,7 @@ def test_the_curve_has_a_point_every_so_many_steps(tmp_path: Path) -> None:
     run(tmp_path, "out")
 
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert lines[0] == "step,loss,psnr,learning_rate"
+    assert lines[0] == "step,loss,psnr_train_patches,learning_rate"
     assert [line.split(",")[0] for line in lines[1:]] == ["2", "4", "6"]
 
 

@@ -2,22 +2,26 @@
 
 import csv
 import hashlib
-import os
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from pipeline.datasets import fetch_dataset
-from pipeline.datasets.mirror import MIRROR_VARIABLE
-from pipeline.params import Dataset, FilesDataset, FolderDataset, PairedDataset, SkimageDataset
+from pipeline.datasets.fetching import fetch_dataset
+from pipeline.params import (
+    CatalogueDataset,
+    Dataset,
+    FolderDataset,
+    PairedDataset,
+    SkimageDataset,
+)
 from tests.project import ROOT
 
 CATALOGUES = ROOT / "pipeline" / "catalogue"
-SKIMAGE = CATALOGUES / "skimage.csv"
-PUBLISHED = sorted(path.stem for path in CATALOGUES.glob("*.csv") if path != SKIMAGE)
+SKIMAGE = CATALOGUES / "skimage"
 
 
 def write_image(path: Path, size: tuple[int, int] = (24, 20), mode: str = "RGB") -> Path:
@@ -30,15 +34,50 @@ def write_image(path: Path, size: tuple[int, int] = (24, 20), mode: str = "RGB")
     return path
 
 
-def write_catalogue(path: Path, folder: Path, rows: list[tuple[str, str, str]]) -> Path:
-    """List files of ``folder``, given as image, role and file."""
-    with path.open("w", newline="") as stream:
+def write_catalogue(
+    path: Path,
+    folder: Path,
+    rows: list[tuple[str, str, str]],
+    *,
+    checksums: bool = True,
+    **description: Any,
+) -> Path:
+    """List files of ``folder``, given as image, role and file, in the catalogue ``path``."""
+    pairs = any(role == "degraded" for _, role, _ in rows)
+    describe(path, content="pairs" if pairs else "images", **description)
+    with (path / "files.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["image", "role", "file", "bytes", "sha256", "path"])
         for image, role, file in rows:
             content = (folder / file).read_bytes()
-            digest = hashlib.sha256(content).hexdigest()
-            writer.writerow([image, role, file, len(content), digest, f"some where/{file}"])
+            known = [len(content), hashlib.sha256(content).hexdigest()] if checksums else ["", ""]
+            writer.writerow([image, role, file, *known, f"some where/{file}"])
+    return path
+
+
+def describe(path: Path, **description: Any) -> Path:
+    """Write the description of a published set; ``description`` has what is not the usual."""
+    path.mkdir(parents=True, exist_ok=True)
+    archives = description.pop("archives", [])
+    usual = {
+        "title": "Two images",
+        "homepage": "https://images.example/two",
+        "reference": "A. Author, Two images, 2020",
+        "licence": "free",
+        "terms": "Free for all.",
+        "must_accept": False,
+        "checksums": "computed by this test",
+        "content": "images",
+    }
+    # JSON's strings, numbers, booleans and lists are TOML's too.
+    lines = [f"{key} = {json.dumps(value)}" for key, value in (usual | description).items()]
+    for archive in archives:
+        members = archive.pop("members", [])
+        lines += ["[[archives]]", *(f"{key} = {json.dumps(v)}" for key, v in archive.items())]
+        for one in members:
+            lines += ["[[archives.members]]"]
+            lines += [f"{key} = {json.dumps(v)}" for key, v in one.items()]
+    (path / "set.toml").write_text("\n".join(lines))
     return path
 
 
@@ -57,8 +96,10 @@ class FilesSet:
         files = self.mirror / "pair"
         write_image(files / "one.png")
         write_image(files / "sub #2" / "two.png")
-        rows = [("one", "clean", "one.png"), ("two", "clean", "sub #2/two.png")]
-        self.catalogue = write_catalogue(folder / "pair.csv", files, rows)
+        self.files = files
+        self.catalogue = folder / "catalogue" / "pair"
+        self.accepted_terms = folder / "accepted"
+        self.list([("one", "clean", "one.png"), ("two", "clean", "sub #2/two.png")])
         self.one = (files / "one.png").read_bytes()
         self.two = (files / "sub #2" / "two.png").read_bytes()
 
@@ -68,16 +109,33 @@ class FilesSet:
             "/base/some%20where/sub%20%232/two.png": self.two,
         }
 
+    def list(self, rows: list[tuple[str, str, str]], **description: Any) -> None:
+        write_catalogue(self.catalogue, self.files, rows, **description)
+
+    def describe(self, **description: Any) -> None:
+        """Make it a set without single files."""
+        shutil.rmtree(self.catalogue)
+        describe(self.catalogue, **description)
+
     def fetch(
         self, base_url: str, mirror: str | None = None, retry_after: tuple[float, ...] = ()
     ) -> None:
+        toml = self.catalogue / "set.toml"
+        described = toml.read_text().replace("BASE_URL", base_url)
+        if "archives" not in described:
+            described += f'\nbase_url = "{base_url}"\n'
+        with_url = toml.parents[1] / "with_url" / "pair"
+        shutil.rmtree(with_url, ignore_errors=True)
+        shutil.copytree(self.catalogue, with_url)
+        (with_url / "set.toml").write_text(described)
         fetch_dataset(
-            FilesDataset.model_construct(kind="files", source="", base_url=base_url, terms="free"),
+            CatalogueDataset(kind="catalogue", source=str(with_url)),
             name="two",
-            source=self.catalogue,
+            source=with_url,
             downloads=self.downloads,
             mirror=mirror,
             out=self.out,
+            accepted_terms=self.accepted_terms,
             retry_after=retry_after,
         )
 
@@ -110,10 +168,3 @@ def fetch(settings: Dataset, source: Path, out: Path) -> Path:
 def assert_nothing_written(out: Path) -> None:
     assert not out.exists()
     assert not out.parent.exists() or not list(out.parent.glob(f".{out.name}*"))
-
-
-def real_mirror() -> Path:
-    place = Path(os.environ.get(MIRROR_VARIABLE) or ROOT.parent / "shared" / "data")
-    if not place.is_dir():
-        pytest.skip(f"no published images in {place}; set {MIRROR_VARIABLE} to a folder of them")
-    return place

@@ -1,9 +1,10 @@
+import shutil
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
-from pipeline.datasets import FINDERS
+from pipeline.datasets.fetching import FINDERS
 from pipeline.params import Dataset
 from pipeline.raw_images import DatasetError, list_images
 from tests.unit.image_sets import (
@@ -12,7 +13,6 @@ from tests.unit.image_sets import (
     content,
     fetch_folder,
     fetch_pairs,
-    write_catalogue,
     write_image,
 )
 from tests.unit.web_server import NOBODY
@@ -48,8 +48,7 @@ def test_folder_that_is_there_is_replaced(tmp_path: Path) -> None:
 
 def test_failing_download_leaves_the_former_folder_alone(files_set: FilesSet, serve: Any) -> None:
     files_set.fetch(f"{serve(files_set.web()).url}/base")
-    for path in files_set.downloads.iterdir():
-        path.unlink()
+    shutil.rmtree(files_set.downloads)
 
     with pytest.raises(DatasetError):
         files_set.fetch(NOBODY)
@@ -82,7 +81,7 @@ def test_catalogued_file_that_is_no_image_is_refused(tmp_path: Path) -> None:
     files_set = FilesSet(tmp_path)
     files = files_set.mirror / "pair"
     (files / "one.png").write_text("not an image at all")
-    write_catalogue(files_set.catalogue, files, [("first", "clean", "one.png")])
+    files_set.list([("first", "clean", "one.png")])
 
     with pytest.raises(DatasetError, match=r"(?s)'two' has 1 unusable.*'first'.*expected an image"):
         files_set.fetch(NOBODY, str(files_set.mirror))
@@ -110,7 +109,7 @@ def test_catalogued_partners_must_have_the_same_size(tmp_path: Path) -> None:
     files = files_set.mirror / "pair"
     write_image(files / "noisy.png", (20, 24))
     rows = [("one", "clean", "one.png"), ("one", "degraded", "noisy.png")]
-    write_catalogue(files_set.catalogue, files, rows)
+    files_set.list(rows)
 
     with pytest.raises(DatasetError, match="clean 24x20, degraded 20x24 pixels"):
         files_set.fetch(NOBODY, str(files_set.mirror))
@@ -119,7 +118,7 @@ def test_catalogued_partners_must_have_the_same_size(tmp_path: Path) -> None:
 def test_catalogued_partners_are_told_apart(tmp_path: Path) -> None:
     files_set = FilesSet(tmp_path)
     rows = [("x", "clean", "one.png"), ("x", "degraded", "sub #2/two.png")]
-    write_catalogue(files_set.catalogue, files_set.mirror / "pair", rows)
+    files_set.list(rows)
 
     files_set.fetch(NOBODY, str(files_set.mirror))
 

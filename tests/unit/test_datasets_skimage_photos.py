@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.datasets.catalogue import read_catalogue
 from pipeline.raw_images import DatasetError, list_images
-from tests.unit.image_sets import SKIMAGE, assert_nothing_written, fetch_skimage
+from tests.unit.image_sets import SKIMAGE, assert_nothing_written, describe, fetch_skimage
 
 
 def test_photographs_of_scikit_image_need_no_network(tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ def test_photographs_of_scikit_image_need_no_network(tmp_path: Path) -> None:
 
 
 def test_every_catalogued_photograph_ships_with_scikit_image(tmp_path: Path) -> None:
-    catalogue = read_catalogue(SKIMAGE)
+    catalogue = read_catalogue(SKIMAGE).entries
 
     out = fetch_skimage([entry.image for entry in catalogue], tmp_path / "out")
 
@@ -30,9 +30,11 @@ def test_unknown_photograph_is_named_with_the_nearest_one(tmp_path: Path) -> Non
 
 
 def test_other_photograph_of_the_same_name_is_refused(tmp_path: Path) -> None:
-    catalogue = tmp_path / "skimage.csv"
-    row = next(line for line in SKIMAGE.read_text().splitlines() if line.startswith("camera,"))
-    catalogue.write_text(f"image,role,file,bytes,sha256\n{row[:-64]}{'0' * 64}\n")
+    catalogue = describe(tmp_path / "skimage")
+    rows = (SKIMAGE / "files.csv").read_text().splitlines()
+    row = next(line for line in rows if line.startswith("camera,"))
+    listed = f"image,role,file,bytes,sha256\n{row[:-64]}{'0' * 64}\n"
+    (catalogue / "files.csv").write_text(listed)
 
     with pytest.raises(DatasetError, match=r"camera\.png.*expected 139512 bytes.*0{64}, came"):
         fetch_skimage(["camera"], tmp_path / "out", catalogue)

@@ -13,7 +13,6 @@ from tests.unit.image_sets import (
     assert_nothing_written,
     content,
     fetch_folder,
-    write_catalogue,
     write_image,
 )
 
@@ -104,14 +103,28 @@ def test_disk_that_fills_up_while_writing_leaves_nothing_half_written(
 def test_disk_that_fills_up_while_downloading_is_named(
     files_set: FilesSet, serve: Any, small_disk: Path
 ) -> None:
-    folder = files_set.mirror / "pair"
-    large = write_image(folder / "one.png", (200, 200)).read_bytes()
-    write_catalogue(files_set.catalogue, folder, [("one", "clean", "one.png")])
+    large = write_image(files_set.files / "one.png", (200, 200)).read_bytes()
+    files_set.list([("one", "clean", "one.png")], checksums=False)
     files_set.downloads = small_disk / "downloads"
     server = serve({"/base/some%20where/one.png": large})
 
     with pytest.raises(StorageError, match=r"to .*/disk/downloads: the disk is full") as failure:
         files_set.fetch(f"{server.url}/base", retry_after=(60,))
 
-    assert "0.1 MB needed" in str(failure.value)
-    assert content(files_set.downloads) == {}
+    assert "0.1 MB free" in str(failure.value)
+    assert not any(content(files_set.downloads).values())
+
+
+@pytest.mark.fault
+def test_files_that_would_not_fit_are_not_asked_for(
+    files_set: FilesSet, serve: Any, small_disk: Path
+) -> None:
+    large = write_image(files_set.files / "one.png", (200, 200)).read_bytes()
+    files_set.list([("one", "clean", "one.png")])
+    files_set.downloads = small_disk / "downloads"
+    server = serve({"/base/some%20where/one.png": large})
+
+    with pytest.raises(StorageError, match=r"disk is full: 0\.1 MB needed, 0\.1 MB free"):
+        files_set.fetch(f"{server.url}/base")
+
+    assert server.asked == []

@@ -25,8 +25,8 @@ def noise(sigma_8bit: object, *, quantise: bool = False) -> Level:
     return level(kind="gaussian", sigma_8bit=sigma_8bit, quantise=quantise)
 
 
-def bicubic(scale: float) -> Level:
-    return level(kind="bicubic", scale=scale)
+def bicubic(scale: float, *, quantise: bool = False) -> Level:
+    return level(kind="bicubic", scale=scale, quantise=quantise)
 
 
 def jpeg(quality: object, subsampling: str = "yuv420", draws: int = 1) -> Level:
@@ -45,6 +45,7 @@ EVERY_KIND: dict[str, Callable[[], Level]] = {
     "blind noise": lambda: noise({"min": 0, "max": 55}),
     "camera noise": lambda: noise(25, quantise=True),
     "bicubic": lambda: bicubic(2),
+    "bicubic through 8 bits": lambda: bicubic(2, quantise=True),
     "bicubic by a fraction": lambda: bicubic(1.7),
     "jpeg": lambda: jpeg(10),
     "blind jpeg": lambda: jpeg({"min": 5, "max": 50}, draws=3),
@@ -224,6 +225,16 @@ def test_other_degradations_cut_nothing(kind: str) -> None:
     assert np.array_equal(fitting_crop(clean, EVERY_KIND[kind]()), clean)
 
 
+def test_small_image_may_be_rounded_to_8_bits_as_a_file_is() -> None:
+    clean = photo(36, 50, 3)
+    small = resize(clean, 18, 25)
+
+    degraded = degrade(clean, bicubic(2, quantise=True), generator(0)).image
+
+    assert np.array_equal(degraded, resize(from_8bit(to_8bit(small)), 36, 50))
+    assert not np.array_equal(degraded, degrade(clean, bicubic(2), generator(0)).image)
+
+
 # ---------------------------------------------------------------------------- JPEG
 
 
@@ -272,7 +283,7 @@ def test_real_pairs_cannot_be_synthesised() -> None:
     "settings",
     [
         {"kind": "gaussian", "sigma_8bit": [15, 25], "quantise": False},
-        {"kind": "bicubic", "scale": [2, 3]},
+        {"kind": "bicubic", "scale": [2, 3], "quantise": False},
         {"kind": "jpeg", "quality": [10, 20], "subsampling": "yuv420", "draws": 1},
     ],
 )

@@ -17,7 +17,10 @@ LABELS = [
         {"kind": "gaussian", "sigma_8bit": {"min": 0, "max": 55}, "quantise": False},
         ["gaussian_0-55"],
     ),
-    ({"kind": "bicubic", "scale": [2, 3, 1.5]}, ["bicubic_x2", "bicubic_x3", "bicubic_x1.5"]),
+    (
+        {"kind": "bicubic", "scale": [2, 3, 1.5], "quantise": False},
+        ["bicubic_x2", "bicubic_x3", "bicubic_x1.5"],
+    ),
     (
         {"kind": "jpeg", "quality": [10, 40], "subsampling": "yuv420", "draws": 1},
         ["jpeg_10", "jpeg_40"],
@@ -62,5 +65,7 @@ def test_only_drawn_qualities_are_stored_several_times() -> None:
 
     assert [level.draws for level in levels(drawn)] == [6]
     assert [level.draws for level in levels(fixed)] == [1, 1]
-    assert [level.draws for level in levels(Bicubic(kind="bicubic", scale=[2, 3]))] == [1, 1]
+    assert [
+        level.draws for level in levels(Bicubic(kind="bicubic", scale=[2, 3], quantise=False))
+    ] == [1, 1]
     assert [level.draws for level in levels(RealPairs(kind="paired"))] == [1]

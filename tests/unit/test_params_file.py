@@ -11,8 +11,17 @@ import pytest
 from dvc.utils.serialize import load_yaml
 from ruamel.yaml import YAML
 
+from pipeline.contradictions import warnings
 from pipeline.params import Gaussian, Params, Recipe
-from pipeline.params_file import ParamsError, load_params, read_yaml, warnings
+from pipeline.params_file import ParamsError, load_params, read_yaml
+
+OFFICIAL = {
+    "arch": "vdsr",
+    "model": "gray",
+    "source": "weights/vdsr.pth",
+    "layout": "restore",
+    "test_on": "denoise",
+}
 
 PRESETS = sorted((Path(__file__).parents[2] / "pipeline" / "presets").glob("*.yaml"))
 
@@ -42,7 +51,7 @@ GOOD: dict[str, Any] = {
     "degradations": {
         "noise": {"kind": "gaussian", "sigma_8bit": 25, "quantise": False},
         "blind": {"kind": "gaussian", "sigma_8bit": {"min": 0, "max": 55}, "quantise": False},
-        "small": {"kind": "bicubic", "scale": [2, 3]},
+        "small": {"kind": "bicubic", "scale": [2, 3], "quantise": False},
         "jpeg": {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 1},
         "real": {"kind": "paired"},
     },
@@ -81,7 +90,7 @@ GOOD: dict[str, Any] = {
             {
                 "dataset": "test",
                 "colour": "y",
-                "degradation": {"kind": "bicubic", "scale": [2, 3]},
+                "degradation": {"kind": "bicubic", "scale": [2, 3], "quantise": False},
                 "protocols": ["y-shave"],
                 "baselines": ["bicubic"],
             }
@@ -114,6 +123,8 @@ GOOD: dict[str, Any] = {
             "test_on": "upscale",
         },
     },
+    "imported": {},
+    "accepted_overlaps": [],
     "resources": {"threads": 2, "tile": 64},
 }
 
@@ -307,7 +318,7 @@ def test_number_without_a_point_is_a_learning_rate(file: Path) -> None:
         ),
         (
             "degradations/small/quality",
-            "degradations.small.quality: unknown key; expected one of: kind, scale",
+            "degradations.small.quality: unknown key; the nearest known one is 'quantise'",
         ),
     ],
 )
@@ -495,18 +506,6 @@ def test_undefined_name_is_named_with_the_nearest_known_one(
             "image; came 41",
         ),
         (
-            "patches/y_48/size",
-            50,
-            "experiments.upscaler: scale 3 of degradation 'small' does not divide the patch size "
-            "50 and the stride 24 of bank 'y_48'",
-        ),
-        (
-            "patches/y_48/stride",
-            16,
-            "experiments.upscaler: scale 3 of degradation 'small' does not divide the patch size "
-            "48 and the stride 16 of bank 'y_48'",
-        ),
-        (
             "experiments/denoiser/train_on",
             "rgb_40",
             "experiments.denoiser: model vdsr.gray has 1 channel(s), patch bank 'rgb_40' (rgb) "
@@ -527,8 +526,13 @@ def test_undefined_name_is_named_with_the_nearest_known_one(
         (
             "benchmarks/upscale/0/degradation",
             {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 1},
-            "benchmarks.upscale.0.protocols: y-shave removes a border as wide as the scale; "
-            "expected a bicubic degradation, came jpeg",
+            "benchmarks.upscale.0.protocols: y-shave is for bicubic degradation; this trial's is "
+            "jpeg",
+        ),
+        (
+            "benchmarks/real/0/protocols",
+            ["sidd"],
+            "benchmarks.real.0.protocols: sidd is for paired degradation; this trial's is gaussian",
         ),
         (
             "benchmarks/upscale/0/baselines",
@@ -620,8 +624,9 @@ def test_trials_of_different_sets_or_levels_are_fine(file: Path) -> None:
     assert len(load_params(file).benchmarks["denoise"]) == 3
 
 
-@pytest.mark.parametrize(("scale", "size"), [(1.2, 48), (2.4, 48), (1.5, 48), (16, 48)])
-def test_fractional_scales_may_divide_the_patch(file: Path, scale: float, size: int) -> None:
+@pytest.mark.parametrize(("scale", "size"), [(2, 41), (2.4, 48), (3, 40), (16, 47)])
+def test_scales_need_not_divide_the_patch(file: Path, scale: float, size: int) -> None:
+    # Whole images are degraded, back to their full size, and cut afterwards.
     content = changed("degradations/small/scale", scale)
     content["patches"]["y_48"].update(size=size, stride=size)
     file.write_text(as_yaml(content))
@@ -637,6 +642,66 @@ def test_real_pairs_are_trained_on(file: Path) -> None:
     file.write_text(as_yaml(content))
 
     assert load_params(file).experiments["denoiser"].degradation == "real"
+
+
+# ---------------------------------------------------------- published weights, overlaps
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("model", "huge", "imported.official.model: model 'huge' is not defined; expected"),
+        ("test_on", "denoisy", "imported.official.test_on: benchmark 'denoisy' is not defined"),
+        ("test_on", "real", "imported.official: model vdsr.gray has 1 channel(s), benchmarks.real"),
+        ("layout", "caffe", "imported.official.layout: input should be "),
+    ],
+)
+def test_entry_of_published_weights_is_held_against_the_rest(
+    refuse: Refuse, key: str, value: str, fault: str
+) -> None:
+    assert fault in refuse("imported", {"official": {**OFFICIAL, key: value}})
+
+
+def test_published_weights_may_not_have_the_name_of_an_experiment(refuse: Refuse) -> None:
+    faults = refuse("imported", {"denoiser": OFFICIAL})
+
+    assert faults == "imported.denoiser: an experiment has this name too, and results lie by name"
+
+
+def test_published_weights_are_tested_on_a_benchmark(file: Path) -> None:
+    file.write_text(as_yaml(changed("imported", {"official": OFFICIAL})))
+
+    assert load_params(file).imported["official"].test_on == "denoise"
+
+
+def test_system_of_the_literature_that_nobody_published_is_refused(refuse: Refuse) -> None:
+    faults = refuse("experiments/denoiser/compare_with", "DnCNNS")
+
+    assert faults.startswith("experiments.denoiser.compare_with: pipeline/published.csv has no")
+    assert "DnCNN-S" in faults
+
+
+def test_a_name_of_the_literature_stands_beside_an_experiment(file: Path) -> None:
+    file.write_text(as_yaml(changed("experiments/denoiser/compare_with", "DnCNN-S")))
+
+    assert load_params(file).experiments["denoiser"].compare_with == "DnCNN-S"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "fault"),
+    [
+        ([{"train": "trein", "test": "test", "why": "x"}], "accepted_overlaps.0.train: data set"),
+        ([{"train": "train", "test": "test", "why": ""}], "accepted_overlaps.0.why: string should"),
+        (
+            [{"train": "train", "test": "test", "why": "x"}] * 2,
+            "accepted_overlaps.1: accepted_overlaps.0 is about the same two data sets",
+        ),
+    ],
+)
+def test_accepted_overlap_names_two_data_sets_and_a_reason(
+    refuse: Refuse, accepted: list[dict[str, str]], fault: str
+) -> None:
+    assert refuse("accepted_overlaps", accepted).startswith(fault)
 
 
 # ---------------------------------------------------------------------------- warnings

@@ -83,7 +83,9 @@ def test_a_loss_of_any_size_has_labelled_ticks(loss: float) -> None:
 
 def test_a_curve_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "net.csv"
-    path.write_text("step,loss,psnr,learning_rate\n100,0.5,20,0.001\n200,0.25,23,0.0005\n")
+    path.write_text(
+        "step,loss,psnr_train_patches,learning_rate\n100,0.5,20,0.001\n200,0.25,23,0.0005\n"
+    )
 
     assert read_curve(path, "train@net") == Curve(
         step=(100, 200), loss=(0.5, 0.25), psnr=(20, 23), learning_rate=(0.001, 0.0005)
@@ -100,10 +102,16 @@ def test_a_missing_curve_names_the_stage_that_writes_it(tmp_path: Path) -> None:
     [
         ("", "line 1: expected the columns step"),
         ("step,loss\n1,2\n", "line 1: expected the columns step"),
-        ("step,loss,psnr,learning_rate\n", "at least one step"),
-        ("step,loss,psnr,learning_rate\n1,nan,2,3\n", "line 2: expected 4 finite numbers"),
-        ("step,loss,psnr,learning_rate\n1,2,3\n", "line 2: expected 4 finite numbers"),
-        ("step,loss,psnr,learning_rate\n1,a,2,3\n", "line 2: .*'a'"),
+        ("step,loss,psnr_train_patches,learning_rate\n", "at least one step"),
+        (
+            "step,loss,psnr_train_patches,learning_rate\n1,nan,2,3\n",
+            "line 2: expected 4 finite numbers",
+        ),
+        (
+            "step,loss,psnr_train_patches,learning_rate\n1,2,3\n",
+            "line 2: expected 4 finite numbers",
+        ),
+        ("step,loss,psnr_train_patches,learning_rate\n1,a,2,3\n", "line 2: .*'a'"),
     ],
 )
 def test_a_file_that_is_no_curve_is_refused(tmp_path: Path, text: str, complaint: str) -> None:

@@ -6,24 +6,12 @@ import pytest
 from pipeline.report.leaderboard import by_place
 from pipeline.report.overview import Overview, draw_overview
 from pipeline.report.results import Result
+from tests.unit.report_data import result_of
 
-NETWORK = Result(
-    experiment="net",
-    model="dncnn.small",
-    data_set="photos",
-    degradation="gaussian_25",
-    protocol="gray-uint8",
-    images=4,
-    psnr=29.0,
-    ssim=0.8,
-    psnr_input=20.0,
-    ssim_input=0.4,
-    published=None,
-    is_baseline=False,
-)
-BASELINE = replace(NETWORK, experiment="tv", model="tv", psnr=27.5, is_baseline=True)
-BETTER = replace(BASELINE, experiment="nl_means", model="nl_means", psnr=28.5)
-IDENTITY = replace(BASELINE, experiment="identity", model="identity", psnr=20.0)
+NETWORK = result_of(29.0, 20.0)
+BASELINE = result_of(27.5, 20.0, experiment="tv", model="tv", is_baseline=True)
+BETTER = result_of(28.5, 20.0, experiment="nl_means", model="nl_means", is_baseline=True)
+IDENTITY = result_of(20.0, 20.0, experiment="identity", model="identity", is_baseline=True)
 
 
 def overview(*results: Result) -> Overview:
@@ -35,6 +23,15 @@ def test_a_network_is_compared_with_the_best_classical_method() -> None:
 
     assert line.rival == "nl_means"
     assert line.lead == pytest.approx(0.5)
+    assert not line.within_noise
+
+
+def test_a_lead_that_turns_from_image_to_image_is_within_noise() -> None:
+    turning = {name: 29 + (-1) ** n for n, name in enumerate(NETWORK.psnr_of)}
+
+    (line,) = overview(NETWORK, replace(BETTER, psnr=29.0, psnr_of=turning)).lines
+
+    assert line.within_noise
 
 
 def test_leaving_the_image_alone_is_no_rival() -> None:

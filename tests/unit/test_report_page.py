@@ -1,43 +1,39 @@
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
-from pipeline.params import Experiment, Gaussian, Trial
+from pipeline.params import Experiment, Gaussian, Imported, Trial
+from pipeline.published import Published
+from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop
 from pipeline.report.curves import Curve, draw_curve
-from pipeline.report.page import Report, render_page
-from pipeline.report.published import Published
+from pipeline.report.overlaps import Overlap, SharedScene
+from pipeline.report.page import Findings, Report, render_page
 from pipeline.report.results import Measurement, Result
+from tests.unit.report_data import PAPER, result_of
 
-NETWORK = Result(
-    experiment="net",
-    model="dncnn.dncnn_s",
-    data_set="bsd68",
-    degradation="gaussian_25",
-    protocol="gray-uint8",
-    images=68,
-    psnr=29.13,
-    ssim=0.8,
-    psnr_input=20.25,
-    ssim_input=0.4,
-    published=None,
-    is_baseline=False,
-)
-BASELINE = replace(NETWORK, experiment="tv", model="tv", psnr=27.5, ssim=0.85, is_baseline=True)
-PAPER = Published(
-    model="dncnn.dncnn_s",
-    data_set="bsd68",
-    degradation="gaussian_25",
-    protocol="gray-uint8",
-    psnr=29.23,
-    ssim=None,
-    source="a paper & its tables",
-    verified=True,
-    system="DnCNN-S",
+NETWORK = result_of(29.13)
+BASELINE = result_of(27.5, experiment="tv", model="tv", ssim=0.85, is_baseline=True)
+CARD = {
+    "model": {"class": "DnCNN", "channels": 1, "width": 32},
+    "parameters": 56097,
+    "weights_sha256": "ab",
+    "degradation": {"kind": "gaussian", "sigma_8bit": 25.0, "quantise": False},
+    "recipe": {"steps": 3000, "schedule": {"kind": "linear", "warmup": 100}},
+    "seed": 0,
+    "computed": {"device": "cpu", "precision": "bfloat16"},
+    "trained_on": {"images": 11, "patches": 2345, "patch_size": 40},
+}
+OVERLAP = Overlap(
+    train_set="photos",
+    test_set="bsd68",
+    why="the paper did so",
+    scenes=(SharedScene(test_image="one", train_image="left", how="crop"),),
 )
 
 
-def report(*crops: Crop) -> Report:
+def report(*crops: Crop, **changes: object) -> Report:
     trial = Trial(
         dataset="bsd68",
         colour="gray",
@@ -49,70 +45,246 @@ def report(*crops: Crop) -> Report:
         arch="dncnn", model="dncnn_s", train_on="a", degradation="b", recipe="c", test_on="d"
     )
     curve = Curve(step=(1, 2), loss=(2, 1), psnr=(20, 21), learning_rate=(0.1, 0.1))
-    return Report(
-        name="net", settings=settings, trials=[trial], charts=draw_curve(curve), crops=crops
+    plain = Report(
+        name="net",
+        settings=settings,
+        card=CARD,
+        trials=[trial],
+        charts=draw_curve(curve),
+        crops=crops,
+        overlaps={},
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def imported() -> Report:
+    settings = Imported(
+        arch="dncnn", model="dncnn_s", source="a.mat", layout="matconvnet", test_on="d"
+    )
+    file = {"file": "a.mat", "sha256": "cd" * 32, "layout": "matconvnet"}
+    card = {"model": CARD["model"], "parameters": 9, "weights_sha256": "ab", "imported": file}
+    return report(settings=settings, card=card, charts=())
+
+
+def checks(result: Result, published: Published) -> list[Check]:
+    return [
+        Check(
+            item="training length",
+            ours=f"3000 steps of {result.experiment}",
+            paper=f"80000 steps of {published.system}",
+            verdict="differs",
+            note="3000 of 80000 steps",
+        )
+    ]
+
+
+def page_of(
+    *results: Result,
+    reports: tuple[Report, ...] | None = None,
+    references: tuple[Published, ...] = (),
+    repetition_of: Mapping[str, str] | None = None,
+    leading: set[tuple[str, str, str]] | None = None,
+) -> str:
+    return render_page(
+        [report()] if reports is None else reports,
+        Findings(
+            results=results,
+            leading={result.place for result in results} if leading is None else leading,
+            references=references,
+            repetition_of=repetition_of or {},
+            check=checks,
+        ),
     )
 
 
-def leaderboard(*results: Result, references: tuple[Published, ...] = ()) -> list[str]:
+def text_of(markup: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", markup).split())
+
+
+def leaderboard(page: str) -> list[str]:
     """Return the rows of the leaderboard as text without markup."""
-    page = render_page([report()], results, references)
     table = page[page.index("<tbody>") : page.index("</table>")]
-    rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
-    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
+    return [text_of(row) for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]
+
+
+def section(page: str, name: str) -> str:
+    """Return the text of one section of the page."""
+    start = page.index(f'<section id="{name}"')
+    return text_of(page[start : page.index("</section>", start)])
 
 
 def test_a_leaderboard_block_says_data_degradation_and_protocol_and_puts_the_best_first() -> None:
-    heading, first, second = leaderboard(BASELINE, NETWORK)
+    heading, first, second = leaderboard(page_of(BASELINE, NETWORK))
 
     assert (
         heading
-        == "Gaussian noise, \N{GREEK SMALL LETTER SIGMA} 25 bsd68, 68 images protocol gray-uint8"
+        == "Gaussian noise, \N{GREEK SMALL LETTER SIGMA} 25 bsd68, 6 images protocol gray-uint8"
     )
-    assert first == "net dncnn.dncnn_s 29.13 best 0.8000 20.25 / 0.4000 +8.88"
-    assert second == "total variation classical 27.50 0.8500 best 20.25 / 0.4000 +7.25"
+    assert re.fullmatch(
+        r"net dncnn.dncnn_s 29.13 best 28\.\d\d to 30\.\d\d best 0.8000 20.25 / 0.4000 \+8.88",
+        first,
+    )
+    assert second.startswith("total variation classical 27.50 26.")
+    assert second.endswith("0.8500 best 20.25 / 0.4000 +7.25")
+
+
+def test_every_row_says_how_far_it_is_from_the_best_and_whether_that_is_noise() -> None:
+    turning = {name: psnr + (-1) ** n for n, (name, psnr) in enumerate(NETWORK.psnr_of.items())}
+    close = result_of(29.12, experiment="close", psnr_of=turning)
+
+    _, first, second, third = leaderboard(page_of(NETWORK, BASELINE, close))
+
+    assert "within noise" not in first
+    assert second.startswith("close ")
+    assert "within noise, \N{MINUS SIGN}" in second
+    assert "\N{MINUS SIGN}1.63 \N{MINUS SIGN}1.63 to \N{MINUS SIGN}1.63" in third
+
+
+def test_rows_of_other_degraded_images_are_not_compared() -> None:
+    *_, row = leaderboard(page_of(NETWORK, result_of(28.0, 22.0, experiment="luma")))
+
+    assert "other input" in row
+
+
+def test_one_image_has_no_interval() -> None:
+    one = replace(NETWORK, psnr_of={"a": 29.13}, input_of={"a": 20.25}, interval=None)
+    other = replace(BASELINE, psnr_of={"a": 27.5}, input_of={"a": 20.25}, interval=None)
+
+    _, first, second = leaderboard(page_of(one, other))
+
+    assert "29.13 best no interval best" in first
+    assert "one image: no interval" in second
+
+
+def test_repetitions_are_one_row_with_their_spread() -> None:
+    runs = [NETWORK, result_of(29.33, experiment="net_b")]
+    reports = (report(), report(name="net_b"))
+
+    page = page_of(*runs, reports=reports, repetition_of={"net_b": "net"})
+
+    _, row = leaderboard(page)
+    assert row.startswith(
+        "net dncnn.dncnn_s mean of 2 runs: net , net_b 29.23 \N{PLUS-MINUS SIGN} 0.14"
+    )
+    assert "of net : the same settings, other random numbers" in section(page, "experiment-net_b")
 
 
 def test_numbers_of_different_protocols_are_never_in_one_block() -> None:
-    rows = leaderboard(NETWORK, replace(NETWORK, protocol="gray-float"))
+    rows = leaderboard(page_of(NETWORK, replace(NETWORK, protocol="gray-float")))
 
     assert [row.split()[0] for row in rows] == ["Gaussian", "net", "Gaussian", "net"]
-    assert "best" not in " ".join(rows)
+
+
+def test_the_board_has_the_protocols_of_the_trials_and_all_others_fold() -> None:
+    other = replace(NETWORK, protocol="gray-float", psnr=29.01)
+
+    page = page_of(NETWORK, other, leading={NETWORK.place})
+
+    assert len(leaderboard(page)) == 2
+    assert "Method gray-float gray-uint8 net 29.01 29.13" in section(page, "leaderboard")
+
+
+def test_a_protocol_with_a_published_number_is_on_the_board() -> None:
+    page = page_of(replace(NETWORK, published=PAPER), leading=set())
+
+    assert len(leaderboard(page)) == 2
 
 
 def test_equal_numbers_are_both_the_best() -> None:
-    _, *rows = leaderboard(NETWORK, replace(BASELINE, psnr=NETWORK.psnr + 1e-4))
+    _, *rows = leaderboard(page_of(NETWORK, replace(BASELINE, psnr=NETWORK.psnr + 1e-4)))
 
     assert [f"{NETWORK.psnr:.2f} best" in row for row in rows] == [True, True]
 
 
 def test_a_published_number_stands_beside_the_measured_one_with_its_gap_and_source() -> None:
-    _, row = leaderboard(replace(NETWORK, published=PAPER), references=(PAPER,))
+    page = page_of(replace(NETWORK, published=PAPER), references=(PAPER,))
 
-    assert row == "net dncnn.dncnn_s 29.13 0.8000 20.25 / 0.4000 +8.88 29.23 1 \N{MINUS SIGN}0.10"
+    _, row = leaderboard(page)
+    assert row.endswith("+8.88 29.23 1 \N{MINUS SIGN}0.10 inside")
 
 
-def test_a_published_number_without_a_measured_one_has_a_row_of_its_own() -> None:
-    bm3d = replace(PAPER, model="bm3d", system="BM3D", psnr=28.57)
+def test_a_gap_has_its_interval_and_the_checklist_of_the_run() -> None:
+    page = page_of(replace(NETWORK, published=PAPER), references=(PAPER,))
+
+    words = section(page, "literature")
+    assert "DnCNN-S 29.23 1 gap \N{MINUS SIGN}0.10 inside" in words
+    assert "training length 3000 steps of net 80000 steps of DnCNN-S differs" in words
+    assert "ikely" in words
+
+
+def test_a_published_number_beyond_the_interval_is_outside() -> None:
+    page = page_of(replace(NETWORK, published=replace(PAPER, psnr=35.0)))
+
+    assert "outside" in section(page, "literature")
+
+
+def test_published_numbers_without_measured_ones_have_rows_of_their_own() -> None:
+    bm3d = replace(PAPER, system="BM3D", psnr=28.57)
     elsewhere = replace(bm3d, system="FFDNet", protocol="gray-float")
+    recalled = replace(PAPER, system="Restormer", psnr=29.5, from_memory=True)
 
-    rows = leaderboard(NETWORK, BASELINE, references=(bm3d, elsewhere))
+    page = page_of(NETWORK, BASELINE, references=(bm3d, elsewhere, recalled))
 
-    assert [row.split()[0] for row in rows] == ["Gaussian", "net", "BM3D", "total"]
-    assert rows[2] == "BM3D published only 28.57 1"
+    rows = leaderboard(page)
+    assert [row.split()[0] for row in rows] == ["Gaussian", "Restormer", "net", "BM3D", "total"]
+    assert rows[1] == "Restormer published only from memory 29.50 1"
+    assert rows[3] == "BM3D published only 28.57 1"
+    assert 'id="literature"' not in page
+
+
+def test_of_many_published_systems_the_strongest_are_shown() -> None:
+    many = [replace(PAPER, system=f"Net{number}", psnr=30.0 + number) for number in range(9)]
+
+    rows = leaderboard(page_of(NETWORK, references=tuple(many)))
+
+    assert [row.split()[0] for row in rows[1:]] == ["Net8", "Net7", "Net6", "Net5", "net"]
+
+
+def test_an_accepted_overlap_is_said_beside_the_number() -> None:
+    page = page_of(
+        NETWORK,
+        replace(NETWORK, data_set="set12"),
+        reports=(report(overlaps={"bsd68": OVERLAP}),),
+    )
+
+    said = "1 test image overlaps the training set : accepted because the paper did so"
+    assert [said in row for row in leaderboard(page)] == [False, True, False, False]
+    assert said in section(page, "overview")
+    assert "one left crop" in section(page, "experiment-net")
+
+
+def test_settings_are_shown_with_their_values() -> None:
+    words = section(page_of(NETWORK), "experiment-net")
+
+    assert "DnCNN: channels 1, width 32; 56 097 parameters" in words
+    assert "steps 3000, schedule linear (warmup 100)" in words
+    assert "11 images, 2345 patches of 40\N{MULTIPLICATION SIGN}40" in words
+
+
+def test_imported_weights_are_marked_and_have_no_training() -> None:
+    page = page_of(NETWORK, reports=(imported(),))
+
+    assert "imported weights" in leaderboard(page)[1]
+    words = section(page, "experiment-net")
+    assert "a.mat matconvnet layout" in words
+    assert "nobody looked for test images among its training images" in words
+    assert "Training" not in words
+    assert "0 trained networks and 1 with published weights" in text_of(page)
+    assert "dvc repro evaluate_imported@net" in page
 
 
 def test_perfect_results_are_shown() -> None:
-    perfect = replace(NETWORK, psnr=math.inf, published=PAPER)
+    perfect = replace(NETWORK, psnr=math.inf, interval=None, published=PAPER)
+    both = replace(BASELINE, psnr=math.inf, psnr_input=math.inf, interval=None)
 
-    _, first, second = leaderboard(perfect, replace(BASELINE, psnr=math.inf, psnr_input=math.inf))
+    _, first, second = leaderboard(page_of(perfect, both))
 
-    assert first.startswith("net dncnn.dncnn_s ∞ best 0.8000 20.25 / 0.4000 +∞ 29.23 1 +∞")
+    assert first.startswith("net dncnn.dncnn_s ∞ best no interval best 0.8000 20.25 / 0.4000 +∞")
     assert second.endswith("0.00")
 
 
 def test_a_page_of_baselines_alone_is_shown() -> None:
-    page = render_page([], [BASELINE], [])
+    page = page_of(BASELINE, reports=())
 
     assert "0 trained networks" in page
     assert "total variation" in page
@@ -147,7 +319,7 @@ def test_names_of_images_are_escaped() -> None:
         thumbnail=uri,
     )
 
-    page = render_page([report(crop)], [replace(NETWORK, published=PAPER)], [])
+    page = page_of(replace(NETWORK, published=PAPER), reports=(report(crop),))
 
     assert name not in page
     assert page.count("&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; co") == 6

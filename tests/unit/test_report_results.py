@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report.published import Published
+from pipeline.published import Published
 from pipeline.report.results import (
     COLUMNS,
     Measurement,
     merge_baselines,
     read_measurements,
     summarise,
+    summarise_baselines,
     write_results,
 )
 from pipeline.scores import COLUMNS as MEASURED_COLUMNS
+from tests.unit.report_data import PAPER
 
 ONE = Measurement(
     experiment="net",
@@ -29,17 +31,6 @@ ONE = Measurement(
     ssim_input=0.4,
 )
 TWO = replace(ONE, image="two", psnr=30.0, ssim=0.9, psnr_input=21.0, ssim_input=0.5)
-PAPER = Published(
-    model="dncnn.dncnn_s",
-    data_set="bsd68",
-    degradation="gaussian_25",
-    protocol="gray-uint8",
-    psnr=29.23,
-    ssim=None,
-    source="a paper",
-    verified=True,
-    system="DnCNN-S",
-)
 
 
 def write_measurements(path: Path, *rows: Measurement) -> Path:
@@ -50,9 +41,11 @@ def write_measurements(path: Path, *rows: Measurement) -> Path:
     return path
 
 
-def table(path: Path, *measurements: Measurement) -> list[dict[str, str]]:
-    results = summarise(measurements, {PAPER.key: PAPER}, are_baselines=False)
-    write_results(path, results)
+def table(
+    path: Path, *measurements: Measurement, published: Published = PAPER, system: str = "DnCNN-S"
+) -> list[dict[str, str]]:
+    results = summarise(measurements, {published.key: published}, {"net": system})
+    write_results(path, results, {"net_again": "net"})
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -63,7 +56,7 @@ def test_the_table_has_the_promised_columns(tmp_path: Path) -> None:
     assert tuple(row) == COLUMNS
     assert ",".join(COLUMNS) == (
         "experiment,model,data_set,degradation,protocol,images,psnr,ssim,psnr_input,ssim_input,"
-        "psnr_published,psnr_gap"
+        "psnr_published,psnr_gap,psnr_low,psnr_high,repetition_of"
     )
 
 
@@ -75,9 +68,19 @@ def test_a_result_is_the_mean_over_its_images(tmp_path: Path) -> None:
     assert (row["psnr_input"], row["ssim_input"]) == ("20.5000", "0.45000")
 
 
-@pytest.mark.parametrize("key", ["experiment", "data_set", "degradation", "protocol"])
+OTHERS = {
+    "experiment": "other",
+    "data_set": "set12",
+    "degradation": "gaussian_5",
+    "protocol": "gray-float",
+}
+
+
+@pytest.mark.parametrize("key", OTHERS)
 def test_images_are_never_averaged_across(tmp_path: Path, key: str) -> None:
-    rows = table(tmp_path / "results.csv", ONE, Measurement(**(vars(TWO) | {key: "other_5"})))
+    other = Measurement(**(vars(TWO) | {key: OTHERS[key]}))
+
+    rows = table(tmp_path / "results.csv", ONE, other)
 
     assert sorted(row["psnr"] for row in rows) == ["29.0000", "30.0000"]
 
@@ -88,11 +91,54 @@ def test_the_gap_is_measured_minus_published(tmp_path: Path) -> None:
     assert (row["psnr_published"], row["psnr_gap"]) == ("29.2300", "-0.2300")
 
 
-@pytest.mark.parametrize("key", ["model", "data_set", "degradation", "protocol"])
+@pytest.mark.parametrize("key", OTHERS)
 def test_a_number_published_for_something_else_is_not_joined(tmp_path: Path, key: str) -> None:
-    (row,) = table(tmp_path / "results.csv", Measurement(**(vars(ONE) | {key: "other"})))
+    (row,) = table(tmp_path / "results.csv", Measurement(**(vars(ONE) | {key: OTHERS[key]})))
 
     assert (row["psnr_published"], row["psnr_gap"]) == ("", "")
+
+
+def test_a_number_of_a_system_that_is_not_named_is_not_joined(tmp_path: Path) -> None:
+    (row,) = table(tmp_path / "results.csv", ONE, system="DnCNN-B")
+
+    assert row["psnr_published"] == ""
+
+
+def test_a_number_from_memory_never_makes_a_gap(tmp_path: Path) -> None:
+    (row,) = table(tmp_path / "results.csv", ONE, published=replace(PAPER, from_memory=True))
+
+    assert (row["psnr_published"], row["psnr_gap"]) == ("", "")
+
+
+def test_classical_methods_are_joined_by_what_the_literature_calls_them() -> None:
+    noisy = replace(PAPER, system="Noisy input")
+
+    (result,) = summarise_baselines(
+        [replace(ONE, experiment="identity", model="identity")], {noisy.key: noisy}
+    )
+
+    assert result.published == noisy
+    assert result.is_baseline
+
+
+def test_the_bounds_of_a_mean_lie_around_it(tmp_path: Path) -> None:
+    images = [replace(ONE, image=str(number), psnr=29.0 + number) for number in range(8)]
+
+    (row,) = table(tmp_path / "results.csv", *images)
+
+    assert 29 <= float(row["psnr_low"]) < float(row["psnr"]) < float(row["psnr_high"]) <= 36
+
+
+def test_a_single_image_has_no_bounds(tmp_path: Path) -> None:
+    (row,) = table(tmp_path / "results.csv", ONE)
+
+    assert (row["psnr_low"], row["psnr_high"]) == ("", "")
+
+
+def test_a_repetition_names_what_it_repeats(tmp_path: Path) -> None:
+    rows = table(tmp_path / "results.csv", ONE, replace(ONE, experiment="net_again"))
+
+    assert [row["repetition_of"] for row in rows] == ["", "net"]
 
 
 def test_a_gap_of_nothing_has_no_sign(tmp_path: Path) -> None:
@@ -110,7 +156,7 @@ def test_perfect_images_make_an_infinite_mean(tmp_path: Path) -> None:
 def test_perfect_images_restored_from_perfect_ones_gain_nothing() -> None:
     perfect = replace(ONE, psnr=math.inf, psnr_input=math.inf)
 
-    (result,) = summarise([perfect], {}, are_baselines=True)
+    (result,) = summarise([perfect], {}, {})
 
     assert perfect.gain == 0
     assert result.gain == 0
@@ -129,14 +175,14 @@ def test_levels_are_sorted_by_value(tmp_path: Path) -> None:
 def test_a_mean_does_not_depend_on_the_order_of_the_rows() -> None:
     rows = [replace(ONE, image=str(n), psnr=0.1 * n, ssim=1e-3 * n) for n in range(99)]
 
-    forwards = summarise(rows, {}, are_baselines=False)
+    forwards = summarise(rows, {}, {})
 
-    assert summarise(reversed(rows), {}, are_baselines=False) == forwards
+    assert summarise(reversed(rows), {}, {}) == forwards
 
 
 def test_an_image_is_counted_once() -> None:
     with pytest.raises(ValueError, match="came two for 'one' of net"):
-        summarise([ONE, ONE], {}, are_baselines=False)
+        summarise([ONE, ONE], {}, {})
 
 
 def test_equal_rows_of_two_benchmarks_are_merged() -> None:
@@ -176,6 +222,7 @@ def test_a_missing_file_names_the_stage_that_writes_it(tmp_path: Path) -> None:
         (("29.0", "much"), "line 2: .*'much'.*evaluate@net"),
         (("29.0", "nan"), "line 2: .*nan for image 'one'.*evaluate@net"),
         ((",0.4", ""), "line 2: .*evaluate@net"),
+        (("gray-uint8", "gray"), "line 2: unknown protocol 'gray'.*gray-uint8.*evaluate@net"),
         (("psnr,", "db,"), "line 1: expected the columns .*evaluate@net"),
     ],
 )

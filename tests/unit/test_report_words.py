@@ -3,15 +3,18 @@ import math
 import pytest
 
 from pipeline.metrics import PROTOCOLS
-from pipeline.params import Bicubic, FloatRange, Gaussian, Protocol
+from pipeline.params import FloatRange, Gaussian, Protocol
 from pipeline.report.words import (
     decimal,
     describe_degradation,
+    describe_difference,
+    describe_interval,
     describe_method,
     describe_protocol,
     describe_settings,
     signed,
 )
+from pipeline.statistics import Difference, Interval
 
 
 @pytest.mark.parametrize(
@@ -44,7 +47,8 @@ def test_every_protocol_is_described_by_what_it_does(protocol: Protocol) -> None
 
     assert ("luma" in words) == PROTOCOLS[protocol].luma
     assert ("neither rounded" in words) != PROTOCOLS[protocol].rounded
-    assert ("without a border" in words) == PROTOCOLS[protocol].shaved
+    assert ("without a border" in words) == (PROTOCOLS[protocol].border != "none")
+    assert ("Blocks" in words) == (PROTOCOLS[protocol].block is not None)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +73,33 @@ def test_numbers_have_a_fixed_count_of_digits() -> None:
 
 def test_settings_are_put_in_words() -> None:
     blind = Gaussian(kind="gaussian", sigma_8bit=FloatRange(min=0, max=55), quantise=True)
+    recipe = {"steps": 80_000, "optimiser": {"kind": "adam", "betas": [0.9, 0.999]}}
 
-    assert describe_settings(blind) == "sigma_8bit 0 to 55, quantise yes"
-    assert describe_settings(Bicubic(kind="bicubic", scale=[2, 3.5])) == "scale 2 / 3.5"
+    assert describe_settings(blind.model_dump()) == "sigma_8bit 0 to 55, quantise yes"
+    assert describe_settings({"kind": "bicubic", "scale": [2.0, 3.5]}) == "scale 2 / 3.5"
+    assert describe_settings(recipe) == "steps 80000, optimiser adam (betas 0.9 / 0.999)"
+    assert describe_settings({"clip": {"kind": "none"}}) == "clip none"
+
+
+@pytest.mark.parametrize(
+    ("mean", "interval", "words"),
+    [
+        (-0.1, Interval(-0.4, 0.2), "within noise, \N{MINUS SIGN}0.40 to +0.20"),
+        (-0.3, Interval(-0.4, -0.2), "\N{MINUS SIGN}0.40 to \N{MINUS SIGN}0.20"),
+    ],
+)
+def test_a_difference_says_whether_it_is_within_noise(
+    mean: float, interval: Interval, words: str
+) -> None:
+    assert describe_difference(Difference(mean=mean, interval=interval, images=9)) == words
+
+
+def test_a_difference_without_interval_says_why() -> None:
+    single, perfect = (Difference(mean=1.0, interval=None, images=n) for n in (1, 9))
+
+    assert describe_difference(single) == "one image: no interval"
+    assert describe_difference(perfect) == "perfect images: no interval"
+
+
+def test_intervals_have_two_digits() -> None:
+    assert describe_interval(Interval(28.9, 29.456)) == "28.90 to 29.46"

@@ -65,8 +65,8 @@ def write_weights(folder: Path, content: bytes = b"weights") -> Path:
 
 def record_training(folder: Path) -> None:
     with training_run("e1", CAUSES, INPUTS, InterruptedError) as run:
-        run.log_point(1, {"loss": 0.5})
-        run.log_point(2, {"loss": 0.25})
+        run.log_point(1, {"train/loss": 0.5})
+        run.log_point(2, {"train/loss": 0.25})
         weights = write_weights(folder / "model")
         run.finish(weights / "weights.safetensors", weights, weights / "curve.csv")
 
@@ -115,6 +115,17 @@ def test_scores_go_to_the_run_of_the_same_weights(folder: Path) -> None:
     assert run.data.metrics["set5/bicubic_x2/y-shave/psnr"] == 33.66
     stored = MlflowClient(uri()).list_artifacts(run.info.run_id, "pictures")
     assert [item.path for item in stored] == ["pictures/set5.png"]
+
+
+@pytest.mark.parametrize("name", ["psnr", "train/psnr", "set5/bicubic_x2/psnr", "set5/ssim_input"])
+def test_score_without_its_protocol_is_refused(folder: Path, name: str) -> None:
+    with training_run("e1", CAUSES, INPUTS, InterruptedError) as run:
+        with pytest.raises(ValueError, match="means nothing without its protocol"):
+            run.log_point(1, {name: 30.0})
+        weights = write_weights(folder / "model")
+        run.finish(weights / "weights.safetensors", weights, weights / "curve.csv")
+
+    assert name not in run_named("e1").data.metrics
 
 
 def test_scores_of_weights_that_no_run_made_get_a_run_of_their_own(folder: Path) -> None:

@@ -16,11 +16,13 @@ class Server:
     def __init__(self, answers: dict[str, list[Answer]]) -> None:
         self.answers = answers
         self.asked: list[str] = []
+        self.requests: list[tuple[str, dict[str, str]]] = []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.asked.append(self.path)
+                server.requests.append((self.path, dict(self.headers)))
                 answers = server.answers.get(self.path, [(404, {}, b"")])
                 status, headers, body = answers.pop(0) if len(answers) > 1 else answers[0]
                 self.send_response(status)

@@ -1,0 +1,35 @@
+"""The graph as the commands need it: read, narrowed to what was asked for, errors explained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.commands import USAGE, CommandError
+
+if TYPE_CHECKING:
+    from pipeline.dag import Stage
+
+
+def read_graph(root: Path, experiments: Sequence[str] | None) -> "dict[str, Stage]":
+    """Return the stages of the project, or those that some experiments need.
+
+    Raises:
+        CommandError: ``params.yaml`` or ``dvc.yaml`` is wrong, or a name is not known.
+    """
+    from pipeline import dag
+    from pipeline.params_file import ParamsError, load_params
+
+    try:
+        if (root / "params.yaml").is_file():
+            load_params(root / "params.yaml")
+        graph = dag.read_graph(root)
+        return graph if experiments is None else dag.select(graph, experiments)
+    except dag.UnknownStageError as error:
+        raise CommandError(str(error), USAGE) from error
+    except (ParamsError, dag.GraphError) as error:
+        raise CommandError(str(error)) from error
+
+
+def nothing_to_do(stages: int) -> str:
+    """Say that all stages are up to date."""
+    return f"nothing to do: all {stages} stages are up to date"

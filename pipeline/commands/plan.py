@@ -1,0 +1,228 @@
+"""``restore plan``: what would run and why, and what it would cost."""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands import FAILURE, SUCCESS, USAGE, CommandError
+from pipeline.commands.graph import nothing_to_do, read_graph
+
+if TYPE_CHECKING:
+    from pipeline.costs import SetCost, TrainingCost
+    from pipeline.params import Params
+
+SUMMARY = "list what would run and why; with --estimate, what it costs"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument(
+        "--experiments",
+        nargs="+",
+        metavar="NAME",
+        help="only these experiments or stages, and what they need",
+    )
+    parser.add_argument("--force", action="store_true", help="also what is up to date")
+    parser.add_argument(
+        "--estimate",
+        action="store_true",
+        help="also data, disk, steps, and time from a probe of each training (a minute or so)",
+    )
+    parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="estimate all of a shipped preset instead, without taking it",
+    )
+
+
+def run(root: Path, options: argparse.Namespace) -> int:
+    """Print the plan; see ``SUMMARY``.
+
+    Raises:
+        CommandError: Something that was named does not exist, or the probe failed.
+    """
+    if options.preset is not None:
+        path = _preset(root, options.preset)
+        params = _load(path)
+        chosen = options.experiments or list(params.experiments)
+        _print_costs(root, path, params, _known(chosen, params))
+        return SUCCESS
+    wanted = _print_stages(root, options)
+    if options.estimate:
+        path = root / "params.yaml"
+        params = _load(path)
+        trainings = [name.removeprefix("train@") for name in wanted if name.startswith("train@")]
+        _print_costs(root, path, params, [name for name in params.experiments if name in trainings])
+    return SUCCESS
+
+
+# ------------------------------------------------------------------------ what would run
+
+
+def _print_stages(root: Path, options: argparse.Namespace) -> Collection[str]:
+    from pipeline import dag
+
+    graph = read_graph(root, options.experiments)
+    if options.force:
+        graph = {name: replace(one, stale=one.stale or ("forced",)) for name, one in graph.items()}
+    causes = dag.causes(graph)
+    if not causes:
+        print(nothing_to_do(len(graph)))
+        return []
+    width = max(len(name) for name in causes)
+    for name, why in causes.items():
+        if graph[name].stale:
+            print(f"{name:<{width}}  {'; '.join(why)}")
+        else:
+            who = f"{why[-1]} runs" if len(why) == 1 else f"{why[-1]} and {len(why) - 1} more run"
+            print(f"{name:<{width}}  if what it reads changes, because {who}")
+    certain = sum(bool(graph[name].stale) for name in causes)
+    may = f", {len(causes) - certain} may follow" if certain < len(causes) else ""
+    print(f"\n{certain} of {len(graph)} stages to run{may}; `restore run` or `dvc repro` does it")
+    return causes
+
+
+# --------------------------------------------------------------------- what it would cost
+
+
+def _preset(root: Path, name: str) -> Path:
+    from pipeline.nearest import nearest_known
+    from pipeline.preset import list_presets
+
+    presets = list_presets(root)
+    if name not in presets:
+        hint = nearest_known(name, presets)
+        raise CommandError(f"there is no preset '{name}'; {hint}", USAGE)
+    return root / "pipeline" / "presets" / f"{name}.yaml"
+
+
+def _load(path: Path) -> "Params":
+    from pipeline.params_file import ParamsError, load_params
+
+    try:
+        return load_params(path)
+    except ParamsError as error:
+        raise CommandError(str(error)) from error
+
+
+def _known(names: Sequence[str], params: "Params") -> list[str]:
+    from pipeline.nearest import nearest_known
+
+    for name in names:
+        if name not in params.experiments:
+            hint = nearest_known(name, params.experiments)
+            raise CommandError(f"there is no experiment '{name}'; {hint}", USAGE)
+    return [name for name in params.experiments if name in names]
+
+
+def _print_costs(root: Path, path: Path, params: "Params", experiments: Sequence[str]) -> None:
+    from pipeline.costs import disk_needed, set_costs, training_costs
+    from pipeline.raw_images import DatasetError
+
+    try:
+        sets = set_costs(root, params, experiments)
+        disk = disk_needed(root, params, experiments)
+    except (DatasetError, OSError) as error:
+        raise CommandError(str(error)) from error
+    print(f"\n{_sets(sets)}\n")
+    missing = [one.bytes for one in sets if not one.fetched]
+    to_fetch = sum(size or 0 for size in missing)
+    free = shutil.disk_usage(root).free
+    unknown = " and what is not known yet" if None in missing else ""
+    print(f"to fetch: {_size(to_fetch)}{unknown}; {_size(free)} of this disk are free")
+    guesses = f", without {', '.join(disk.unknown)} (of unknown size)" if disk.unknown else ""
+    parts = ", ".join(f"{what} {_size(size)}" for what, size in disk.parts.items())
+    print(f"to write: about {_size(sum(disk.parts.values()))} ({parts}{guesses})")
+    if sum(disk.parts.values()) + to_fetch > free:
+        print("that is more than is free")
+    if not experiments:
+        print("\nnothing to train")
+        return
+    sys.stdout.flush()
+    probe = _probe(path, experiments, params.resources.threads)
+    costs = training_costs(params, experiments, probe["seconds_per_step"])
+    print(f"\n{_trainings(costs)}\n")
+    total = sum(one.seconds for one in costs)
+    print(f"trainings one after another: {_duration(total)} on this machine ({probe['device']})")
+
+
+def _probe(path: Path, experiments: Sequence[str], threads: int) -> dict[str, Any]:
+    """Time some steps of each training in a process of its own, which may load torch."""
+    from pipeline.process import compute_environment
+
+    print("\ntiming some steps of each training ...", flush=True)
+    done = subprocess.run(  # noqa: S603  (this very interpreter)
+        [sys.executable, "-m", "pipeline.probe", str(path), *experiments],
+        env={**os.environ, **compute_environment(threads)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode != SUCCESS:
+        raise CommandError("the probe failed; its message is above", FAILURE)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+# -------------------------------------------------------------------------------- tables
+
+
+def _sets(sets: Iterable["SetCost"]) -> str:
+    rows = [
+        (
+            one.name,
+            "?" if one.images is None else f"{one.images:,}",
+            "?" if one.bytes is None else _size(one.bytes),
+            "here" if one.fetched else "to fetch",
+            "must be accepted" if one.must_accept else "",
+        )
+        for one in sets
+    ]
+    return _table([("data set", "images", "size", "state", "terms"), *rows], left={0, 3, 4})
+
+
+def _trainings(costs: Iterable["TrainingCost"]) -> str:
+    rows = [
+        (
+            one.experiment,
+            one.model,
+            f"{one.steps:,}",
+            str(one.batch),
+            f"{one.steps * one.batch:,}",
+            f"{one.seconds_per_step * 1000:,.0f} ms",
+            _duration(one.seconds),
+        )
+        for one in costs
+    ]
+    titles = ("training", "network", "steps", "batch", "patches seen", "a step", "time")
+    return _table([titles, *rows], left={0, 1})
+
+
+def _table(rows: Sequence[Sequence[str]], left: Collection[int]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if place in left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:,.0f} s"

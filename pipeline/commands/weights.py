@@ -1,0 +1,261 @@
+"""``restore import``: look at published weights, and make them ready to be measured."""
+
+import argparse
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands import SUCCESS, USAGE, CommandError
+from pipeline.nearest import nearest_known
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+
+    from pipeline.params import Params
+
+SUMMARY = "look at published weights, and name them in params.yaml to have them measured"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the command needs to know."""
+    parser.add_argument(
+        "file",
+        # Now: the command runs in the project's folder, wherever it was given.
+        type=_absolute,
+        metavar="FILE",
+        help="a PyTorch state dict, safetensors or MatConvNet .mat, as its authors published it",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="ARCH.NAME",
+        help="the entry of models that it must fit (otherwise the first that it fits)",
+    )
+    parser.add_argument(
+        "--layout", metavar="LAYOUT", help="how the file is laid out (otherwise found out)"
+    )
+    parser.add_argument(
+        "--as", dest="name", metavar="NAME", help="name of the entry (otherwise that of the file)"
+    )
+    parser.add_argument("--test-on", metavar="BENCHMARK", help="what to measure the weights on")
+    parser.add_argument(
+        "--add", action="store_true", help="write the entries into params.yaml, not only here"
+    )
+
+
+def run(root: Path, options: argparse.Namespace) -> int:
+    """Examine the file, print what it holds, and print or add the entries that measure it.
+
+    Args:
+        root: Folder of the project.
+        options: What ``add_options`` asks for.
+
+    Raises:
+        CommandError: The file cannot be used, or an option names nothing that there is.
+    """
+    from pipeline.params_file import ParamsError, load_params
+
+    try:
+        params = load_params(root / "params.yaml")
+    except ParamsError as error:
+        raise CommandError(str(error)) from error
+    _check_names(params, options)
+    found = _examine(root, params, options)
+    print(_summary(options.file, found))
+    entries = _entries(root, params, options, found)
+    if not options.add:
+        print("\nto have it measured, add to params.yaml (--add does it), then `dvc repro`:\n")
+        print(_as_yaml(entries), end="")
+        return SUCCESS
+    _add(root / "params.yaml", entries)
+    name = next(iter(entries["imported"]))
+    print(f"\nparams.yaml names it 'imported.{name}' now; `dvc repro` measures it")
+    return SUCCESS
+
+
+def _absolute(text: str) -> Path:
+    return Path(text).resolve()
+
+
+def _check_names(params: "Params", options: argparse.Namespace) -> None:
+    from typing import get_args
+
+    from pipeline.params import Layout
+
+    models = [f"{arch}.{name}" for arch, name in _models(params)]
+    for option, given, known in (
+        ("--model", options.model, models),
+        ("--layout", options.layout, get_args(Layout)),
+        ("--test-on", options.test_on, params.benchmarks),
+    ):
+        if given is not None and given not in known:
+            raise CommandError(
+                f"{option} {given}: there is none; {nearest_known(given, known)}", USAGE
+            )
+    if options.add and options.test_on is None:
+        raise CommandError(
+            "--add needs --test-on, the benchmark to measure the weights on; expected one of: "
+            f"{', '.join(sorted(params.benchmarks))}",
+            USAGE,
+        )
+    if options.name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", options.name):
+        raise CommandError(f"--as {options.name}: expected letters, digits, _ and -", USAGE)
+
+
+def _models(params: "Params") -> list[tuple[str, str]]:
+    return [
+        (arch, name)
+        for arch in type(params.models).model_fields
+        for name in params.models.named(arch)
+    ]
+
+
+def _examine(root: Path, params: "Params", options: argparse.Namespace) -> dict[str, Any]:
+    """Have the file examined by another process: torch is slow to import, files may be bad."""
+    request = {
+        "file": str(options.file),
+        "layout": options.layout,
+        "wanted": options.model,
+        "models": params.models.model_dump(),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.foreign_weights"],
+        cwd=root,
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+        raise CommandError(
+            f"{options.file}: reading it ended with exit code {done.returncode} ({last}): is the "
+            "file damaged?"
+        )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    if "refused" in answer:
+        raise CommandError(answer["refused"])
+    return answer
+
+
+def _summary(file: Path, found: dict[str, Any]) -> str:
+    fits = f"models.{found['model']}" if found["model"] else "no entry of params.yaml yet"
+    return "\n".join(
+        [
+            str(file),
+            f"  sha256   {found['sha256']}",
+            f"  layout   {found['layout']}",
+            f"  holds    {found['network']}",
+            f"  fits     {fits}: {found['parameters']:,} parameters in {found['layers']} layers",
+            "  runs     yes: a random image comes out finite",
+        ]
+    )
+
+
+# ------------------------------------------------------------------- entries of params.yaml
+
+
+def _entries(
+    root: Path, params: "Params", options: argparse.Namespace, found: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the sections that params.yaml lacks, each with the entries to add."""
+    entries: dict[str, Any] = {}
+    arch = found["arch"]
+    if found["model"]:
+        model = found["model"].partition(".")[2]
+    else:
+        colour = "gray" if found["settings"]["channels"] == 1 else "colour"
+        wanted = f"{colour}_{found['layers']}_{found['settings']['width']}"
+        model = _free(wanted, params.models.named(arch))
+        entries["models"] = {arch: {model: found["settings"]}}
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", options.file.stem).strip("_-") or "weights"
+    name = options.name or _free(stem, params.imported)
+    if name in params.imported and options.add:
+        raise CommandError(f"--as {name}: params.yaml has an imported.{name} already", USAGE)
+    source, home = options.file, root.resolve()
+    if source.is_relative_to(home):
+        source = source.relative_to(home)
+    entries["imported"] = {
+        name: {
+            "arch": arch,
+            "model": model,
+            "source": str(source),
+            "layout": found["layout"],
+            "test_on": options.test_on or "BENCHMARK",
+        }
+    }
+    return entries
+
+
+def _free(name: str, taken: object) -> str:
+    free, number = name, 1
+    while free in taken:  # type: ignore[operator]
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def _yaml() -> "YAML":
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width = 4096
+    yaml.preserve_quotes = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _flow(entry: dict[str, Any]) -> object:
+    from ruamel.yaml.comments import CommentedMap
+
+    written = CommentedMap(entry)
+    written.fa.set_flow_style()
+    return written
+
+
+def _as_yaml(entries: dict[str, Any]) -> str:
+    written: dict[str, Any] = {
+        "imported": {name: _flow(one) for name, one in entries["imported"].items()}
+    }
+    if "models" in entries:
+        models = {
+            arch: {name: _flow(one) for name, one in named.items()}
+            for arch, named in entries["models"].items()
+        }
+        written = {"models": models, **written}
+    text = io.StringIO()
+    _yaml().dump(written, text)
+    return text.getvalue()
+
+
+def _add(path: Path, entries: dict[str, Any]) -> None:
+    """Write the entries into params.yaml, which keeps its comments, if the result is valid."""
+    from pipeline.outputs import new_file
+    from pipeline.params_file import ParamsError, load_params
+
+    yaml = _yaml()
+    content = yaml.load(path)
+    for arch, named in entries.get("models", {}).items():
+        for name, one in named.items():
+            _block(content["models"], arch)[name] = _flow(one)
+    for name, one in entries["imported"].items():
+        _block(content, "imported")[name] = _flow(one)
+    with new_file(path) as unfinished:
+        yaml.dump(content, unfinished)
+        try:
+            load_params(unfinished)
+        except ParamsError as error:
+            reason = str(error).replace(str(unfinished), "it would make a params.yaml that")
+            raise CommandError(reason) from error
+
+
+def _block(section: Any, key: str) -> Any:  # noqa: ANN401  (ruamel's maps)
+    """Return a section to write entries into, made where it is missing or empty."""
+    from ruamel.yaml.comments import CommentedMap
+
+    if not section.get(key):
+        section[key] = CommentedMap()
+    return section[key]

@@ -1,0 +1,124 @@
+"""Archives: the wanted members and nothing else, under names of our own.
+
+A member never decides where it is written: its path only tells which image it is. So no path
+leaves the folder, and links are not followed but refused.
+"""
+
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePosixPath
+from shutil import copyfileobj
+from typing import IO, NamedTuple
+
+from pipeline.datasets.catalogue import Members, is_image_name
+from pipeline.datasets.finding import FoundFile
+from pipeline.raw_images import DatasetError
+
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError)
+"""What reading a damaged, truncated or encrypted archive raises."""
+
+
+class _Member(NamedTuple):
+    path: str
+    is_file: bool
+    open: Callable[[], IO[bytes] | None]
+
+
+def unpack(archive: Path, members: tuple[Members, ...], out: Path) -> list[FoundFile]:
+    """Write the wanted members of a ZIP or tar archive as ``out/ROLE/IMAGE.ext``.
+
+    Raises:
+        DatasetError: It is no archive, it is damaged, or a member cannot be one of the images.
+        OSError: A member cannot be written.
+    """
+    found = []
+    with _members_of(archive) as entries:
+        for entry in entries:
+            wanted = _wanted(entry.path, members)
+            if wanted is None:
+                continue
+            role, image = wanted
+            if not entry.is_file:
+                raise DatasetError(f"{archive}: {entry.path} is a link; expected a file")
+            target = out / role / f"{image}{PurePosixPath(entry.path).suffix.lower()}"
+            if target.exists():
+                raise DatasetError(f"{archive}: {entry.path}: the image '{image}' came before")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(entry, target)
+            found.append(FoundFile(image, role, target))
+    return found
+
+
+def damage(archive: Path) -> str | None:
+    """Return what is wrong with an archive whose checksum nobody knows, or None.
+
+    All of it is read, so that a truncated one is not taken for the real thing.
+    """
+    try:
+        with _members_of(archive) as entries:
+            for entry in entries:
+                if entry.is_file and (stream := entry.open()) is not None:
+                    with stream:
+                        while stream.read(1 << 20):
+                            pass
+    except DatasetError as error:
+        return str(error)
+    return None
+
+
+def _wanted(path: str, members: tuple[Members, ...]) -> tuple[str, str] | None:
+    for one in members:
+        match = re.fullmatch(one.pattern, path)
+        if match:
+            image = match.expand(one.image)
+            if not is_image_name(image):
+                raise DatasetError(f"member {path!r}: '{image}' cannot be the name of an image")
+            return one.role, image
+    return None
+
+
+def _write(entry: _Member, target: Path) -> None:
+    stream = entry.open()
+    if stream is None:
+        raise DatasetError(f"{entry.path}: expected a file, came something without content")
+    with stream, target.open("xb") as out:
+        copyfileobj(stream, out, 1 << 20)
+
+
+@contextmanager
+def _members_of(archive: Path) -> Iterator[Iterator[_Member]]:
+    """Give the members one after the other, as they lie in the archive."""
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as opened:
+                yield _zip_members(opened)
+        else:
+            with tarfile.open(archive) as tar:
+                yield _tar_members(tar)
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk, not of the archive
+        raise DatasetError(
+            f"{archive}: expected a whole ZIP or tar archive, but {error or 'it ends too early'}"
+        ) from error
+
+
+def _zip_members(archive: zipfile.ZipFile) -> Iterator[_Member]:
+    for info in archive.infolist():
+        if not info.is_dir():
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            is_file = kind in {0, stat.S_IFREG}  # 0: written where files have no modes
+            yield _Member(info.filename, is_file, partial(archive.open, info))
+
+
+def _tar_members(archive: tarfile.TarFile) -> Iterator[_Member]:
+    for info in archive:
+        if not info.isdir():
+            path = info.name.removeprefix("./")
+            yield _Member(path, info.isfile(), partial(archive.extractfile, info))

@@ -1,0 +1,418 @@
+"""The checklist beside a gap: what the run and the paper did, side by side.
+
+Our side is read from the run itself: the card of its weights, the trial, the protocol. The
+paper's side is that of ``pipeline/papers.toml`` and of the protocol of the published number.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipeline.levels import Level
+from pipeline.metrics import PROTOCOLS, Measure
+from pipeline.papers import Conditions, Paper, PerLevel, Trained
+from pipeline.params import VARIED_SETTING, FloatRange, Protocol, Trial, TrialColour
+from pipeline.published import Published
+
+Verdict = Literal["same", "differs", "unknown"]
+
+Card = Mapping[str, Any]
+"""What ``card.json`` beside the weights holds."""
+
+KERNEL = "matlab"
+"""Whose bicubic interpolation ``pipeline/resize.py`` computes."""
+
+IMPORTED = "as published (imported weights)"
+
+UNKNOWN = "not known"
+
+EXPLAINED = 3
+"""Causes that a sentence explains; the others are only named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One item of the checklist.
+
+    Args:
+        item: What is compared.
+        ours: What the run did.
+        paper: What the paper did.
+        verdict: ``unknown`` if one side is.
+        note: What to know about it; never empty if the two differ.
+        weight: Roughly what the difference is worth, in decibels: to order by, not to show.
+    """
+
+    item: str
+    ours: str
+    paper: str
+    verdict: Verdict
+    note: str = ""
+    weight: float = 0.0
+
+
+def check_gap(
+    *,
+    trial: Trial,
+    level: Level,
+    protocol: Protocol,
+    published: Published,
+    paper: Paper | None,
+    card: Card | None,
+) -> list[Check]:
+    """Compare a run with the paper whose number stands beside it.
+
+    Args:
+        trial: What was tested on.
+        level: The level of its degradation.
+        protocol: How ours was measured.
+        published: The number that it is compared with.
+        paper: What is known of the published system; none if nothing is.
+        card: Card of the weights, trained here or imported; none of a classical method.
+
+    Returns:
+        The test first, then the training; always in the same order.
+    """
+    facts = Paper(reference=UNKNOWN) if paper is None else paper
+    checks = [*_test_checks(trial, level, protocol, published, facts)]
+    if card is not None:
+        checks += [
+            _training_degradation(card, level, facts),
+            _network_size(card, level, facts),
+            _training_set(card, level, facts),
+            _training_length(card, facts),
+        ]
+    return checks
+
+
+def likely_cause(checks: Iterable[Check]) -> str:
+    """Name what differs, in one sentence; what is probably worth most comes first."""
+    checks = list(checks)
+    differing = [check for check in checks if check.verdict == "differs"]
+    if differing:
+        differing.sort(key=lambda check: -check.weight)
+        causes = ", then the ".join(
+            f"{check.item} ({check.note})" for check in differing[:EXPLAINED]
+        )
+        rest = [check.item for check in differing[EXPLAINED:]]
+        return f"Most likely the {causes}{f'; less so: {_listed(rest)}' if rest else ''}."
+    missing = [check.item for check in checks if check.verdict == "unknown"]
+    return (
+        f"Nothing on the checklist differs{f'; not known: {_listed(missing)}' if missing else ''}."
+    )
+
+
+# ------------------------------------------------------------------------------- the test
+
+_COLOURS = {
+    "gray": "gray",
+    "y": "luma, rounded before it is degraded",
+    "rgb": "RGB",
+    "y_of_rgb": "luma of images degraded in RGB, not rounded",
+}
+_BORDERS = {
+    "none": "nothing cropped",
+    "scale": "as many pixels cropped as the scale",
+    "scale+6": "6 pixels more than the scale cropped",
+}
+_ROUNDED = {True: "clipped and rounded to 8 bits", False: "neither clipped nor rounded"}
+_KERNELS = {
+    "matlab": "MATLAB's imresize, antialiased",
+    "opencv": "OpenCV's, not antialiased",
+    "pil": "Pillow's, rounded to 8 bits in between",
+}
+_INPUTS = {
+    "gaussian": ("noisy image", "worth 0.09 dB on Set12 at sigma 25 unless trained on", 0.1),
+    "bicubic": ("low-resolution image", "worth less than 0.05 dB on Set5", 0.05),
+}
+"""What may be clipped and rounded before it is restored, and what that is worth, by kind."""
+
+_MEASURES: Mapping[str, Measure] = {str(name): how for name, how in PROTOCOLS.items()}
+
+
+def _test_checks(
+    trial: Trial, level: Level, protocol: Protocol, published: Published, facts: Paper
+) -> Iterator[Check]:
+    settings = level.settings
+    theirs = facts.tests.get(settings.kind, Conditions())
+    recalled = _recalled(facts, "tests")
+    ours_measured, theirs_measured = PROTOCOLS[protocol], _MEASURES.get(published.protocol)
+    yield _colour_space(trial, protocol, published.protocol, theirs, recalled)
+    if settings.kind == "bicubic":
+        yield _choice(
+            "resize kernel",
+            _KERNELS,
+            KERNEL,
+            theirs.kernel,
+            recalled,
+            note="the kernel alone is worth 0.1 to 0.5 dB on Set5",
+            weight=0.5,
+        )
+    yield _choice(
+        "border",
+        _BORDERS,
+        ours_measured.border,
+        None if theirs_measured is None else theirs_measured.border,
+        note="cropping or not is worth 0.1 to 0.2 dB on Set14",
+        weight=0.2,
+    )
+    if settings.kind in _INPUTS:
+        image, note, weight = _INPUTS[settings.kind]
+        quantised = getattr(settings, "quantise", None)
+        item = f"rounding of the {image}"
+        yield _choice(
+            item, _ROUNDED, quantised, theirs.quantised, recalled, note=note, weight=weight
+        )
+    yield _choice(
+        "rounding of the output",
+        _ROUNDED,
+        ours_measured.rounded,
+        None if theirs_measured is None else theirs_measured.rounded,
+        note="worth 0.01 dB for denoising, 0.03 dB at scale 2",
+        weight=0.03,
+    )
+
+
+def _colour_space(
+    trial: Trial, protocol: Protocol, published: str, theirs: Conditions, recalled: str
+) -> Check:
+    how = _MEASURES.get(published)
+    verdict: Verdict = "unknown"
+    if theirs.colours is not None and how is not None:
+        same = trial.colour in theirs.colours and PROTOCOLS[protocol].luma == how.luma
+        verdict = "same" if same else "differs"
+    rgb = _compares_rgb(trial.colour, PROTOCOLS[protocol])
+    note, weight = "the images are degraded in another space, up to 0.6 dB for JPEG", 0.1
+    if how is not None and any(rgb != _compares_rgb(one, how) for one in theirs.colours or []):
+        note, weight = "RGB and luma are 1.7 to 1.9 dB apart on Set5", 1.5
+    return _check(
+        "colour space",
+        f"{_COLOURS[trial.colour]} ({protocol})",
+        f"{_all_colours(theirs.colours)}{recalled} ({published})",
+        verdict,
+        note,
+        weight,
+    )
+
+
+def _compares_rgb(colour: TrialColour, how: Measure) -> bool:
+    return colour == "rgb" and not how.luma
+
+
+def _all_colours(colours: Sequence[TrialColour] | None) -> str:
+    return UNKNOWN if colours is None else " or ".join(_COLOURS[colour] for colour in colours)
+
+
+def _choice(
+    item: str,
+    words: Mapping[Any, str],
+    ours: object,
+    theirs: object,
+    recalled: str = "",
+    *,
+    note: str,
+    weight: float,
+) -> Check:
+    """Compare two of a few possibilities, of which None is one that is not known."""
+    shown = words[ours]
+    paper = UNKNOWN if theirs is None else words[theirs] + recalled
+    return _check(item, shown, paper, _verdict((ours,), (theirs,)), note, weight)
+
+
+# --------------------------------------------------------------------------- the training
+
+_KINDS = {
+    "gaussian": "noise of sigma {}",
+    "bicubic": "bicubic scale {}",
+    "jpeg": "JPEG quality {}",
+}
+_TESTED = {
+    "gaussian": "noise of the tested sigma",
+    "bicubic": "the tested bicubic scale",
+    "jpeg": "the tested JPEG quality",
+    "paired": "real pairs",
+}
+
+
+def _training_degradation(card: Card, level: Level, facts: Paper) -> Check:
+    item = "training degradation"
+    paper = _all_described(facts.trained) + _recalled(facts, "trained")
+    if "imported" in card:
+        of_one_level = any(one.levels == "tested" for one in facts.trained or [])
+        return Check(
+            item=item,
+            ours=IMPORTED,
+            paper=paper,
+            verdict="unknown" if of_one_level else "same",
+            note="for which level the weights are is not recorded" if of_one_level else "",
+        )
+    ours = _trained(card["degradation"])
+    shown = _described(ours)
+    tested = _tested(level)
+    theirs = None if facts.trained is None else [_pinned(one, tested) for one in facts.trained]
+    if theirs != [ours] and not _covers(ours, tested):
+        note = f"trained on {shown}, tested on {_described(tested)}"
+        return _check(item, shown, paper, "differs", note, weight=5.0)
+    expected = facts.tests.get(ours.kind, Conditions()).quantised
+    clipped = ours.kind == "gaussian" and card["degradation"]["quantise"]
+    if clipped and expected is False:
+        note = "its noisy image is clipped and rounded to 8 bits"
+        return _check(item, f"{shown}, {note}", paper, "differs", note, weight=0.1)
+    verdict = _verdict(([ours],), (theirs,))
+    return _check(item, shown, paper, verdict, f"{shown} instead of {paper}", weight=0.1)
+
+
+def _trained(degradation: Mapping[str, Any]) -> Trained:
+    """Return what the settings of a degradation, of one kind, train a network on."""
+    kind = degradation["kind"]
+    if kind == "paired":
+        return Trained(kind=kind)
+    value = degradation[VARIED_SETTING[kind]]
+    if isinstance(value, Mapping):
+        return Trained(kind=kind, levels=FloatRange(min=value["min"], max=value["max"]))
+    return Trained(kind=kind, levels=sorted(value) if isinstance(value, list) else [value])
+
+
+def _tested(level: Level) -> Trained:
+    return _trained(level.settings.model_dump())
+
+
+def _pinned(one: Trained, tested: Trained) -> Trained:
+    """Return what the network for the tested level was trained on."""
+    matched = one.levels == "tested" and one.kind == tested.kind
+    return tested if matched else one
+
+
+def _covers(ours: Trained, tested: Trained) -> bool:
+    if ours.kind != tested.kind or ours.levels == tested.levels:
+        return ours.kind == tested.kind
+    if not isinstance(tested.levels, list):
+        return False
+    if isinstance(ours.levels, FloatRange):
+        return all(ours.levels.min <= value <= ours.levels.max for value in tested.levels)
+    return isinstance(ours.levels, list) and set(tested.levels) <= set(ours.levels)
+
+
+def _all_described(trained: Sequence[Trained] | None) -> str:
+    return UNKNOWN if trained is None else _listed([_described(one) for one in trained])
+
+
+def _described(one: Trained) -> str:
+    if isinstance(one.levels, FloatRange):
+        return _KINDS[one.kind].format(f"{one.levels.min:g} to {one.levels.max:g}")
+    if isinstance(one.levels, list):
+        return _KINDS[one.kind].format(_listed([f"{value:g}" for value in one.levels]))
+    return _TESTED[one.kind]
+
+
+def _network_size(card: Card, level: Level, facts: Paper) -> Check:
+    ours, theirs = card["parameters"], _at(facts.parameters, level)
+    if ours == facts.parameters_merged and "imported" in card:
+        theirs = ours
+    note = f"{ours:,} of {_counted(theirs)} parameters"
+    if ours == facts.parameters_merged and "imported" not in card:
+        note += ": without batch normalisation"
+    return _check(
+        "network size",
+        f"{ours:,} parameters",
+        f"{_counted(theirs, 'parameters')}{_recalled(facts, 'parameters')}",
+        _verdict((ours,), (theirs,)),
+        note,
+        _doublings(ours, theirs),
+    )
+
+
+def _training_set(card: Card, level: Level, facts: Paper) -> Check:
+    item = "training set"
+    images, size = facts.training_images, _at(facts.patch_size, level)
+    name = "" if facts.training_set is None else f" ({facts.training_set})"
+    paper = f"{_counted(images, 'images')}{name}, {_patches(size)}"
+    paper += _recalled(facts, "training_set", "training_images", "patch_size")
+    if "imported" in card:
+        return Check(item=item, ours=IMPORTED, paper=paper, verdict="same")
+    ours = card.get("trained_on")
+    if ours is None:
+        return Check(item=item, ours="not recorded", paper=paper, verdict="unknown")
+    verdict = _verdict((ours["images"], ours["patch_size"]), (images, size))
+    note = "compared by number of images and size of patches"
+    if verdict == "differs":
+        note = f"{ours['images']:,} of {_counted(images)} images, {_patches(ours['patch_size'])}"
+        note += "" if size in {None, ours["patch_size"]} else f" instead of {_patches(size)}"
+    return Check(
+        item=item,
+        ours=f"{ours['images']:,} images ({ours['bank']}), {_patches(ours['patch_size'])}",
+        paper=paper,
+        verdict=verdict,
+        note="" if verdict == "unknown" else note,
+        weight=_doublings(ours["images"], images) if verdict == "differs" else 0.0,
+    )
+
+
+def _training_length(card: Card, facts: Paper) -> Check:
+    item = "training length"
+    paper = _steps(facts.steps, facts.batch) + _recalled(facts, "steps", "batch")
+    if "imported" in card:
+        return Check(item=item, ours=IMPORTED, paper=paper, verdict="same")
+    steps, batch = card["steps"], card["recipe"]["batch"]
+    note, weight = f"batches of {batch:,} instead of {_counted(facts.batch)}", 0.0
+    if facts.steps is not None and facts.batch is not None:
+        seen, total = steps * batch, facts.steps * facts.batch
+        weight = _doublings(seen, total)
+        share = f"{seen:,} of {total:,} patches seen ({_percent(seen / total)})"
+        note = share if batch == facts.batch else f"{share}, in {note}"
+    verdict = _verdict((steps, batch), (facts.steps, facts.batch))
+    return _check(item, _steps(steps, batch), paper, verdict, note, weight)
+
+
+# ------------------------------------------------------------------------------ in common
+
+
+def _check(item: str, ours: str, paper: str, verdict: Verdict, note: str, weight: float) -> Check:
+    """Return an item whose note and weight are those of a difference."""
+    if verdict != "differs":
+        note, weight = "", 0.0
+    return Check(item=item, ours=ours, paper=paper, verdict=verdict, note=note, weight=weight)
+
+
+def _verdict(ours: Sequence[object], theirs: Sequence[object]) -> Verdict:
+    """Compare value by value; one that differs decides, then one that is not known."""
+    pairs = list(zip(ours, theirs, strict=True))
+    if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        return "differs"
+    return "unknown" if any(None in pair for pair in pairs) else "same"
+
+
+def _at(value: PerLevel | None, level: Level) -> int | None:
+    return value.get(level.label) if isinstance(value, dict) else value
+
+
+def _recalled(facts: Paper, *names: str) -> str:
+    return " (from memory)" if set(names) & set(facts.from_memory) else ""
+
+
+def _doublings(ours: int, theirs: int | None) -> float:
+    """Return what a difference in size or length is worth: 0.1 dB a doubling, very roughly."""
+    return 0.0 if theirs is None else 0.1 * abs(math.log2(ours / theirs))
+
+
+def _counted(value: int | None, unit: str = "") -> str:
+    number = "an unknown number of" if value is None and unit else UNKNOWN
+    return f"{number if value is None else f'{value:,}'} {unit}".rstrip()
+
+
+def _patches(size: int | None) -> str:
+    return "patches of unknown size" if size is None else f"patches of {size}x{size}"
+
+
+def _steps(steps: int | None, batch: int | None) -> str:
+    size = "batches of unknown size" if batch is None else f"batches of {batch:,}"
+    return f"{_counted(steps, 'steps')}, {size}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

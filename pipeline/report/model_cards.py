@@ -1,0 +1,36 @@
+"""Read the card beside the weights of an experiment: what they were made with."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+REQUIRED = ("model", "parameters", "weights_sha256")
+"""Keys of every card; cards of trained weights have more."""
+
+
+def read_card(path: Path, stage: str) -> Mapping[str, Any]:
+    """Read a model card.
+
+    Args:
+        path: File to read.
+        stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
+
+    Raises:
+        FileNotFoundError: The stage has not run.
+        ValueError: The file is not a card.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; run 'dvc repro --force {stage}'") from error
+    missing = [key for key in REQUIRED if not isinstance(card, dict) or key not in card]
+    if missing:
+        raise ValueError(
+            f"{path}: expected a model card, which has {', '.join(missing)}; "
+            f"run 'dvc repro --force {stage}'"
+        )
+    found: dict[str, Any] = card
+    return found

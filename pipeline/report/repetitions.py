@@ -1,0 +1,121 @@
+"""Repetitions: experiments that differ in nothing but their names, and so in their random numbers.
+
+The names key the weights at the start, the batches and the noise: what repetitions differ by is
+what chance does to a training.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.params import Experiment
+from pipeline.report.results import Result, bounds, fixed, order
+from pipeline.statistics import mean, mean_interval, spread
+
+COLUMNS = (
+    "experiment",
+    "runs",
+    "names",
+    "data_set",
+    "degradation",
+    "protocol",
+    "images",
+    "psnr",
+    "psnr_spread",
+    "ssim",
+    "ssim_spread",
+    "psnr_low",
+    "psnr_high",
+)
+"""Of ``repetitions.csv``, in this order."""
+
+
+def find_repetitions(experiments: Mapping[str, Experiment]) -> dict[str, str]:
+    """Return which experiments repeat another one, and the first of its name.
+
+    Args:
+        experiments: The section of the params, in its order.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    found = {}
+    for name, entry in experiments.items():
+        causes = entry.model_dump(exclude={"compare_with"})
+        original = first.setdefault(tuple(causes.values()), name)
+        if original != name:
+            found[name] = original
+    return found
+
+
+def merge_repetitions(results: Iterable[Result], repetition_of: Mapping[str, str]) -> list[Result]:
+    """Make one result of the runs of an experiment: means over the runs, image by image.
+
+    Args:
+        results: One an experiment and place.
+        repetition_of: What ``find_repetitions`` returned.
+
+    Returns:
+        Sorted like the table; a result without repetitions is returned as it is.
+
+    Raises:
+        ValueError: Two runs were measured on different images.
+    """
+    groups: dict[tuple[str, ...], list[Result]] = {}
+    for result in results:
+        name = repetition_of.get(result.experiment, result.experiment)
+        groups.setdefault((name, result.model, *result.place), []).append(result)
+    return sorted((_merge(key[0], runs) for key, runs in groups.items()), key=order)
+
+
+def _merge(name: str, runs: Sequence[Result]) -> Result:
+    first = runs[0]
+    if len(runs) == 1:
+        return first
+    for run in runs:
+        if run.psnr_of.keys() != first.psnr_of.keys():
+            raise ValueError(
+                f"expected {run.experiment} to be measured on the same images of {run.data_set} "
+                f"as {first.experiment}, whose repetition it is; "
+                f"run 'dvc repro --force evaluate@{run.experiment}'"
+            )
+    psnr_of = {image: mean([run.psnr_of[image] for run in runs]) for image in first.psnr_of}
+    return replace(
+        first,
+        experiment=name,
+        psnr_of=psnr_of,
+        psnr=mean([run.psnr for run in runs]),
+        ssim=mean([run.ssim for run in runs]),
+        interval=mean_interval(psnr_of),
+        runs=tuple(run.experiment for run in runs),
+        spread=spread([run.psnr for run in runs]),
+        published=next((run.published for run in runs if run.published), None),
+    )
+
+
+def write_repetitions(
+    path: Path, results: Sequence[Result], repetition_of: Mapping[str, str]
+) -> None:
+    """Write mean and spread of every experiment that was run more than once.
+
+    Args:
+        path: File to write; a header alone if no experiment has repetitions.
+        results: One an experiment and place.
+        repetition_of: What ``find_repetitions`` returned.
+    """
+    single = {(result.experiment, *result.place): result for result in results}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for merged in merge_repetitions(results, repetition_of):
+            if len(merged.runs) == 1:
+                continue
+            ssims = [single[run, *merged.place].ssim for run in merged.runs]
+            writer.writerow(
+                [
+                    *(merged.experiment, len(merged.runs), " ".join(merged.runs)),
+                    *(*merged.place, merged.images),
+                    *(fixed(merged.psnr, 4), fixed(merged.spread, 4)),
+                    *(fixed(merged.ssim, 5), fixed(spread(ssims), 5)),
+                    *bounds(merged.interval),
+                ]
+            )

@@ -1,0 +1,130 @@
+"""Stage ``guard``: refuse to train an experiment on what it is tested on."""
+
+import csv
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pipeline.contamination import ContaminationError, Findings, Overlap, find_overlaps
+from pipeline.outputs import new_file
+from pipeline.params import AcceptedOverlap, Patches, Trial
+from pipeline.raw_images import list_images
+from pipeline.stage_runner import run_stage
+
+COLUMNS = (
+    "train_set",
+    "train_image",
+    "test_set",
+    "test_image",
+    "how",
+    "correlation",
+    "keypoints",
+    "scale",
+    "train_share",
+    "test_share",
+)
+
+NOT_JUDGED = "not judged: too small or too smooth"
+
+_NAMED_IN_MESSAGE = 5
+
+
+def guard(
+    *,
+    experiment: str,
+    bank: Patches,
+    trials: Sequence[Trial],
+    raw: Path,
+    out: Path,
+    passed: Path,
+    accepted_overlaps: Sequence[AcceptedOverlap],
+) -> None:
+    """Look for the test images of an experiment in its training set.
+
+    Args:
+        experiment: Name of the experiment, for messages.
+        bank: Names the training set.
+        trials: Name the test sets.
+        raw: Folder of all downloaded data sets.
+        out: CSV to write, also before a failure: one row a pair of images that show the same,
+            and one an image that cannot be judged, with the other image left empty.
+        passed: File to write when all is well; its content is always the same.
+        accepted_overlaps: Pairs of data sets that may share scenes.
+
+    Raises:
+        ContaminationError: Sets share a scene and nobody accepted that.
+        ImageError: An image cannot be read.
+    """
+    train = list_images(raw / bank.dataset)
+    test = {trial.dataset: list_images(raw / trial.dataset) for trial in trials}
+    findings = find_overlaps(train, test)
+    with new_file(out) as file:
+        _write_rows(file, bank.dataset, findings)
+    if findings.not_judged:
+        logging.getLogger("pipeline").warning(
+            "%d image(s) are too small or too smooth to be looked for: see %s",
+            len(findings.not_judged),
+            out,
+        )
+    accepted = {pair.test for pair in accepted_overlaps if pair.train == bank.dataset}
+    by_set: dict[str, list[Overlap]] = defaultdict(list)
+    for overlap in findings.overlaps:
+        if overlap.test_set not in accepted:
+            by_set[overlap.test_set].append(overlap)
+    if by_set:
+        raise ContaminationError(
+            "\n".join(
+                [
+                    f"experiment '{experiment}' would be tested on what it was trained on:",
+                    *(_explain(bank.dataset, len(train), found) for found in by_set.values()),
+                    f"All pairs are in {out}. Take these images out of the training set, test on "
+                    "another set, or accept the overlap in params.yaml (the report then says so):",
+                    "accepted_overlaps:",
+                    *(f"  - {{train: {bank.dataset}, test: {name}, why: ...}}" for name in by_set),
+                ]
+            )
+        )
+    with new_file(passed) as file:
+        file.write_text("no test image is in the training set, or that is accepted\n")
+
+
+def _explain(train_set: str, images: int, found: Sequence[Overlap]) -> str:
+    guilty = len({overlap.train_image for overlap in found})
+    named = [f"{o.train_image} ({o.how}) {o.test_image}" for o in found[:_NAMED_IN_MESSAGE]]
+    more = len(found) - len(named)
+    return (
+        f"- {guilty} of {images} images of '{train_set}' overlap with '{found[0].test_set}': "
+        + ", ".join(named)
+        + (f" and {more} more pair(s)" if more else "")
+    )
+
+
+def _write_rows(path: Path, train_set: str, findings: Findings) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(_rows(train_set, findings))
+
+
+def _rows(train_set: str, findings: Findings) -> Iterable[tuple[str | int, ...]]:
+    for o in findings.overlaps:
+        numbers = (f"{value:.3f}" for value in (o.scale, o.train_share, o.test_share))
+        similar = f"{o.correlation:.3f}"
+        yield (
+            train_set,
+            o.train_image,
+            o.test_set,
+            o.test_image,
+            o.how,
+            similar,
+            o.keypoints,
+            *numbers,
+        )
+    for test_set, image in findings.not_judged:
+        names = (train_set, image, "", "") if test_set is None else ("", "", test_set, image)
+        yield *names, NOT_JUDGED, "", "", "", "", ""
+
+
+if __name__ == "__main__":
+    run_stage(guard)

@@ -1,0 +1,48 @@
+"""Stage ``import_weights``: bring published weights into one of our networks."""
+
+import json
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from pipeline.foreign_weights.assembling import assemble, build
+from pipeline.foreign_weights.chain import ForeignWeightsError
+from pipeline.foreign_weights.examining import sha256_of
+from pipeline.foreign_weights.reading import read_network
+from pipeline.outputs import new_folder
+from pipeline.params import Model
+from pipeline.stage_runner import run_stage
+
+
+def import_weights(*, name: str, model: Model, layout: str, source: Path, out: Path) -> None:
+    """Write the weights of a file as those of our network, with their model card.
+
+    Args:
+        name: Name of the entry of ``imported``, for messages.
+        model: Architecture and size of our network.
+        layout: How the file is laid out.
+        source: The file, as its authors published it.
+        out: Folder to make: ``weights.safetensors`` and ``card.json``.
+
+    Raises:
+        ForeignWeightsError: The file cannot be read, or does not fit the model.
+    """
+    try:
+        _, chain = read_network(source, layout)
+        weights = assemble(chain, model)
+        network = build(model, weights)
+    except ForeignWeightsError as error:
+        raise ForeignWeightsError(f"imported.{name}: {error}") from error
+    with new_folder(out) as folder:
+        save_file(weights, folder / "weights.safetensors")
+        card = {
+            "imported": {"file": source.name, "sha256": sha256_of(source), "layout": layout},
+            "model": {"class": type(model).__name__, **model.model_dump()},
+            "parameters": sum(parameters.numel() for parameters in network.parameters()),
+            "weights_sha256": sha256_of(folder / "weights.safetensors"),
+        }
+        (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    run_stage(import_weights)

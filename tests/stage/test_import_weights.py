@@ -1,0 +1,78 @@
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline.foreign_weights.chain import ForeignWeightsError
+from pipeline.models import build_model
+from pipeline.params import DnCNN
+from stages.import_weights import import_weights
+from tests import foreign_layouts as foreign
+
+MODEL = DnCNN(channels=1, width=8, depth=5, batch_norm=False)
+
+
+def write_source(folder: Path) -> Path:
+    network = foreign.randomise(build_model(MODEL, seed=0))
+    foreign.write_version_7_3(folder / "sigma=25.mat", {"net": foreign.simplenn(network)})
+    return folder / "sigma=25.mat"
+
+
+def run(source: Path, out: Path, model: DnCNN = MODEL) -> Path:
+    import_weights(name="theirs", model=model, layout="matconvnet", source=source, out=out)
+    return out
+
+
+def test_the_weights_are_those_that_reconstruct_loads(tmp_path: Path) -> None:
+    out = run(write_source(tmp_path), tmp_path / "out")
+
+    network = build_model(MODEL, seed=1)
+    network.load_state_dict(load_file(out / "weights.safetensors"))
+
+    expected = foreign.randomise(build_model(MODEL, seed=0))
+    for one, other in zip(network.parameters(), expected.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_card_says_what_was_imported(tmp_path: Path) -> None:
+    source = write_source(tmp_path)
+
+    out = run(source, tmp_path / "out")
+
+    assert sorted(path.name for path in out.iterdir()) == ["card.json", "weights.safetensors"]
+    assert json.loads((out / "card.json").read_text()) == {
+        "imported": {
+            "file": "sigma=25.mat",
+            "sha256": sha256(source.read_bytes()).hexdigest(),
+            "layout": "matconvnet",
+        },
+        "model": {"class": "DnCNN", **MODEL.model_dump()},
+        "parameters": sum(one.numel() for one in build_model(MODEL, seed=0).parameters()),
+        "weights_sha256": sha256((out / "weights.safetensors").read_bytes()).hexdigest(),
+    }
+
+
+def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
+    source = write_source(tmp_path)
+
+    one, other = run(source, tmp_path / "one"), run(source, tmp_path / "other")
+
+    for name in ("weights.safetensors", "card.json"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_refusal_names_the_entry_and_writes_nothing(tmp_path: Path, existing: bool) -> None:
+    out = tmp_path / "out"
+    source = write_source(tmp_path)
+    if existing:
+        run(source, out)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    with pytest.raises(ForeignWeightsError, match=r"imported\.theirs: .*holds a DnCNN of 5 layers"):
+        run(source, out, MODEL.model_copy(update={"depth": 6}))
+
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

@@ -1,0 +1,116 @@
+"""``restore import``, in a project of its own."""
+
+import difflib
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline import cli
+from pipeline.models import build_model
+from pipeline.params import DnCNN
+from pipeline.params_file import load_params
+from tests import foreign_layouts as foreign
+
+ROOT = Path(__file__).parents[2]
+
+GRAY_8 = DnCNN(channels=1, width=32, depth=8, batch_norm=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project with the quick preset, whose subfolder is the current one."""
+    root = tmp_path / "project"
+    (root / "published").mkdir(parents=True)
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    shutil.copyfile(ROOT / "pipeline/presets/quick.yaml", root / "params.yaml")
+    monkeypatch.chdir(root / "published")
+    return root
+
+
+def write_net(path: Path, model: DnCNN) -> None:
+    network = foreign.randomise(build_model(model, seed=0))
+    foreign.write_version_5(path, {"net": foreign.simplenn(network)})
+
+
+def added_lines(before: str, after: str) -> list[str]:
+    changes = list(difflib.ndiff(before.splitlines(), after.splitlines()))
+    assert [line for line in changes if line.startswith("-")] in ([], ["- imported: {}"])
+    return [line[2:] for line in changes if line.startswith("+")]
+
+
+def test_weights_that_fit_a_model_are_named_beside_it(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_net(project / "published/sigma=25.mat", GRAY_8)
+    before = (project / "params.yaml").read_text()
+
+    code = cli.main(["import", "sigma=25.mat", "--test-on", "denoise_25", "--add"])
+
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    assert "a DnCNN of 8 layers, 32 wide, 1 channel, without normalisation" in printed.out
+    assert "models.dncnn.gray_8" in printed.out
+    entry = load_params(project / "params.yaml").imported["sigma_25"]
+    assert (entry.source, entry.layout) == ("published/sigma=25.mat", "matconvnet")
+    assert (entry.model, entry.test_on) == ("gray_8", "denoise_25")
+    added = added_lines(before, (project / "params.yaml").read_text())
+    assert added[0] == "imported:"
+    assert len(added) == 2
+
+
+def test_weights_that_fit_no_model_come_with_a_model(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = foreign.randomise(foreign.saoyan(1, 16, 5))
+    torch.save(theirs.state_dict(), project / "net.pth")
+    before = (project / "params.yaml").read_text()
+    file = str(project / "net.pth")
+    arguments = ["import", file, "--as", "theirs", "--test-on", "denoise_25"]
+
+    assert cli.main(arguments) == 0
+
+    printed = capsys.readouterr().out
+    assert "gray_5_16: {channels: 1, width: 16, depth: 5, batch_norm: true}" in printed
+    assert "theirs: {arch: dncnn, model: gray_5_16, source: net.pth, layout: saoyan" in printed
+    assert (project / "params.yaml").read_text() == before
+
+    assert cli.main([*arguments, "--add"]) == 0
+
+    params = load_params(project / "params.yaml")
+    assert params.models.dncnn["gray_5_16"].batch_norm
+    assert params.imported["theirs"].model == "gray_5_16"
+    assert len(added_lines(before, (project / "params.yaml").read_text())) == 3
+
+
+def test_weights_that_do_not_fit_the_named_model_are_refused_and_nothing_is_written(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_net(project / "published/net.mat", GRAY_8)
+    before = (project / "params.yaml").read_text()
+    arguments = ["import", "net.mat", "--model", "dncnn.colour_8", "--add"]
+
+    code = cli.main([*arguments, "--test-on", "denoise_25"])
+
+    assert code == 1
+    assert "batch_norm: false}" in capsys.readouterr().err
+    assert (project / "params.yaml").read_text() == before
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--model", "dncnn.gray_9"], "the nearest known one is 'dncnn.gray_8'"),
+        (["--layout", "matconvnett"], "the nearest known one is 'matconvnet'"),
+        (["--test-on", "denoise_26"], "the nearest known one is 'denoise_25'"),
+        (["--as", "a b"], "expected letters"),
+        (["--add"], "--add needs --test-on"),
+    ],
+)
+def test_options_that_name_nothing_are_refused_at_once(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["import", "net.mat", *arguments]) == 2
+    assert said in capsys.readouterr().err

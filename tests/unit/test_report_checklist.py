@@ -1,0 +1,384 @@
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from pipeline.levels import levels
+from pipeline.papers import Conditions, Paper, Trained, read_papers
+from pipeline.params import (
+    Bicubic,
+    Degradation,
+    FloatRange,
+    Gaussian,
+    Jpeg,
+    Protocol,
+    RealPairs,
+    Trial,
+    TrialColour,
+)
+from pipeline.published import Published
+from pipeline.report.checklist import Card, Check, check_gap, likely_cause
+
+DENOISING: Card = {
+    "model": {"class": "DnCNN"},
+    "degradation": {"kind": "gaussian", "sigma_8bit": 25.0, "quantise": False},
+    "recipe": {"batch": 128},
+    "parameters": 556097,
+    "steps": 80000,
+    "trained_on": {"bank": "bsd400_40", "images": 400, "patches": 1600, "patch_size": 40},
+}
+UPSCALING: Card = {
+    "model": {"class": "VDSR"},
+    "degradation": {"kind": "bicubic", "scale": [4.0, 2.0, 3.0], "quantise": False},
+    "recipe": {"batch": 64},
+    "parameters": 665921,
+    "steps": 1000,
+    "trained_on": {"bank": "t291_y_41", "images": 291, "patches": 1600, "patch_size": 41},
+}
+IMPORTED: Card = {"imported": {"file": "net.mat"}, "model": {}, "parameters": 555137}
+NOISE = Gaussian(kind="gaussian", sigma_8bit=25.0, quantise=False)
+HALF_SIZE = Bicubic(kind="bicubic", scale=2.0, quantise=False)
+VDSR_PAPER = read_papers()["VDSR"].model_copy(update={"steps": 1000})
+
+
+def check(
+    *,
+    card: Card | None = DENOISING,
+    paper: Paper | None = None,
+    colour: TrialColour = "gray",
+    degradation: Degradation = NOISE,
+    protocol: Protocol = "gray-uint8",
+    published: str = "gray-uint8",
+) -> dict[str, Check]:
+    """Fill the checklist of one level; the items by name."""
+    trial = Trial(
+        dataset="set12",
+        colour=colour,
+        degradation=degradation,
+        protocols=[protocol],
+        baselines=[],
+    )
+    (level,) = levels(degradation)
+    number = Published(
+        system="a system",
+        data_set="set12",
+        degradation=level.label,
+        protocol=published,
+        psnr=30.0,
+        ssim=None,
+        from_memory=False,
+        source="a paper",
+    )
+    checks = check_gap(
+        trial=trial, level=level, protocol=protocol, published=number, paper=paper, card=card
+    )
+    return {one.item: one for one in checks}
+
+
+def check_denoising(**changed: Any) -> dict[str, Check]:
+    return check(**{"paper": read_papers()["DnCNN-S"], **changed})
+
+
+def check_upscaling(**changed: Any) -> dict[str, Check]:
+    settings: dict[str, Any] = {
+        "card": UPSCALING,
+        "paper": VDSR_PAPER,
+        "colour": "y",
+        "degradation": HALF_SIZE,
+        "protocol": "y-shave",
+        "published": "y-shave",
+    }
+    return check(**{**settings, **changed})
+
+
+def changed(card: Card, key: str, value: Any) -> Card:
+    """Return a card with one entry changed; ``key`` is a path with dots."""
+    copy: dict[str, Any] = deepcopy(dict(card))
+    inside: Any = copy
+    *path, last = key.split(".")
+    for part in path:
+        inside = inside[part]
+    inside[last] = value
+    return copy
+
+
+def by_verdict(checks: Mapping[str, Check], verdict: str) -> list[str]:
+    return [item for item, one in checks.items() if one.verdict == verdict]
+
+
+@pytest.mark.parametrize("run", [check_denoising, check_upscaling])
+def test_a_run_that_equals_the_paper_has_the_same_everywhere(
+    run: Callable[..., dict[str, Check]],
+) -> None:
+    checks = run()
+
+    assert by_verdict(checks, "same") == list(checks)
+    assert len(checks) >= 8
+    assert likely_cause(checks.values()) == "Nothing on the checklist differs."
+
+
+@pytest.mark.parametrize(
+    ("item", "deviation"),
+    [
+        ("colour space", {"colour": "rgb"}),
+        ("border", {"published": "y-shave", "paper": None}),
+        (
+            "rounding of the noisy image",
+            {"degradation": NOISE.model_copy(update={"quantise": True})},
+        ),
+        ("rounding of the output", {"protocol": "gray-float"}),
+        ("training degradation", {"degradation": NOISE.model_copy(update={"sigma_8bit": 15.0})}),
+        ("training degradation", {"card": changed(DENOISING, "degradation.sigma_8bit", 15.0)}),
+        ("training degradation", {"card": changed(DENOISING, "degradation.quantise", True)}),
+        (
+            "training degradation",
+            {"card": changed(DENOISING, "degradation.sigma_8bit", {"min": 0.0, "max": 55.0})},
+        ),
+        ("network size", {"card": changed(DENOISING, "parameters", 39489)}),
+        ("network size", {"card": changed(DENOISING, "parameters", 555137)}),
+        ("training set", {"card": changed(DENOISING, "trained_on.images", 18)}),
+        ("training set", {"card": changed(DENOISING, "trained_on.patch_size", 50)}),
+        ("training length", {"card": changed(DENOISING, "steps", 3000)}),
+        ("training length", {"card": changed(DENOISING, "recipe.batch", 64)}),
+    ],
+)
+def test_a_single_deviation_is_found_and_no_other(item: str, deviation: dict[str, Any]) -> None:
+    checks = check_denoising(**deviation)
+
+    assert by_verdict(checks, "differs") == [item]
+    assert checks[item].ours != checks[item].paper
+    assert checks[item].note
+    assert likely_cause(checks.values()).startswith(f"Most likely the {item} (")
+
+
+@pytest.mark.parametrize(
+    ("item", "deviation"),
+    [
+        ("colour space", {"colour": "y_of_rgb"}),
+        ("border", {"protocol": "y-uint8"}),
+        (
+            "rounding of the low-resolution image",
+            {"degradation": HALF_SIZE.model_copy(update={"quantise": True})},
+        ),
+        ("rounding of the output", {"protocol": "y-shave-float"}),
+        ("training degradation", {"card": changed(UPSCALING, "degradation.scale", [2.0, 3.0])}),
+    ],
+)
+def test_a_single_deviation_in_upscaling_is_found_and_no_other(
+    item: str, deviation: dict[str, Any]
+) -> None:
+    assert by_verdict(check_upscaling(**deviation), "differs") == [item]
+
+
+def test_another_resize_kernel_is_found() -> None:
+    tests = {"bicubic": Conditions(colours=["y"], kernel="pil", quantised=False)}
+
+    checks = check_upscaling(paper=VDSR_PAPER.model_copy(update={"tests": tests}))
+
+    assert by_verdict(checks, "differs") == ["resize kernel"]
+
+
+@pytest.mark.parametrize("run", [check_denoising, check_upscaling])
+def test_what_is_not_known_of_a_paper_is_never_the_same(
+    run: Callable[..., dict[str, Check]],
+) -> None:
+    checks = run(paper=None, published="own-code")
+
+    assert by_verdict(checks, "unknown") == list(checks)
+    assert likely_cause(checks.values()).startswith(
+        "Nothing on the checklist differs; not known: colour space, "
+    )
+
+
+@pytest.mark.parametrize(
+    ("fact", "items"),
+    [
+        ("parameters", ["network size"]),
+        ("training_images", ["training set"]),
+        ("patch_size", ["training set"]),
+        ("steps", ["training length"]),
+        ("batch", ["training length"]),
+        ("trained", ["training degradation"]),
+    ],
+)
+def test_a_fact_that_is_missing_makes_its_item_unknown(fact: str, items: list[str]) -> None:
+    paper = read_papers()["DnCNN-S"].model_copy(update={fact: None})
+
+    checks = check_denoising(paper=paper)
+
+    assert by_verdict(checks, "unknown") == items
+    assert by_verdict(checks, "differs") == []
+
+
+def test_a_difference_is_found_although_another_fact_is_missing() -> None:
+    paper = read_papers()["DnCNN-S"].model_copy(update={"patch_size": None})
+
+    checks = check_denoising(paper=paper, card=changed(DENOISING, "trained_on.images", 18))
+
+    assert checks["training set"].verdict == "differs"
+
+
+def test_a_card_that_does_not_say_what_it_was_trained_on_is_not_the_same() -> None:
+    card = {key: value for key, value in DENOISING.items() if key != "trained_on"}
+
+    assert check_denoising(card=card)["training set"].verdict == "unknown"
+
+
+def test_size_and_length_are_said_in_numbers() -> None:
+    card = changed(changed(DENOISING, "parameters", 39489), "steps", 3000)
+    card = changed(card, "recipe.batch", 8)
+
+    checks = check_denoising(card=card)
+
+    assert checks["network size"].note == "39,489 of 556,097 parameters"
+    assert checks["training length"].note == (
+        "24,000 of 10,240,000 patches seen (0.2%), in batches of 8 instead of 128"
+    )
+
+
+def test_a_level_that_was_not_trained_for_is_the_first_cause() -> None:
+    card = changed(changed(DENOISING, "steps", 100), "degradation.sigma_8bit", 15.0)
+
+    cause = likely_cause(check_denoising(card=card).values())
+
+    assert cause.startswith(
+        "Most likely the training degradation (trained on noise of sigma 15, tested on noise of "
+        "sigma 25), then the training length ("
+    )
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested", "verdict"),
+    [
+        ({"min": 0.0, "max": 55.0}, 50.0, "same"),
+        ({"min": 0.0, "max": 55.0}, 75.0, "same"),  # neither ours nor the paper's covers it
+        ({"min": 0.0, "max": 50.0}, 50.0, "differs"),
+        ({"min": 0.0, "max": 50.0}, 75.0, "differs"),
+        ([15.0, 25.0, 50.0], 25.0, "differs"),
+    ],
+)
+def test_a_range_is_compared_with_the_range_of_the_paper(
+    trained: Any, tested: float, verdict: str
+) -> None:
+    checks = check(
+        card=changed(DENOISING, "degradation.sigma_8bit", trained),
+        paper=read_papers()["DnCNN-B"],
+        degradation=NOISE.model_copy(update={"sigma_8bit": tested}),
+    )
+
+    assert checks["training degradation"].verdict == verdict
+
+
+def test_one_kind_differs_from_a_mixture() -> None:
+    card = changed(
+        DENOISING, "degradation", {"kind": "jpeg", "quality": {"min": 5, "max": 99}, "draws": 4}
+    )
+    jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", draws=1)
+
+    found = check(card=card, paper=read_papers()["DnCNN-3"], degradation=jpeg)
+
+    assert found["training degradation"].verdict == "differs"
+    assert found["training degradation"].note == (
+        "JPEG quality 5 to 99 instead of noise of sigma 0 to 55, bicubic scale 2, 3 and 4 and "
+        "JPEG quality 5 to 99"
+    )
+
+
+def test_another_kind_of_degradation_is_not_covered() -> None:
+    jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", draws=1)
+
+    found = check(degradation=jpeg)["training degradation"]
+
+    assert found.note == "trained on noise of sigma 25, tested on JPEG quality 10"
+
+
+def test_real_pairs_are_compared_with_real_pairs() -> None:
+    paper = Paper(reference="a paper", trained=[Trained(kind="paired")])
+    card = changed(DENOISING, "degradation", {"kind": "paired"})
+
+    checks = check(
+        card=card,
+        paper=paper,
+        colour="rgb",
+        degradation=RealPairs(kind="paired"),
+        protocol="sidd",
+        published="sidd",
+    )
+
+    assert checks["training degradation"].verdict == "same"
+
+
+def test_imported_weights_were_trained_as_published() -> None:
+    checks = check(card=IMPORTED, paper=read_papers()["DnCNN-B"])
+
+    training = [checks[f"training {what}"] for what in ("degradation", "set", "length")]
+    assert {(one.ours, one.verdict) for one in training} == {
+        ("as published (imported weights)", "same")
+    }
+
+
+def test_imported_weights_may_have_their_normalisation_merged() -> None:
+    checks = check_denoising(card=IMPORTED)
+
+    assert checks["network size"].verdict == "same"
+
+
+def test_the_level_of_imported_weights_of_one_level_is_not_known() -> None:
+    checks = check_denoising(card=IMPORTED)
+
+    assert by_verdict(checks, "unknown") == ["training degradation"]
+
+
+def test_a_classical_method_has_no_training_to_compare() -> None:
+    checks = check(card=None, paper=read_papers()["BM3D"])
+
+    assert by_verdict(checks, "same") == list(checks)
+    assert not [item for item in checks if "training" in item or "network" in item]
+
+
+def test_what_is_from_memory_says_so() -> None:
+    checks = check_upscaling()
+
+    assert checks["training degradation"].paper == "bicubic scale 2, 3 and 4 (from memory)"
+    assert "from memory" not in checks["network size"].paper
+
+
+def test_size_and_patches_may_differ_by_level() -> None:
+    card = changed(UPSCALING, "parameters", 1369859)
+
+    checks = check_upscaling(card=card, paper=read_papers()["EDSR baseline"])
+
+    assert checks["network size"].verdict == "same"
+    assert "patches of 96x96" in checks["training set"].paper
+
+
+def test_rgb_instead_of_luma_weighs_more_than_another_way_to_degrade_luma() -> None:
+    rgb = check_upscaling(colour="rgb", protocol="rgb-shave")["colour space"]
+    luma = check_upscaling(colour="y_of_rgb")["colour space"]
+
+    assert rgb.weight > 1 > luma.weight > 0
+
+
+def test_only_the_first_causes_are_explained() -> None:
+    card = changed(changed(DENOISING, "parameters", 39489), "steps", 3000)
+    card = changed(changed(card, "trained_on.images", 18), "degradation.sigma_8bit", 15.0)
+
+    cause = likely_cause(check_denoising(card=card, protocol="gray-float").values())
+
+    assert cause.endswith(
+        ", then the training set (18 of 400 images, patches of 40x40); less so: network size and "
+        "rounding of the output."
+    )
+
+
+def test_a_trained_range_is_read_from_the_card() -> None:
+    paper = Paper(
+        reference="a paper",
+        trained=[Trained(kind="gaussian", levels=FloatRange(min=0.0, max=55.0))],
+    )
+    card = changed(DENOISING, "degradation.sigma_8bit", {"min": 0.0, "max": 55.0})
+
+    found = check(card=card, paper=paper)["training degradation"]
+
+    assert (found.ours, found.verdict) == ("noise of sigma 0 to 55", "same")

@@ -475,14 +475,14 @@ class Params(Section):
 
     seed: NonNegativeInt
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
-    patches: Annotated[dict[Name, Patches], Field(min_length=1)]
-    degradations: Annotated[dict[Name, Degradation], Field(min_length=1)]
+    patches: dict[Name, Patches]
+    degradations: dict[Name, Degradation]
     models: Models
-    recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
+    recipes: dict[Name, Recipe]
     benchmarks: Annotated[
         dict[Name, Annotated[list[Trial], Field(min_length=1)]], Field(min_length=1)
     ]
-    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    experiments: dict[Name, Experiment]
     imported: dict[Name, Imported]
     accepted_overlaps: list[AcceptedOverlap]
     resources: Resources

@@ -22,7 +22,10 @@ NOT_COPIED = (
 
 
 def copy_project(target: Path, preset: str) -> Path:
-    """Copy the project without its data, its cache and its lock file, and give it a preset."""
+    """Copy the project without its data, its cache and its lock file, and give it a preset.
+
+    As in a clone, the folders that the report reads are there, empty.
+    """
 
     def ignored(folder: str, names: list[str]) -> set[str]:
         left_out = set(shutil.ignore_patterns(*NOT_COPIED)(folder, names))
@@ -33,6 +36,10 @@ def copy_project(target: Path, preset: str) -> Path:
         return left_out
 
     shutil.copytree(ROOT, target, ignore=ignored)
+    for kept in ROOT.glob("data/*/.gitkeep"):
+        copied = target / kept.relative_to(ROOT)
+        copied.parent.mkdir(parents=True)
+        copied.touch()
     shutil.copyfile(ROOT / "pipeline/presets" / f"{preset}.yaml", target / "params.yaml")
     run(target, "git", "init", "--quiet")
     return target

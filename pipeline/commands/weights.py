@@ -42,6 +42,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--test-on", metavar="BENCHMARK", help="what to measure the weights on")
     parser.add_argument(
+        "--compare-with",
+        metavar="SYSTEM",
+        help="system of pipeline/published.csv that the report puts beside them, such as DnCNN-S",
+    )
+    parser.add_argument(
         "--add", action="store_true", help="write the entries into params.yaml, not only here"
     )
 
@@ -84,12 +89,14 @@ def _check_names(params: "Params", options: argparse.Namespace) -> None:
     from typing import get_args
 
     from pipeline.params import Layout
+    from pipeline.published import systems
 
     models = [f"{arch}.{name}" for arch, name in _models(params)]
     for option, given, known in (
         ("--model", options.model, models),
         ("--layout", options.layout, get_args(Layout)),
         ("--test-on", options.test_on, params.benchmarks),
+        ("--compare-with", options.compare_with, systems()),
     ):
         if given is not None and given not in known:
             raise CommandError(
@@ -187,6 +194,8 @@ def _entries(
             "test_on": options.test_on or "BENCHMARK",
         }
     }
+    if options.compare_with:
+        entries["imported"][name]["compare_with"] = options.compare_with
     return entries
 
 

@@ -1,5 +1,6 @@
 """Every command that the README shows is run: here, by another test, or by CI."""
 
+import csv
 import json
 import os
 import re
@@ -44,9 +45,9 @@ HERE = {
     ),
     "restore data verify set12": "test_published_sets_are_listed_fetched_and_verified",
     "restore data import photos": "test_photographs_of_ones_own_are_checked",
-    "restore import weights/DnCNN3.mat --as dncnn_3 --test-on upscale_as_dncnn3 --add": (
-        "test_published_weights_are_measured_like_an_experiment"
-    ),
+    "restore preset official": "test_inputs_that_nobody_restored_have_their_published_scores",
+    "restore import weights/DnCNN3.mat --as dncnn_3 --test-on upscale_as_dncnn3 "
+    "--compare-with DnCNN-3 --add": "test_published_weights_are_measured_like_an_experiment",
     "dvc metrics diff": "test_an_experiment_is_launched_by_editing_the_params",
     "dvc exp run -S recipes.quick.learning_rate=0.0005": "test_one_value_is_changed_from_the_shell",
     "restore run --experiments dncnn_s25 vdsr_x23 --parallel 2": "test_the_command_line_runs_some",
@@ -213,7 +214,8 @@ def test_published_weights_are_measured_like_an_experiment(project: Path) -> Non
     network.load_state_dict(load_file(project / "data/models/dncnn_s25/weights.safetensors"))
     (project / "weights").mkdir()
     write_version_7_3(project / "weights" / "official.mat", {"net": simplenn(network)})
-    place = ["--as", "official", "--test-on", experiment.test_on, "--add"]
+    place = ["--as", "official", "--test-on", experiment.test_on]
+    place += ["--compare-with", "DnCNN-S", "--add"]
 
     run(project, "restore", "import", "weights/official.mat", *place)
     run(project, "dvc", "repro")
@@ -227,6 +229,26 @@ def test_published_weights_are_measured_like_an_experiment(project: Path) -> Non
         protocol: pytest.approx(scores, abs=2e-4) for protocol, scores in own["gaussian_25"].items()
     }
     assert "official" in (project / "data/report/index.html").read_text()
+
+
+@pytest.mark.slow
+def test_inputs_that_nobody_restored_have_their_published_scores(
+    real_data: Path, tmp_path: Path
+) -> None:
+    project = copy_project(tmp_path / "project", preset="quick")
+    run(project, "restore", "preset", "official")
+
+    run(project, "dvc", "repro", settings={"RESTORE_MIRROR": str(real_data.resolve())})
+
+    with (project / "data/report/results.csv").open(newline="") as file:
+        gaps = {
+            (row["data_set"], row["degradation"], row["protocol"]): float(row["psnr_gap"])
+            for row in csv.DictReader(file)
+            # The other way to shrink and to measure is nobody's published one.
+            if row["psnr_gap"] and not row["experiment"].endswith("@upscale_as_dncnn3")
+        }
+    assert len(gaps) == 20
+    assert max(map(abs, gaps.values())) <= 0.01
 
 
 @pytest.mark.slow

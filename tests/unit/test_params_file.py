@@ -370,7 +370,7 @@ def test_missing_key_is_named(refuse: Refuse, path: str) -> None:
         ("models/vdsr/gray", 5, "; came 5"),
         ("models/vdsr/gray/depth", 2, "greater than or equal to 3; came 2"),
         ("experiments/denoiser/arch", "vdrs", "'dncnn', 'vdsr' or 'rednet'; came 'vdrs'"),
-        ("experiments", {}, "at least 1 item"),
+        ("benchmarks", {}, "at least 1 item"),
         ("experiments", None, "valid dictionary; came None"),
         ("benchmarks/denoise", [], "at least 1 item"),
         ("benchmarks/denoise/0/protocols", ["psnr"], "'gray-uint8'"),
@@ -660,6 +660,15 @@ def test_entry_of_published_weights_is_held_against_the_rest(
     refuse: Refuse, key: str, value: str, fault: str
 ) -> None:
     assert fault in refuse("imported", {"official": {**OFFICIAL, key: value}})
+
+
+def test_nothing_need_be_trained(file: Path) -> None:
+    content = changed("imported", {"official": OFFICIAL})
+    for section in ("patches", "degradations", "recipes", "experiments"):
+        content[section] = {}
+    file.write_text(as_yaml(content))
+
+    assert list(load_params(file).imported) == ["official"]
 
 
 def test_published_weights_may_not_have_the_name_of_an_experiment(refuse: Refuse) -> None:

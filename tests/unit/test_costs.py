@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.costs import disk_needed, set_costs, training_costs
+from pipeline.datasets.fetching import fetch_dataset
+from pipeline.images import write_png
+from pipeline.params import Params, Patches
+from pipeline.patches import PatchBank
+from pipeline.raw_images import list_images
+from stages.extract import extract
+from tests.unit.test_params_file import GOOD
+
+
+def params(**changes: object) -> Params:
+    """Return params whose data sets are folders ``train`` and ``test`` of one's own images."""
+    folders = {name: {"kind": "folder", "source": name} for name in ("train", "test", "mine")}
+    bank = {"dataset": "train", "colour": "gray", "size": 16, "stride": 8, "scales": [1.0, 0.7]}
+    content = {
+        **GOOD,
+        "datasets": {**GOOD["datasets"], **folders},
+        "patches": {**GOOD["patches"], "gray_40": bank, "y_48": {**bank, "colour": "y"}},
+        **changes,
+    }
+    return Params.model_validate(content)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a folder with two training images and one test image."""
+    sizes = {"train/a": (45, 52), "train/b": (30, 41), "test/c": (36, 48)}
+    for name, (height, width) in sizes.items():
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        write_png(path, np.random.default_rng(0).random((height, width, 3), dtype=np.float32))
+    return tmp_path
+
+
+def test_only_the_data_sets_that_experiments_use_are_counted(project: Path) -> None:
+    found = set_costs(project, params(), ["denoiser"])
+
+    assert [one.name for one in found] == ["train", "test"]
+    assert all(one.fetched and not one.must_accept for one in found)
+
+
+def test_patches_take_the_room_that_the_bank_takes(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    settings = params()
+    bank: Patches = settings.patches["gray_40"]
+    raw = project / "data" / "raw" / "train"
+    fetch_dataset(
+        settings.datasets["train"],
+        name="train",
+        source=Path("train"),
+        downloads=project / "data" / "downloads",
+        mirror=None,
+        out=raw,
+    )
+
+    disk = disk_needed(project, settings, ["denoiser"])
+
+    extract(bank=bank, images=raw, out=project / "bank")
+    assert len(list_images(raw)) == 2
+    assert disk.parts["patches"] == PatchBank(project / "bank").clean.nbytes
+    assert disk.unknown == []
+
+
+def test_noise_is_not_stored_but_the_other_degradations_are(project: Path) -> None:
+    noise = disk_needed(project, params(), ["denoiser"]).parts
+    smaller = disk_needed(project, params(), ["upscaler"]).parts
+
+    assert "degraded" not in noise
+    # Two scales, each in half precision.
+    assert smaller["degraded"] == 2 * 2 * smaller["patches"]
+
+
+def test_test_images_count_once_a_level_in_float_and_as_a_picture(project: Path) -> None:
+    disk = disk_needed(project, params(), ["denoiser"])
+
+    pixels = 36 * 48
+    assert disk.parts["test images"] == pytest.approx(2 * pixels * 4.7, abs=1)
+    assert disk.parts["restored images"] == disk.parts["test images"]
+
+
+def test_a_training_lasts_as_long_as_its_steps() -> None:
+    (cost,) = training_costs(params(), ["denoiser"], {"denoiser": 0.5})
+
+    assert (cost.model, cost.steps, cost.batch) == ("vdsr.gray", 10, 4)
+    assert cost.seconds == 5.0

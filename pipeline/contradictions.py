@@ -237,5 +237,5 @@ def _shared_images(
                 f"{where}: trains on images that {trial_at} tests on: {', '.join(shared)} "
                 f"(in '{trained}' and '{tested}')"
             )
-    elif one.source == other.source:
+    elif one.source == other.source and getattr(one, "clean", "") == getattr(other, "clean", ""):
         yield f"{where}: '{trained}' and '{tested}' ({trial_at}) have the same source, {one.source}"

@@ -124,12 +124,13 @@ def _known(names: Sequence[str], params: "Params") -> list[str]:
 
 def _print_costs(root: Path, path: Path, params: "Params", experiments: Sequence[str]) -> None:
     from pipeline.costs import disk_needed, set_costs, training_costs
+    from pipeline.images import ImageError
     from pipeline.raw_images import DatasetError
 
     try:
         sets = set_costs(root, params, experiments)
         disk = disk_needed(root, params, experiments)
-    except (DatasetError, OSError) as error:
+    except (DatasetError, ImageError, OSError) as error:
         raise CommandError(str(error)) from error
     print(f"\n{_sets(sets)}\n")
     missing = [one.bytes for one in sets if not one.fetched]

@@ -87,12 +87,11 @@ def assemble(chain: Chain, model: Model) -> dict[str, Tensor]:
     keep = bool(getattr(model, "batch_norm", False))
     table = OURS[architecture]
     slots = table.slots(len(chain.layers), keep)
-    layers = list(chain.layers)
+    layers = [one if keep else _merged(one) for one in chain.layers]
     if chain.residual not in {None, table.residual}:
         layers[-1] = _negated(layers[-1])
     tensors: dict[str, Tensor] = {}
-    for slot, whole in zip(slots, layers, strict=True):
-        one = whole if keep else _merged(whole)
+    for slot, one in zip(slots, layers, strict=True):
         if (one.norm is None) != (slot.norm is None):
             raise ForeignWeightsError(
                 f"{one.where}: expected a normalisation behind every layer but the first and the "

@@ -237,9 +237,12 @@ _TESTED = {
 
 def _training_degradation(card: Card, level: Level, facts: Paper) -> Check:
     item = "training degradation"
-    paper = _all_described(facts.trained) + _recalled(facts, "trained")
+    trained = facts.trained
+    if all(one.kind != level.settings.kind for one in trained or []):
+        trained = None  # what is known is of its network for another task
+    paper = UNKNOWN if trained is None else _all_described(trained) + _recalled(facts, "trained")
     if "imported" in card:
-        of_one_level = any(one.levels == "tested" for one in facts.trained or [])
+        of_one_level = any(one.levels == "tested" for one in trained or [])
         return Check(
             item=item,
             ours=IMPORTED,
@@ -250,7 +253,7 @@ def _training_degradation(card: Card, level: Level, facts: Paper) -> Check:
     ours = _trained(card["degradation"])
     shown = _described(ours)
     tested = _tested(level)
-    theirs = None if facts.trained is None else [_pinned(one, tested) for one in facts.trained]
+    theirs = None if trained is None else [_pinned(one, tested) for one in trained]
     if theirs != [ours] and not _covers(ours, tested):
         note = f"trained on {shown}, tested on {_described(tested)}"
         return _check(item, shown, paper, "differs", note, weight=5.0)
@@ -294,8 +297,8 @@ def _covers(ours: Trained, tested: Trained) -> bool:
     return isinstance(ours.levels, list) and set(tested.levels) <= set(ours.levels)
 
 
-def _all_described(trained: Sequence[Trained] | None) -> str:
-    return UNKNOWN if trained is None else _listed([_described(one) for one in trained])
+def _all_described(trained: Sequence[Trained]) -> str:
+    return _listed([_described(one) for one in trained])
 
 
 def _described(one: Trained) -> str:

@@ -49,12 +49,16 @@ def compare(one: Result, other: Result) -> Difference | None:
         None if the two have no image in common, or were not given the same degraded images, such
         as when one works on RGB and the other on luma.
     """
+    return paired_difference(one.psnr_of, other.psnr_of) if have_same_input(one, other) else None
+
+
+def have_same_input(one: Result, other: Result) -> bool:
+    """Tell whether two results were given the same degraded images, as far as both have them."""
     common = one.input_of.keys() & other.input_of.keys()
-    if any(
-        abs(difference(one.input_of[image], other.input_of[image])) > SAME_INPUT for image in common
-    ):
-        return None
-    return paired_difference(one.psnr_of, other.psnr_of)
+    return all(
+        abs(difference(one.input_of[image], other.input_of[image])) <= SAME_INPUT
+        for image in common
+    )
 
 
 def compare_all(groups: Mapping[Place, Sequence[Result]]) -> Iterator[Comparison]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.report.comparisons import compare
+from pipeline.report.comparisons import compare, have_same_input
 from pipeline.report.curves import even_ticks
 from pipeline.report.leaderboard import Bar
 from pipeline.report.results import Place, Result
@@ -67,7 +67,7 @@ def draw_overview(experiment: str, groups: Mapping[Place, Sequence[Result]]) -> 
         groups: All results by place.
     """
     own = [
-        (result, [rival for rival in group if rival.is_baseline and not _is_input(rival)])
+        (result, [rival for rival in group if _is_rival(rival, result)])
         for group in groups.values()
         for result in group
         if result.experiment == experiment and not result.is_baseline
@@ -86,9 +86,12 @@ def draw_overview(experiment: str, groups: Mapping[Place, Sequence[Result]]) -> 
     )
 
 
-def _is_input(result: Result) -> bool:
-    """Tell whether a method leaves the image alone: the input is on the scale already."""
-    return result.gain == 0
+def _is_rival(method: Result, network: Result) -> bool:
+    """Tell whether a row is a classical method that did the same task as a network.
+
+    One that leaves the image alone is the input, which is on the scale already.
+    """
+    return method.is_baseline and method.gain != 0 and have_same_input(method, network)
 
 
 def _values(result: Result, rivals: Iterable[Result]) -> Iterator[tuple[str, str, float]]:

@@ -19,7 +19,7 @@ from pipeline.randomness import generator
 SYSTEMS = ("Noisy input", "Bicubic", "JPEG")
 """What the literature calls inputs that nobody has restored."""
 
-PSNR_TOLERANCE, SSIM_TOLERANCE = 0.01, 0.0005
+PSNR_TOLERANCE, SSIM_TOLERANCE = 0.01, 0.001
 
 
 def level_of(label: str) -> Level:

@@ -1,6 +1,7 @@
 """Networks are written in the layouts of other people's code, read, and must compute the same."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from pipeline.foreign_weights.assembling import assemble, build, settings_of
+from pipeline.foreign_weights.chain import Norm
 from pipeline.foreign_weights.examining import examine
 from pipeline.foreign_weights.reading import LAYOUTS, read_network
 from pipeline.models import build_model
@@ -189,6 +191,25 @@ def test_dagnn_gives_the_network_that_was_written_whatever_the_sign_of_its_sum(
 
     assert found == "matconvnet_dag"
     assert difference(ours, again, model.channels) <= EXACT
+
+
+def test_a_normalisation_behind_the_last_layer_is_merged_before_the_sign_is_turned(
+    tmp_path: Path,
+) -> None:
+    _, chain = read_network(
+        save_net(tmp_path / "net.mat", foreign.simplenn(our_network(DNCNN))), None
+    )
+    gain, offset, mean, deviation = (np.array([value]) for value in (1.5, 0.3, -0.2, 0.7))
+    last = replace(chain.layers[-1], norm=Norm(gain, offset, mean, deviation))
+    added = replace(chain, layers=(*chain.layers[:-1], last), residual="added")
+
+    ours = build(DNCNN, assemble(added, DNCNN))
+
+    with torch.inference_mode():
+        degraded = images(1)
+        output = degraded - build(DNCNN, assemble(chain, DNCNN))(degraded)
+        expected = degraded + (output + 0.2) / 0.7 * 1.5 + 0.3
+        assert float((ours(degraded) - expected).abs().max()) <= MERGED
 
 
 @pytest.mark.parametrize("write", [foreign.write_version_5, foreign.write_version_7_3])

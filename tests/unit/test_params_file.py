@@ -605,6 +605,16 @@ def test_same_folder_under_two_names_is_not_for_training_and_testing(file: Path)
         load_params(file)
 
 
+def test_pairs_in_other_folders_of_the_same_place_may_be_trained_and_tested_on(file: Path) -> None:
+    pairs = GOOD["datasets"]["pairs"]
+    content = changed("datasets/others", {**pairs, "clean": "clean_2", "degraded": "degraded_2"})
+    content["patches"]["gray_40"]["dataset"] = "pairs"
+    content["benchmarks"]["denoise"][0]["dataset"] = "others"
+    file.write_text(as_yaml(content))
+
+    assert load_params(file).datasets["others"].source == pairs["source"]
+
+
 def test_trials_that_would_overwrite_one_another_are_refused(refuse: Refuse) -> None:
     trial = GOOD["benchmarks"]["denoise"][0]
     noise = {"kind": "gaussian", "sigma_8bit": 25, "quantise": True}

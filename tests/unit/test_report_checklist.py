@@ -285,6 +285,14 @@ def test_one_kind_differs_from_a_mixture() -> None:
     )
 
 
+def test_what_is_known_of_a_network_for_another_task_is_not_compared() -> None:
+    # RED30 has a network for each task; only that for noise is described.
+    checks = check_upscaling(paper=read_papers()["RED30"])
+
+    found = checks["training degradation"]
+    assert (found.paper, found.verdict) == ("not known", "unknown")
+
+
 def test_another_kind_of_degradation_is_not_covered() -> None:
     jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", draws=1)
 

@@ -41,6 +41,16 @@ def test_leaving_the_image_alone_is_no_rival() -> None:
     assert [dot.kind for dot in line.dots] == ["input", "network"]
 
 
+def test_methods_that_were_given_other_images_are_no_rivals() -> None:
+    # The same level of another benchmark, degraded in RGB instead of luma for example.
+    elsewhere = result_of(28.9, 21.0, experiment="tv@other", model="tv", is_baseline=True)
+
+    (line,) = overview(NETWORK, BASELINE, elsewhere).lines
+
+    assert line.rival == "tv"
+    assert [dot.name for dot in line.dots if dot.kind == "baseline"] == ["total variation"]
+
+
 def test_methods_measured_by_another_protocol_are_no_rivals() -> None:
     (line,) = overview(NETWORK, replace(BASELINE, protocol="gray-float")).lines
 

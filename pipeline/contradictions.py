@@ -160,8 +160,10 @@ def _repeated_levels(where: str, trials: list[Trial]) -> Iterator[str]:
     for position, trial in enumerate(trials):
         key = VARIED_SETTING.get(trial.degradation.kind)
         values = getattr(trial.degradation, key) if key else "paired"
+        # What is rounded to 8 bits on the way is a level of its own.
+        rounded = getattr(trial.degradation, "quantise", False)
         for value in values if isinstance(values, list) else [values]:
-            level = (trial.dataset, trial.degradation.kind, value)
+            level = (trial.dataset, trial.degradation.kind, value, rounded)
             at = f"{where}.{position}"
             if level in seen:
                 yield (

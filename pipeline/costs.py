@@ -97,6 +97,9 @@ def disk_needed(root: Path, params: Params, experiments: Iterable[str]) -> DiskC
         for name in sorted(_sets_of(params, experiments))
     }
     count = _Counter(params, {name: known for name, known in sizes.items() if known is not None})
+    for name in sizes:
+        facts = describe(params.datasets[name], root, name)
+        count.add("raw images", facts.bytes or 0)
     chosen = [params.experiments[name] for name in experiments]
     for bank in sorted({one.train_on for one in chosen}):
         count.bank(params.patches[bank])
@@ -122,23 +125,25 @@ class _Counter:
     parts: dict[str, int] = field(default_factory=dict)
 
     def bank(self, bank: Patches) -> None:
-        self._add("patches", _patches(self.sizes.get(bank.dataset, []), bank) * _values(bank))
+        self.add("patches", _patches(self.sizes.get(bank.dataset, []), bank) * _values(bank))
 
     def training(self, bank: Patches, degradation: str) -> None:
         settings = self.params.degradations[degradation]
         if isinstance(settings, Gaussian):
             return  # noise is drawn anew at every step, not stored
         each = _patches(self.sizes.get(bank.dataset, []), bank) * _values(bank)
+        if settings.kind == "paired":
+            self.add("patches", each)  # the bank has the degraded partners too
         half = 2 if settings.kind == "bicubic" else 1
-        self._add("degraded", each * half * sum(level.draws for level in levels(settings)))
+        self.add("degraded", each * half * sum(level.draws for level in levels(settings)))
 
     def tests(self, trial: Trial, what: str, bytes_each: float) -> None:
         pixels = sum(height * width for height, width in self.sizes.get(trial.dataset, []))
         channels = 3 if trial.colour == "rgb" else 1
         versions = len(levels(trial.degradation))
-        self._add(what, round(pixels * channels * versions * bytes_each))
+        self.add(what, round(pixels * channels * versions * bytes_each))
 
-    def _add(self, what: str, size: int) -> None:
+    def add(self, what: str, size: int) -> None:
         self.parts[what] = self.parts.get(what, 0) + size
 
 

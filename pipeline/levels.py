@@ -22,7 +22,8 @@ class Level:
     """One level of a degradation.
 
     Args:
-        label: Name of the level in folders and tables, such as ``gaussian_25``.
+        label: Name of the level in folders and tables, such as ``gaussian_25``; what is rounded to
+            8 bits on the way is another degradation, ``gaussian_25_8bit``.
         settings: The degradation with a single value, or one range, instead of a list.
         draws: Versions of each training image that are worth storing.
     """
@@ -40,7 +41,11 @@ def levels(degradation: Degradation) -> list[Level]:
     values = getattr(degradation, key)
     draws = degradation.draws if isinstance(degradation, Jpeg) else 1
     return [
-        Level(f"{prefix}{_shown(value)}", degradation.model_copy(update={key: value}), draws)
+        Level(
+            f"{prefix}{_shown(value)}{_suffix(degradation)}",
+            degradation.model_copy(update={key: value}),
+            draws,
+        )
         for value in (values if isinstance(values, list) else [values])
     ]
 
@@ -55,6 +60,10 @@ def scale_of(level: Level) -> float:
 
 _PREFIXES = {"gaussian": "gaussian_", "bicubic": "bicubic_x", "jpeg": "jpeg_"}
 """How the label of a level begins."""
+
+
+def _suffix(degradation: Gaussian | Bicubic | Jpeg) -> str:
+    return "_8bit" if getattr(degradation, "quantise", False) else ""
 
 
 def _shown(value: float | FloatRange | QualityRange) -> str:

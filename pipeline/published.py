@@ -62,7 +62,7 @@ METRICS: Mapping[str, tuple[str, float]] = {
 Key = tuple[str, str, str, str]
 """System, data set, degradation and protocol: only numbers that share all four are compared."""
 
-_LEVEL = re.compile(r"(gaussian_|bicubic_x|jpeg_)\d+(\.\d+)?|paired|clean")
+_LEVEL = re.compile(r"(gaussian_|bicubic_x)\d+(\.\d+)?(_8bit)?|jpeg_\d+|paired|clean")
 
 
 @dataclass(frozen=True, kw_only=True)

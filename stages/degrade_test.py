@@ -78,8 +78,8 @@ def _check_size(clean: Array, image: RawImage, trial: Trial, level: Level) -> No
         height, width = clean.shape[:2]
         raise ValueError(
             f"data set '{trial.dataset}': test image '{image.name}' has {height}x{width} pixels; "
-            f"{', '.join(trial.protocols)} at {level.label} need at least {needed} a side: leave "
-            "the image out"
+            f"{', '.join(protocols)} at {level.label} need at least {needed} a side: leave the "
+            "image out"
         )
 
 

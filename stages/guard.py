@@ -39,6 +39,7 @@ def guard(
     out: Path,
     passed: Path,
     accepted_overlaps: Sequence[AcceptedOverlap],
+    threads: int,
 ) -> None:
     """Look for the test images of an experiment in its training set.
 
@@ -51,6 +52,7 @@ def guard(
             and one an image that cannot be judged, with the other image left empty.
         passed: File to write when all is well; its content is always the same.
         accepted_overlaps: Pairs of data sets that may share scenes.
+        threads: Images to look at side by side.
 
     Raises:
         ContaminationError: Sets share a scene and nobody accepted that.
@@ -58,7 +60,7 @@ def guard(
     """
     train = list_images(raw / bank.dataset)
     test = {trial.dataset: list_images(raw / trial.dataset) for trial in trials}
-    findings = find_overlaps(train, test)
+    findings = find_overlaps(train, test, threads)
     with new_file(out) as file:
         _write_rows(file, bank.dataset, findings)
     if findings.not_judged:

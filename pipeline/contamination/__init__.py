@@ -11,7 +11,6 @@ is missed, of those with 8 to 50 one in 25, and below 8 an image counts as not j
 """
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -70,12 +69,15 @@ class Findings:
     not_judged: list[tuple[str | None, str]]
 
 
-def find_overlaps(train: Sequence[RawImage], test: Mapping[str, Sequence[RawImage]]) -> Findings:
+def find_overlaps(
+    train: Sequence[RawImage], test: Mapping[str, Sequence[RawImage]], threads: int = 1
+) -> Findings:
     """Look for test images in a training set, clean images only.
 
     Args:
         train: The training images.
         test: The test images of each data set.
+        threads: Training images to look at side by side.
 
     Raises:
         ImageError: An image cannot be read.
@@ -98,8 +100,8 @@ def find_overlaps(train: Sequence[RawImage], test: Mapping[str, Sequence[RawImag
         ]
         return judgeable, found
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        looks = list(threads.map(look, train))
+    with ThreadPoolExecutor(threads) as pool:
+        looks = list(pool.map(look, train))
     not_judged = [
         *(
             (None, image.name)

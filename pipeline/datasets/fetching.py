@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.datasets.catalogue_images import find_published
 from pipeline.datasets.downloads import RETRY_AFTER
 from pipeline.datasets.finding import FoundFile, Places, refusal
 from pipeline.datasets.folders import find_in_folder, find_pairs
-from pipeline.datasets.published import find_published
 from pipeline.datasets.skimage_photos import find_in_skimage
 from pipeline.datasets.storage import megabytes, storage_faults
 from pipeline.datasets.terms import ACCEPTED_TERMS

@@ -23,7 +23,7 @@ Card = Mapping[str, Any]
 KERNEL = "matlab"
 """Whose bicubic interpolation ``pipeline/resize.py`` computes."""
 
-IMPORTED = "as published (imported weights)"
+IMPORTED = "imported weights, whose file does not say"
 
 UNKNOWN = "not known"
 
@@ -242,14 +242,7 @@ def _training_degradation(card: Card, level: Level, facts: Paper) -> Check:
         trained = None  # what is known is of its network for another task
     paper = UNKNOWN if trained is None else _all_described(trained) + _recalled(facts, "trained")
     if "imported" in card:
-        of_one_level = any(one.levels == "tested" for one in trained or [])
-        return Check(
-            item=item,
-            ours=IMPORTED,
-            paper=paper,
-            verdict="unknown" if of_one_level else "same",
-            note="for which level the weights are is not recorded" if of_one_level else "",
-        )
+        return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
     ours = _trained(card["degradation"])
     shown = _described(ours)
     tested = _tested(level)
@@ -333,7 +326,7 @@ def _training_set(card: Card, level: Level, facts: Paper) -> Check:
     paper = f"{_counted(images, 'images')}{name}, {_patches(size)}"
     paper += _recalled(facts, "training_set", "training_images", "patch_size")
     if "imported" in card:
-        return Check(item=item, ours=IMPORTED, paper=paper, verdict="same")
+        return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
     ours = card.get("trained_on")
     if ours is None:
         return Check(item=item, ours="not recorded", paper=paper, verdict="unknown")
@@ -356,7 +349,7 @@ def _training_length(card: Card, facts: Paper) -> Check:
     item = "training length"
     paper = _steps(facts.steps, facts.batch) + _recalled(facts, "steps", "batch")
     if "imported" in card:
-        return Check(item=item, ours=IMPORTED, paper=paper, verdict="same")
+        return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
     steps, batch = card["steps"], card["recipe"]["batch"]
     note, weight = f"batches of {batch:,} instead of {_counted(facts.batch)}", 0.0
     if facts.steps is not None and facts.batch is not None:
@@ -387,7 +380,7 @@ def _verdict(ours: Sequence[object], theirs: Sequence[object]) -> Verdict:
 
 
 def _at(value: PerLevel | None, level: Level) -> int | None:
-    return value.get(level.label) if isinstance(value, dict) else value
+    return value.get(level.label.removesuffix("_8bit")) if isinstance(value, dict) else value
 
 
 def _recalled(facts: Paper, *names: str) -> str:

@@ -19,7 +19,11 @@ METHODS = {
 
 DEGRADATIONS = {
     r"gaussian_([\d.-]+)": "Gaussian noise, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}{}",
+    r"gaussian_([\d.-]+)_8bit": (
+        "Gaussian noise, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}{}, rounded to 8 bits"
+    ),
     r"bicubic_x([\d.]+)": "Bicubic downscaling \N{MULTIPLICATION SIGN}{}",
+    r"bicubic_x([\d.]+)_8bit": "Bicubic downscaling \N{MULTIPLICATION SIGN}{}, through 8 bits",
     r"jpeg_([\d-]+)": "JPEG, quality {}",
     r"paired": "Real degradation",
 }

@@ -312,7 +312,8 @@ def test_the_served_deployment_tells_the_truth_about_failures(fresh: Path, tmp_p
     assert unknown.returncode == 1
     assert "the nearest known" in unknown.stdout
     assert broken.returncode == 1
-    assert "sead: unknown key" in broken.stdout
+    # Prefect breaks lines where they become long.
+    assert "sead: unknown key" in broken.stdout.replace("\n", "")
 
 
 def test_a_cancelled_run_stops_its_stages_and_lets_them_write_a_checkpoint(

@@ -199,13 +199,16 @@ def test_every_section_of_the_params_is_used_by_a_stage() -> None:
     assert tracked == set(Params.model_fields)
 
 
-def test_stages_that_compute_reserve_the_threads_they_use() -> None:
-    computing = {
-        path.stem
-        for path in (ROOT / "stages").glob("*.py")
-        if "computes=True" in path.read_text(encoding="utf-8")
-    }
+def test_stages_reserve_the_threads_that_they_use() -> None:
+    threaded = {name for name in GRAPH if "threads" in inspect.signature(function(name)).parameters}
 
-    reserved = {module_of(name) for name in GRAPH if "cpus" in definition(name).get("meta", {})}
+    reserved = {name for name in GRAPH if "cpus" in definition(name).get("meta", {})}
 
-    assert computing == reserved == {"train", "reconstruct"}
+    assert threaded == reserved == {"guard", "train", "reconstruct", "reconstruct_imported"}
+
+
+@pytest.mark.parametrize("name", ["train", "reconstruct"])
+def test_stages_that_run_a_network_start_with_its_threads_and_allocator(name: str) -> None:
+    code = (ROOT / "stages" / f"{name}.py").read_text(encoding="utf-8")
+
+    assert f"run_stage({name}, computes=True)" in code

@@ -134,5 +134,5 @@ def test_noise_may_be_clipped_and_rounded_where_the_params_say_so(tmp_path: Path
 
     degrade_test(trials=[trial(camera)], raw=raw, out=tmp_path / "out", seed=0)
 
-    values = np.load(tmp_path / "out/set/gaussian_25/degraded/a.npy") * 255
+    values = np.load(tmp_path / "out/set/gaussian_25_8bit/degraded/a.npy") * 255
     np.testing.assert_allclose(values, np.round(values), atol=1e-4)

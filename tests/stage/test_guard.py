@@ -51,6 +51,7 @@ def run(raw: Path, *tests: str, accepted: tuple[AcceptedOverlap, ...] = ()) -> P
         out=folder / "overlaps.csv",
         passed=folder / "passed.txt",
         accepted_overlaps=accepted,
+        threads=2,
     )
     return folder
 

@@ -8,7 +8,7 @@ ADAPTER: TypeAdapter[Degradation] = TypeAdapter(Degradation)
 
 LABELS = [
     ({"kind": "gaussian", "sigma_8bit": 25, "quantise": False}, ["gaussian_25"]),
-    ({"kind": "gaussian", "sigma_8bit": 2.5, "quantise": True}, ["gaussian_2.5"]),
+    ({"kind": "gaussian", "sigma_8bit": 2.5, "quantise": True}, ["gaussian_2.5_8bit"]),
     (
         {"kind": "gaussian", "sigma_8bit": [50, 15.0], "quantise": False},
         ["gaussian_50", "gaussian_15"],
@@ -21,6 +21,7 @@ LABELS = [
         {"kind": "bicubic", "scale": [2, 3, 1.5], "quantise": False},
         ["bicubic_x2", "bicubic_x3", "bicubic_x1.5"],
     ),
+    ({"kind": "bicubic", "scale": 2, "quantise": True}, ["bicubic_x2_8bit"]),
     (
         {"kind": "jpeg", "quality": [10, 40], "subsampling": "yuv420", "draws": 1},
         ["jpeg_10", "jpeg_40"],

@@ -617,11 +617,21 @@ def test_pairs_in_other_folders_of_the_same_place_may_be_trained_and_tested_on(f
 
 def test_trials_that_would_overwrite_one_another_are_refused(refuse: Refuse) -> None:
     trial = GOOD["benchmarks"]["denoise"][0]
-    noise = {"kind": "gaussian", "sigma_8bit": 25, "quantise": True}
+    noise = {"kind": "gaussian", "sigma_8bit": 25, "quantise": False}
 
     faults = refuse("benchmarks/denoise", [trial, {**trial, "degradation": noise}])
 
     assert faults.startswith("benchmarks.denoise.1.degradation: benchmarks.denoise.0 has gaussian")
+
+
+def test_rounding_to_8_bits_is_a_level_of_its_own(file: Path) -> None:
+    trial = GOOD["benchmarks"]["denoise"][0]
+    noise = {"kind": "gaussian", "sigma_8bit": 25, "quantise": True}
+    file.write_text(
+        as_yaml(changed("benchmarks/denoise", [trial, {**trial, "degradation": noise}]))
+    )
+
+    assert len(load_params(file).benchmarks["denoise"]) == 2
 
 
 def test_trials_of_different_sets_or_levels_are_fine(file: Path) -> None:

@@ -24,7 +24,7 @@ from pipeline.commands import (
     plan,
     weights,
 )
-from pipeline.commands.graph import nothing_to_do, read_graph
+from pipeline.commands.graph import add_selection, nothing_to_do, read_graph
 from pipeline.project import ProjectError, find_root
 
 if TYPE_CHECKING:
@@ -80,18 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_selection(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--experiments",
-        nargs="+",
-        metavar="NAME",
-        help="only these experiments or stages, and what they need",
-    )
-    parser.add_argument("--force", action="store_true", help="also what is up to date")
-
-
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    _add_selection(parser)
+    add_selection(parser)
     parser.add_argument(
         "--parallel",
         type=_positive,

@@ -1,5 +1,6 @@
 """The graph as the commands need it: read, narrowed to what was asked for, errors explained."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,17 @@ from pipeline.commands import USAGE, CommandError
 
 if TYPE_CHECKING:
     from pipeline.dag import Stage
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that say which stages are meant."""
+    parser.add_argument(
+        "--experiments",
+        nargs="+",
+        metavar="NAME",
+        help="only these experiments or stages, and what they need",
+    )
+    parser.add_argument("--force", action="store_true", help="also what is up to date")
 
 
 def read_graph(root: Path, experiments: Sequence[str] | None) -> "dict[str, Stage]":

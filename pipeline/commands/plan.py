@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import FAILURE, SUCCESS, USAGE, CommandError
-from pipeline.commands.graph import nothing_to_do, read_graph
+from pipeline.commands.graph import add_selection, nothing_to_do, read_graph
 
 if TYPE_CHECKING:
     from pipeline.costs import SetCost, TrainingCost
@@ -23,13 +23,7 @@ SUMMARY = "list what would run and why; with --estimate, what it costs"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
-    parser.add_argument(
-        "--experiments",
-        nargs="+",
-        metavar="NAME",
-        help="only these experiments or stages, and what they need",
-    )
-    parser.add_argument("--force", action="store_true", help="also what is up to date")
+    add_selection(parser)
     parser.add_argument(
         "--estimate",
         action="store_true",

@@ -43,7 +43,16 @@ def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str
         )
     if getattr(recipe.schedule, "warmup", 0) >= recipe.steps:
         yield f"the warm-up of recipe '{experiment.recipe}' is as long as its {recipe.steps} steps"
+    trained = params.degradations[experiment.degradation]
     for trial in params.benchmarks[experiment.test_on]:
+        tested = trial.degradation
+        if isinstance(trained, Gaussian) and isinstance(tested, Gaussian):
+            ways = {True: "clipped and rounded", False: "not clipped"}
+            if trained.quantise != tested.quantise:
+                yield (
+                    f"trained on noise that is {ways[trained.quantise]}, tested on noise that is "
+                    f"{ways[tested.quantise]}: worth 0.1 dB and more"
+                )
         if trial.colour.removesuffix("_of_rgb") != bank.colour:
             yield f"trained on {bank.colour} images, tested on {trial.colour} ones"
 
@@ -97,11 +106,17 @@ def _undefined_names(where: str, entry: Experiment | Imported, params: Params) -
 
 
 def _comparison_faults(params: Params) -> Iterator[str]:
-    known = systems() if any(entry.compare_with for entry in _measured(params).values()) else []
+    try:
+        known = systems()
+    except (OSError, ValueError) as error:  # its message has the file and the line
+        yield f"the published numbers cannot be read: {error}"
+        return
     for where, entry in _measured(params).items():
         if entry.compare_with is not None and entry.compare_with not in known:
             # Too many to list them all.
-            near = get_close_matches(entry.compare_with, known, n=3, cutoff=0.3)
+            as_written = {system.lower(): system for system in known}
+            found = get_close_matches(entry.compare_with.lower(), as_written, n=3, cutoff=0.3)
+            near = [as_written[system] for system in found]
             yield (
                 f"{where}.compare_with: pipeline/published.csv has no system "
                 f"'{entry.compare_with}'; the nearest are {', '.join(near) or '(none)'}"

@@ -65,13 +65,21 @@ class TrainingCost:
         return self.steps * self.seconds_per_step
 
 
-def set_costs(root: Path, params: Params, experiments: Iterable[str]) -> list[SetCost]:
-    """Return the data sets that experiments train or are tested on, in the order of the params.
+def set_costs(
+    root: Path, params: Params, experiments: Iterable[str], benchmarks: Iterable[str] = ()
+) -> list[SetCost]:
+    """Return the data sets that are trained or tested on, in the order of the params.
+
+    Args:
+        root: Folder of the project.
+        params: The settings.
+        experiments: Names of those to train and to test.
+        benchmarks: Names of those whose images are needed besides.
 
     Raises:
         DatasetError: A catalogue cannot be read.
     """
-    needed = _sets_of(params, experiments)
+    needed = _sets_of(params, experiments, benchmarks)
     found = []
     for name, dataset in params.datasets.items():
         if name in needed:
@@ -80,21 +88,35 @@ def set_costs(root: Path, params: Params, experiments: Iterable[str]) -> list[Se
     return found
 
 
-def _sets_of(params: Params, experiments: Iterable[str]) -> set[str]:
+def _sets_of(params: Params, experiments: Iterable[str], benchmarks: Iterable[str]) -> set[str]:
     chosen = [params.experiments[name] for name in experiments]
     trained = {params.patches[one.train_on].dataset for one in chosen}
-    return trained | {trial.dataset for one in chosen for trial in params.benchmarks[one.test_on]}
+    tested = {*benchmarks, *(one.test_on for one in chosen)}
+    return trained | {trial.dataset for name in tested for trial in params.benchmarks[name]}
 
 
-def disk_needed(root: Path, params: Params, experiments: Iterable[str]) -> DiskCost:
-    """Return about how much the stages of some experiments would write.
+def disk_needed(
+    root: Path,
+    params: Params,
+    experiments: Sequence[str],
+    benchmarks: Sequence[str] = (),
+    imported: Sequence[str] = (),
+) -> DiskCost:
+    """Return about how much the stages would write.
+
+    Args:
+        root: Folder of the project.
+        params: The settings.
+        experiments: Names of those to train and to test.
+        benchmarks: Names of those whose test images are written besides.
+        imported: Names of the published weights to test.
 
     Raises:
         DatasetError: A catalogue cannot be read.
     """
     sizes = {
         name: image_sizes(params.datasets[name], root, name)
-        for name in sorted(_sets_of(params, experiments))
+        for name in sorted(_sets_of(params, experiments, benchmarks))
     }
     count = _Counter(params, {name: known for name, known in sizes.items() if known is not None})
     for name in sizes:
@@ -105,11 +127,14 @@ def disk_needed(root: Path, params: Params, experiments: Iterable[str]) -> DiskC
         count.bank(params.patches[bank])
     for one in chosen:
         count.training(params.patches[one.train_on], one.degradation)
-    for benchmark in sorted({one.test_on for one in chosen}):
+    for benchmark in sorted({*benchmarks, *(one.test_on for one in chosen)}):
         for trial in params.benchmarks[benchmark]:
             count.tests(trial, "test images", _TEST_BYTES)
-    for one in chosen:
-        for trial in params.benchmarks[one.test_on]:
+    measured = [one.test_on for one in chosen] + [
+        params.imported[name].test_on for name in imported
+    ]
+    for benchmark in measured:
+        for trial in params.benchmarks[benchmark]:
             count.tests(trial, "restored images", _TEST_BYTES)
     return DiskCost(count.parts, [name for name, known in sizes.items() if known is None])
 

@@ -137,13 +137,22 @@ def _settle_terms(root: Path, catalogue: "Catalogue", *, unasked: bool) -> None:
     print(shown(catalogue), flush=True)
     if accepted:
         return
-    if not unasked and input("Accept these terms? [y/N] ").strip().lower() not in {"y", "yes"}:
+    if not unasked and _answer("Accept these terms? [y/N] ") not in {"y", "yes"}:
         raise CommandError(f"{catalogue.name}: terms not accepted, nothing was fetched")
     accept(catalogue, ACCEPTED_TERMS)
 
 
+def _answer(question: str) -> str:
+    """Ask; whoever ends the input instead (Ctrl-D) has answered nothing."""
+    try:
+        return input(question).strip().lower()
+    except EOFError:
+        print()
+        return ""
+
+
 def _fetch_one(root: Path, catalogue: "Catalogue") -> None:
-    from pipeline.datasets.cache import keep
+    from pipeline.datasets.cache import alone, keep
     from pipeline.datasets.downloads import RETRY_AFTER
     from pipeline.datasets.facts import CHECKSUMS, DOWNLOADS
     from pipeline.datasets.finding import Places
@@ -165,7 +174,7 @@ def _fetch_one(root: Path, catalogue: "Catalogue") -> None:
     )
     at = obtain(catalogue, places)
     size = sum(path.stat().st_size for path in at.values())
-    with storage_faults(DOWNLOADS, catalogue.name, size):
+    with storage_faults(DOWNLOADS, catalogue.name, size), alone(at, DOWNLOADS):
         for file, path in at.items():
             if path.parent != DOWNLOADS:  # a mirror has it, which may not be there next time
                 keep(path, with_recorded(file, CHECKSUMS), DOWNLOADS)

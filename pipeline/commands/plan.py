@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,15 +45,16 @@ def run(root: Path, options: argparse.Namespace) -> int:
     if options.preset is not None:
         path = _preset(root, options.preset)
         params = _load(path)
-        chosen = options.experiments or list(params.experiments)
-        _print_costs(root, path, params, _known(chosen, params))
+        work = _all_of(params)
+        if options.experiments is not None:
+            work = _Work(experiments=_known(options.experiments, params))
+        _print_costs(root, path, params, work)
         return SUCCESS
     wanted = _print_stages(root, options)
     if options.estimate:
         path = root / "params.yaml"
         params = _load(path)
-        trainings = [name.removeprefix("train@") for name in wanted if name.startswith("train@")]
-        _print_costs(root, path, params, [name for name in params.experiments if name in trainings])
+        _print_costs(root, path, params, _part_of(params, wanted))
     return SUCCESS
 
 
@@ -86,6 +87,27 @@ def _print_stages(root: Path, options: argparse.Namespace) -> Collection[str]:
 # --------------------------------------------------------------------- what it would cost
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What is to be done, by name; the tests of the experiments are understood."""
+
+    experiments: Sequence[str] = ()
+    benchmarks: Sequence[str] = ()
+    imported: Sequence[str] = ()
+
+
+def _all_of(params: "Params") -> _Work:
+    return _Work(list(params.experiments), list(params.benchmarks), list(params.imported))
+
+
+def _part_of(params: "Params", stages: Collection[str]) -> _Work:
+    return _Work(
+        [name for name in params.experiments if f"train@{name}" in stages],
+        [name for name in params.benchmarks if f"degrade_test@{name}" in stages],
+        [name for name in params.imported if f"reconstruct_imported@{name}" in stages],
+    )
+
+
 def _preset(root: Path, name: str) -> Path:
     from pipeline.nearest import nearest_known
     from pipeline.preset import list_presets
@@ -116,14 +138,14 @@ def _known(names: Sequence[str], params: "Params") -> list[str]:
     return [name for name in params.experiments if name in names]
 
 
-def _print_costs(root: Path, path: Path, params: "Params", experiments: Sequence[str]) -> None:
+def _print_costs(root: Path, path: Path, params: "Params", work: _Work) -> None:
     from pipeline.costs import disk_needed, set_costs, training_costs
     from pipeline.images import ImageError
     from pipeline.raw_images import DatasetError
 
     try:
-        sets = set_costs(root, params, experiments)
-        disk = disk_needed(root, params, experiments)
+        sets = set_costs(root, params, work.experiments, work.benchmarks)
+        disk = disk_needed(root, params, work.experiments, work.benchmarks, work.imported)
     except (DatasetError, ImageError, OSError) as error:
         raise CommandError(str(error)) from error
     print(f"\n{_sets(sets)}\n")
@@ -137,12 +159,12 @@ def _print_costs(root: Path, path: Path, params: "Params", experiments: Sequence
     print(f"to write: about {_size(sum(disk.parts.values()))} ({parts}{guesses})")
     if sum(disk.parts.values()) + to_fetch > free:
         print("that is more than is free")
-    if not experiments:
+    if not work.experiments:
         print("\nnothing to train")
         return
     sys.stdout.flush()
-    probe = _probe(path, experiments, params.resources.threads)
-    costs = training_costs(params, experiments, probe["seconds_per_step"])
+    probe = _probe(path, work.experiments, params.resources.threads)
+    costs = training_costs(params, work.experiments, probe["seconds_per_step"])
     print(f"\n{_trainings(costs)}\n")
     total = sum(one.seconds for one in costs)
     print(f"trainings one after another: {_duration(total)} on this machine ({probe['device']})")

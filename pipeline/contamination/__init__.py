@@ -61,8 +61,8 @@ class Findings:
 
     Args:
         overlaps: In the order of the training images, then of the test images.
-        not_judged: Data set (None is the training set) and name of the images that are too small
-            or too smooth to be recognised by anything but equal pixels.
+        not_judged: Data set (None is the training set) and name of the images that were not found
+            and are too small or too smooth to be recognised by anything but equal pixels.
     """
 
     overlaps: list[Overlap]
@@ -102,19 +102,21 @@ def find_overlaps(
 
     with ThreadPoolExecutor(threads) as pool:
         looks = list(pool.map(look, train))
+    overlaps = [overlap for _, found in looks for overlap in found]
+    seen = {(overlap.test_set, overlap.test_image) for overlap in overlaps}
     not_judged = [
         *(
             (None, image.name)
-            for image, (judgeable, _) in zip(train, looks, strict=True)
-            if not judgeable
+            for image, (judgeable, found) in zip(train, looks, strict=True)
+            if not judgeable and not found
         ),
         *(
             name
             for name, judgeable in zip(tested, pictures.judgeable, strict=True)
-            if not judgeable
+            if not judgeable and name not in seen
         ),
     ]
-    return Findings([overlap for _, found in looks for overlap in found], not_judged)
+    return Findings(overlaps, not_judged)
 
 
 def _overlap(name: str, tested: tuple[str, str], seen: Sighting, equal: bool) -> Overlap:

@@ -104,8 +104,10 @@ def _members_of(archive: Path) -> Iterator[Iterator[_Member]]:
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the disk, not of the archive
+        # tarfile adds a line for every compression that it tried.
+        reason = str(error).partition(":\n")[0] or "it ends too early"
         raise DatasetError(
-            f"{archive}: expected a whole ZIP or tar archive, but {error or 'it ends too early'}"
+            f"{archive}: expected a whole ZIP or tar archive, but {reason}"
         ) from error
 
 

@@ -169,6 +169,12 @@ def _download(
 
 
 def _ways_out(file: PublishedFile, catalogue: Catalogue, places: Places) -> Iterator[str]:
+    if file not in catalogue.files:
+        yield (
+            "Nobody published its checksum: the first download recorded it in "
+            f"{places.checksums / file.folder}.csv; if its publisher means another file now, "
+            "remove its row there"
+        )
     if not file.urls:
         yield f"  no address that a program could ask is known; see {catalogue.homepage}"
     else:

@@ -25,7 +25,9 @@ def main() -> None:
     try:
         answer = examine(Path(request["file"]), request["layout"], models, request["wanted"])
     except ForeignWeightsError as error:
-        answer = {"refused": str(error)}
+        reason, file = str(error), request["file"]
+        # What is wrong with a layer names the layer alone.
+        answer = {"refused": reason if file in reason else f"{file}: {reason}"}
     json.dump(answer, sys.stdout)
 
 

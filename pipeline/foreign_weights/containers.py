@@ -100,7 +100,11 @@ def _read_torch(path: Path) -> Any:  # noqa: ANN401  (whatever somebody saved)
 def _why_refused(message: str) -> str:
     named = re.search(r"GLOBAL (\S+)", message)
     if not named:
-        return f"not a state dict, or damaged: {message.splitlines()[0]}"
+        # Torch's own words say how to switch its protection off: not to be repeated.
+        return (
+            "expected a state dict, tensors by name; came a damaged file (download it again?) or a "
+            "pickle of something else, which is never executed here"
+        )
     return (
         f"expected a state dict, tensors by name; came a pickle that wants to call "
         f"{named[1].rstrip('.,')}: a whole model or other code, which is never executed here. If "

@@ -4,6 +4,7 @@
 published image sets, one folder a set.
 """
 
+import argparse
 import sys
 from pathlib import Path
 from statistics import fmean
@@ -81,4 +82,6 @@ def main(sets: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sets", type=Path, help="folder with the published image sets")
+    sys.exit(main(parser.parse_args().sets))

@@ -91,7 +91,7 @@ def shaved(image: Array, border: float) -> Array:
         ("set5", 3, 30.39, 0.8682),
         ("set5", 4, 28.42, 0.8104),
         ("set14", 2, 30.24, 0.8688),
-        # Published 0.7742 and 0.7027: those are the SSIM of the whole images (0.7741, 0.7026), while
+        # Published 0.7742 and 0.7027: those are the SSIM of whole images (0.7741, 0.7026), while
         # their PSNR, and both numbers of Set5, are those of shaved ones.
         ("set14", 3, 27.55, 0.7736),
         ("set14", 4, 26.00, 0.7019),

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.cli import main
+from pipeline.datasets.cache import alone
+from pipeline.datasets.catalogue import read_catalogue
 from pipeline.datasets.mirror import MIRROR_VARIABLE
 from pipeline.datasets.terms import ACCEPT_VARIABLE
 from pipeline.params import FolderDataset
@@ -157,6 +160,27 @@ def test_fetch_takes_copies_from_a_mirror(
     assert project.downloads == {project.one, project.two}
 
 
+def test_copies_wait_for_another_process_that_makes_them(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.files.rename(project.root / "pair")
+    monkeypatch.setenv(MIRROR_VARIABLE, str(project.root))
+    downloads = project.root / "data" / "downloads"
+    files = read_catalogue(project.root / "pipeline" / "catalogue" / "pair").files
+
+    with ThreadPoolExecutor() as pool:
+        with alone(files, downloads):
+            other = pool.submit(restore, "fetch", "pair")
+            with pytest.raises(TimeoutError):
+                other.result(timeout=0.3)
+            meanwhile = project.downloads
+
+        assert other.result() == 0
+
+    assert meanwhile == set()
+    assert project.downloads == {project.one, project.two}
+
+
 @pytest.mark.usefixtures("project")
 def test_unknown_set_is_named_with_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert restore("fetch", "pear") == 2
@@ -178,7 +202,9 @@ def test_terms_that_nobody_accepted_stop_a_run_without_a_terminal(
     assert project.downloads == set()
 
 
-@pytest.mark.parametrize(("typed", "code"), [("y\n", 0), ("yes\n", 0), ("n\n", 1), ("\n", 1)])
+@pytest.mark.parametrize(
+    ("typed", "code"), [("y\n", 0), ("yes\n", 0), ("n\n", 1), ("\n", 1), ("", 1)]
+)
 def test_terms_are_asked_for_at_a_terminal(
     project: Project, monkeypatch: pytest.MonkeyPatch, typed: str, code: int
 ) -> None:

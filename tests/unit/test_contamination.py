@@ -110,13 +110,23 @@ def test_images_without_enough_to_recognise_them_are_listed_not_passed(
     (tmp_path / "train").mkdir()
     whole = from_8bit(gray_pixels(scenes[0].clean))[..., None]
     write_png(tmp_path / "train" / "flat.png", np.full_like(whole, 0.5))
-    write_png(tmp_path / "train" / "small.png", whole[:60, :60])
+    write_png(tmp_path / "train" / "small.png", whole[:24, :24])
     write_png(tmp_path / "sky.png", np.full_like(whole, 0.8))
     sky = RawImage("sky", tmp_path / "sky.png", None)
 
     findings = find_overlaps(clean_images(tmp_path / "train"), {"test": [*scenes, sky]})
 
     assert findings.not_judged == [(None, "flat"), (None, "small"), ("test", "sky")]
+
+
+def test_what_was_found_counts_as_judged(tmp_path: Path) -> None:
+    write_png(tmp_path / "flat.png", np.full((64, 64, 1), 0.5, np.float32))
+    flat = clean_images(tmp_path)
+
+    findings = find_overlaps(flat, {"test": flat})
+
+    assert [overlap.how for overlap in findings.overlaps] == ["same pixels"]
+    assert findings.not_judged == []
 
 
 def test_a_flat_image_is_still_found_by_its_pixels(tmp_path: Path) -> None:

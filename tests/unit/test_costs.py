@@ -10,7 +10,7 @@ from pipeline.params import Params, Patches
 from pipeline.patches import PatchBank
 from pipeline.raw_images import list_images
 from stages.extract import extract
-from tests.unit.test_params_file import GOOD
+from tests.unit.test_params_file import GOOD, OFFICIAL
 
 
 def params(**changes: object) -> Params:
@@ -83,6 +83,17 @@ def test_test_images_count_once_a_level_in_float_and_as_a_picture(project: Path)
     pixels = 36 * 48
     assert disk.parts["test images"] == pytest.approx(2 * pixels * 4.7, abs=1)
     assert disk.parts["restored images"] == disk.parts["test images"]
+
+
+def test_what_is_only_tested_counts_too(project: Path) -> None:
+    settings = params(imported={"theirs": OFFICIAL})
+
+    sets = set_costs(project, settings, [], ["denoise"])
+    disk = disk_needed(project, settings, [], ["denoise"], ["theirs"])
+
+    assert [one.name for one in sets] == ["test"]
+    assert disk.parts["restored images"] == disk.parts["test images"] > 0
+    assert "patches" not in disk.parts
 
 
 def test_a_training_lasts_as_long_as_its_steps() -> None:

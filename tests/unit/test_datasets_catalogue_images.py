@@ -168,9 +168,11 @@ def test_later_downloads_must_match_the_recorded_one(files_set: FilesSet, serve:
     shutil.rmtree(files_set.out)
     changed = serve({"/base/some%20where/one.png": files_set.two})
 
-    with pytest.raises(DatasetError, match=hashlib.sha256(files_set.one).hexdigest()):
+    with pytest.raises(DatasetError, match=hashlib.sha256(files_set.one).hexdigest()) as caught:
         files_set.fetch(f"{changed.url}/base")
 
+    (record,) = files_set.downloads.parent.glob("checksums/*.csv")
+    assert str(record) in str(caught.value)
     assert_nothing_written(files_set.out)
 
 

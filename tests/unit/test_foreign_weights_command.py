@@ -98,6 +98,17 @@ def test_weights_that_do_not_fit_the_named_model_are_refused_and_nothing_is_writ
     assert (project / "params.yaml").read_text() == before
 
 
+def test_a_faulty_layer_is_told_with_its_file(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = {"model.0.weight": torch.full((32, 1, 3, 3), float("nan"))}
+    torch.save(weights | {"model.0.bias": torch.zeros(32)}, project / "published/bad.pth")
+
+    assert cli.main(["import", "bad.pth"]) == 1
+
+    assert str(project / "published/bad.pth") in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
     ("arguments", "said"),

@@ -1,6 +1,7 @@
 """Files that are no weights, or not those of our networks, are refused with the reason."""
 
 import os
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,14 @@ def test_code_in_a_pickle_is_not_run(tmp_path: Path, zipped: bool) -> None:
     assert not trace.exists()
     assert "posix.system" in message
     assert "never executed" in message
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_nobody_is_told_to_switch_the_protection_off(tmp_path: Path, protocol: int) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(pickle.dumps({"weights": Malicious(tmp_path / "trace")}, protocol))
+
+    assert "weights_only" not in refusal(path)
 
 
 def test_a_pickled_model_is_refused_and_the_way_out_is_told(tmp_path: Path) -> None:

@@ -703,8 +703,11 @@ def test_published_weights_are_tested_on_a_benchmark(file: Path) -> None:
     assert load_params(file).imported["official"].test_on == "denoise"
 
 
-def test_system_of_the_literature_that_nobody_published_is_refused(refuse: Refuse) -> None:
-    faults = refuse("experiments/denoiser/compare_with", "DnCNNS")
+@pytest.mark.parametrize("name", ["DnCNNS", "dncnn-s"])
+def test_system_of_the_literature_that_nobody_published_is_refused(
+    refuse: Refuse, name: str
+) -> None:
+    faults = refuse("experiments/denoiser/compare_with", name)
 
     assert faults.startswith("experiments.denoiser.compare_with: pipeline/published.csv has no")
     assert "DnCNN-S" in faults
@@ -745,6 +748,17 @@ def test_patch_smaller_than_the_receptive_field_is_a_warning(file: Path) -> None
         "experiments.denoiser: the patches are 40 pixels wide, the receptive field of vdsr.gray is "
         "41: its outer part trains on padding"
     ]
+
+
+def test_noise_trained_on_and_tested_in_another_way_is_a_warning(file: Path) -> None:
+    file.write_text(as_yaml(changed("degradations/noise/quantise", True)))
+
+    (found,) = warnings(load_params(file))
+
+    assert found == (
+        "experiments.denoiser: trained on noise that is clipped and rounded, tested on noise that "
+        "is not clipped: worth 0.1 dB and more"
+    )
 
 
 def test_good_params_have_no_warnings(file: Path) -> None:

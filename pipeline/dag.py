@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo
@@ -243,8 +244,22 @@ def _why_stale(stage: DvcStage) -> tuple[str, ...]:
     if not entries:
         return ()
     if not any(item.hash_info for item in (*stage.deps, *stage.outs)):
-        return ("it never ran",)
+        return ("it never ran", *(f"{path} is missing" for path in _nobody_makes(stage)))
     return tuple(reason for entry in entries for reason in _reasons(entry))
+
+
+def _nobody_makes(stage: DvcStage) -> list[str]:
+    """Return the files that a stage needs, that are not there and that no stage writes."""
+    made = [Path(out.fs_path) for out in stage.repo.index.outs if out.protocol == "local"]
+    needed = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+    return [
+        dep.def_path
+        for dep in needed
+        if not dep.exists
+        and not any(
+            out.is_relative_to(dep.fs_path) or Path(dep.fs_path).is_relative_to(out) for out in made
+        )
+    ]
 
 
 def _reasons(entry: str | dict[str, dict[str, Any]]) -> Iterator[str]:

@@ -26,13 +26,22 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+NAME, SOURCE, SUBFOLDER = r"^[A-Za-z0-9][A-Za-z0-9_-]*$", r"^[^'\x00-\x1f]+$", r"^[^/.][^/]*$"
+
+PATTERNS = {
+    NAME: "a name of letters, digits, _ and -, the first a letter or a digit",
+    SOURCE: "a path without ' and control characters",
+    SUBFOLDER: "the name of a folder, without / and not hidden",
+}
+"""What the patterns ask for, in words."""
+
+Name = Annotated[str, Field(pattern=NAME)]
 """Name of an entry: it becomes part of stage names, file names and tags."""
 
-Source = Annotated[str, Field(pattern=r"^[^'\x00-\x1f]+$")]
+Source = Annotated[str, Field(pattern=SOURCE)]
 """Path of a file or folder: it stands in quotes on a command line of ``dvc.yaml``."""
 
-Subfolder = Annotated[str, Field(pattern=r"^[^/.][^/]*$")]
+Subfolder = Annotated[str, Field(pattern=SUBFOLDER)]
 """Name of a folder inside another one."""
 
 Colour = Literal["gray", "y", "rgb"]

@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.contradictions import contradictions
 from pipeline.nearest import nearest_known
-from pipeline.params import Params
+from pipeline.params import PATTERNS, Params
 
 Yaml = Any
 """What a YAML file may hold: nothing is known of it before it is validated."""
@@ -77,6 +77,8 @@ def _explain(fault: ErrorDetails, content: Yaml) -> str:
     came = f"a {type(node).__name__}" if isinstance(node, dict | list) else repr(node)
     if fault["type"] == "union_tag_invalid":
         return f"{where}: expected one of {fault['ctx']['expected_tags']}; came {came}"
+    if fault["type"] == "string_pattern_mismatch":
+        return f"{where}: expected {PATTERNS[fault['ctx']['pattern']]}; came {came}"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{where}: {message[0].lower() + message[1:]}; came {came}"
 

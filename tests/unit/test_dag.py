@@ -89,6 +89,16 @@ def test_everything_is_stale_before_anything_ran(tmp_path: Path) -> None:
     assert reasons == dict.fromkeys(dag.read_graph(tmp_path), ("it never ran",))
 
 
+def test_a_file_that_no_stage_writes_and_nobody_gave_is_named(tmp_path: Path) -> None:
+    make_toy(tmp_path)
+    (tmp_path / "raw.txt").unlink()
+
+    graph = dag.read_graph(tmp_path)
+
+    assert graph["seed"].stale == ("it never ran", "raw.txt is missing")
+    assert graph["join"].stale == ("it never ran",)
+
+
 def test_a_changed_file_makes_its_reader_stale(toy: Path) -> None:
     (toy / "raw.txt").write_text("other")
 

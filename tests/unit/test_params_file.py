@@ -407,7 +407,7 @@ def test_name_that_cannot_be_used_is_named(refuse: Refuse, path: str, name: str)
     section = path.split("/")[0]
     content = next(iter(GOOD[section].values()))
 
-    assert "should match pattern" in (faults := refuse(path, content))
+    assert "expected a name of letters" in (faults := refuse(path, content))
     assert faults.endswith(f"; came {name}")
 
 

@@ -25,6 +25,7 @@ from pipeline.commands import (
     weights,
 )
 from pipeline.commands.graph import add_selection, nothing_to_do, read_graph
+from pipeline.commands.table import as_table
 from pipeline.project import ProjectError, find_root
 
 if TYPE_CHECKING:
@@ -221,10 +222,7 @@ def _report(root: Path, _options: argparse.Namespace) -> int:
         raise CommandError(
             f"{results}: {error.strerror}; `dvc repro` or `restore run` writes the report"
         ) from error
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+    print(as_table(rows))
     print(f"\n{results.with_name('index.html')}")
     return SUCCESS
 

@@ -98,6 +98,7 @@ def _sets_of(params: Params, experiments: Iterable[str], benchmarks: Iterable[st
 def disk_needed(
     root: Path,
     params: Params,
+    sets: Sequence[SetCost],
     experiments: Sequence[str],
     benchmarks: Sequence[str] = (),
     imported: Sequence[str] = (),
@@ -107,6 +108,7 @@ def disk_needed(
     Args:
         root: Folder of the project.
         params: The settings.
+        sets: The data sets that all of these need, from ``set_costs``.
         experiments: Names of those to train and to test.
         benchmarks: Names of those whose test images are written besides.
         imported: Names of the published weights to test.
@@ -114,14 +116,9 @@ def disk_needed(
     Raises:
         DatasetError: A catalogue cannot be read.
     """
-    sizes = {
-        name: image_sizes(params.datasets[name], root, name)
-        for name in sorted(_sets_of(params, experiments, benchmarks))
-    }
+    sizes = {one.name: image_sizes(params.datasets[one.name], root, one.name) for one in sets}
     count = _Counter(params, {name: known for name, known in sizes.items() if known is not None})
-    for name in sizes:
-        facts = describe(params.datasets[name], root, name)
-        count.add("raw images", facts.bytes or 0)
+    count.add("raw images", sum(one.bytes or 0 for one in sets))
     chosen = [params.experiments[name] for name in experiments]
     for bank in sorted({one.train_on for one in chosen}):
         count.bank(params.patches[bank])

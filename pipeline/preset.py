@@ -4,6 +4,7 @@ import itertools
 import shutil
 from pathlib import Path
 
+from pipeline.nearest import nearest_known
 from pipeline.params_file import load_params
 
 
@@ -14,6 +15,18 @@ class PresetError(ValueError):
 def list_presets(root: Path) -> dict[str, str]:
     """Return the presets of the project at ``root``: name and what it is for."""
     return {path.stem: _headline(path) for path in sorted(_folder(root).glob("*.yaml"))}
+
+
+def find_preset(root: Path, name: str) -> Path:
+    """Return the file of a preset.
+
+    Raises:
+        PresetError: It is unknown.
+    """
+    known = list_presets(root)
+    if name not in known:
+        raise PresetError(f"there is no preset '{name}'; {nearest_known(name, known)}")
+    return _folder(root) / f"{name}.yaml"
 
 
 def take_preset(root: Path, name: str, *, force: bool) -> Path | None:
@@ -31,10 +44,7 @@ def take_preset(root: Path, name: str, *, force: bool) -> Path | None:
         PresetError: The preset is unknown, or ``params.yaml`` has edits and ``force`` is False.
         ParamsError: The preset itself has faults.
     """
-    known = list_presets(root)
-    if name not in known:
-        raise PresetError(f"unknown preset '{name}'; expected one of: {', '.join(known)}")
-    preset = _folder(root) / f"{name}.yaml"
+    preset = find_preset(root, name)
     load_params(preset)
     params = root / "params.yaml"
     copy = None

@@ -66,26 +66,22 @@ _LEVEL = re.compile(r"(gaussian_|bicubic_x)\d+(\.\d+)?(_8bit)?|jpeg_\d+|paired|c
 
 
 @dataclass(frozen=True, kw_only=True)
-class Number:
-    """One published number: a row of ``published.csv``.
+class _Reference:
+    """What was published of a system: of which data, measured how, and where it stands.
 
     Args:
         system: Name in the literature.
         data_set: Name of the test set.
         degradation: Label of the level, such as ``gaussian_25``; ``clean`` for recognition.
         protocol: How it was measured.
-        metric: One of ``METRICS``, which has its unit.
-        value: What was published.
         from_memory: Not read in its source; nothing is compared with it.
-        source: Where the number stands, and what to know about it.
+        source: Where it stands, and what to know about it.
     """
 
     system: str
     data_set: str
     degradation: str
     protocol: str
-    metric: str
-    value: float
     from_memory: bool
     source: str
 
@@ -96,33 +92,29 @@ class Number:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
+class Number(_Reference):
+    """One published number: a row of ``published.csv``.
+
+    Args:
+        metric: One of ``METRICS``, which has its unit.
+        value: What was published.
+    """
+
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published(_Reference):
     """PSNR and SSIM that were published for the same thing.
 
     Args:
-        system: Name in the literature.
-        data_set: Name of the test set.
-        degradation: Label of the level.
-        protocol: How it was measured.
         psnr: In decibels, mean over the images.
         ssim: Mean over the images, if it was published by the same definition.
-        from_memory: Not read in its source; nothing is compared with it.
-        source: Where the PSNR stands, and what to know about it.
     """
 
-    system: str
-    data_set: str
-    degradation: str
-    protocol: str
     psnr: float
     ssim: float | None
-    from_memory: bool
-    source: str
-
-    @property
-    def key(self) -> Key:
-        """Return what a measured number must have in common with this one."""
-        return (self.system, self.data_set, self.degradation, self.protocol)
 
 
 def read_published(path: Path) -> list[Number]:

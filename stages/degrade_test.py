@@ -38,16 +38,19 @@ def degrade_test(*, trials: Sequence[Trial], raw: Path, out: Path, seed: int) ->
     with new_folder(out) as folder:
         for trial in trials:
             for image in list_images(raw / trial.dataset):
+                clean = _in_trial_colour(read_image(image.clean), trial)
                 for level in levels(trial.degradation):
                     written = BenchmarkImage(trial, level, image.name, folder)
-                    card = _write_pair(written, image, seed)
+                    card = _write_pair(written, image, clean, seed)
                     cards.append({"data_set": trial.dataset, "image": image.name, **card})
         write_cards(folder / "card.csv", cards)
 
 
-def _write_pair(written: BenchmarkImage, image: RawImage, seed: int) -> dict[str, Any]:
+def _write_pair(
+    written: BenchmarkImage, image: RawImage, clean: Array, seed: int
+) -> dict[str, Any]:
     trial, level = written.trial, written.level
-    clean = fitting_crop(_in_trial_colour(read_image(image.clean), trial), level)
+    clean = fitting_crop(clean, level)
     _check_size(clean, image, trial, level)
     if isinstance(level.settings, RealPairs):
         degraded, card = _partner(image, trial), {}

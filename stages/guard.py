@@ -1,6 +1,5 @@
 """Stage ``guard``: refuse to train an experiment on what it is tested on."""
 
-import csv
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,22 +7,10 @@ from pathlib import Path
 
 from pipeline.contamination import ContaminationError, Findings, Overlap, find_overlaps
 from pipeline.outputs import new_file
+from pipeline.overlap_table import write_overlaps
 from pipeline.params import AcceptedOverlap, Patches, Trial
 from pipeline.raw_images import list_images
 from pipeline.stage_runner import run_stage
-
-COLUMNS = (
-    "train_set",
-    "train_image",
-    "test_set",
-    "test_image",
-    "how",
-    "correlation",
-    "keypoints",
-    "scale",
-    "train_share",
-    "test_share",
-)
 
 NOT_JUDGED = "not judged: too small or too smooth"
 
@@ -62,7 +49,7 @@ def guard(
     test = {trial.dataset: list_images(raw / trial.dataset) for trial in trials}
     findings = find_overlaps(train, test, threads)
     with new_file(out) as file:
-        _write_rows(file, bank.dataset, findings)
+        write_overlaps(file, _rows(bank.dataset, findings))
     if findings.not_judged:
         logging.getLogger("pipeline").warning(
             "%d image(s) are too small or too smooth to be looked for: see %s",
@@ -100,13 +87,6 @@ def _explain(train_set: str, images: int, found: Sequence[Overlap]) -> str:
         + ", ".join(named)
         + (f" and {more} more pair(s)" if more else "")
     )
-
-
-def _write_rows(path: Path, train_set: str, findings: Findings) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(_rows(train_set, findings))
 
 
 def _rows(train_set: str, findings: Findings) -> Iterable[tuple[str | int, ...]]:

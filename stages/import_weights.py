@@ -5,9 +5,9 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
+from pipeline.file_checksum import sha256_of
 from pipeline.foreign_weights.assembling import assemble, build
 from pipeline.foreign_weights.chain import ForeignWeightsError
-from pipeline.foreign_weights.examining import sha256_of
 from pipeline.foreign_weights.reading import read_network
 from pipeline.outputs import new_folder
 from pipeline.params import Model

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands import FAILURE, SUCCESS, USAGE, CommandError
+from pipeline.commands.table import as_table
 
 if TYPE_CHECKING:
     from pipeline.datasets.catalogue import Catalogue, PublishedFile
@@ -17,7 +18,6 @@ SUMMARY = "list, fetch and verify data sets, or import your own images"
 _IN_PACKAGE = "skimage"
 """The set that is installed with the project."""
 _CATALOGUES = Path("pipeline") / "catalogue"
-_RAW = Path("data") / "raw"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +77,7 @@ def _list(root: Path, options: argparse.Namespace) -> int:
     found = [line for line in lines if not words or any(w in _joined(line) for w in words)]
     if not found:
         raise CommandError(f"no published data set has {' or '.join(options.words)} in its line")
-    _print_table([("name", "images", "size", "state", "terms", "what"), *found])
+    print(as_table([("name", "images", "size", "state", "terms", "what"), *found]))
     return SUCCESS
 
 
@@ -92,14 +92,6 @@ def _terms(catalogue: "Catalogue") -> str:
 
 def _joined(cells: Iterable[str]) -> str:
     return " ".join(cells).lower()
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print(
-            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
 
 
 def _readable(size: int | None) -> str:
@@ -200,7 +192,7 @@ def _named(names: Sequence[str]) -> "list[Catalogue]":
 
 
 def _verify(_root: Path, options: argparse.Namespace) -> int:
-    from pipeline.datasets.facts import DOWNLOADS
+    from pipeline.datasets.facts import DOWNLOADS, RAW
 
     sets_of = _sets_by_checksum()
     wanted = set(options.names)
@@ -218,7 +210,7 @@ def _verify(_root: Path, options: argparse.Namespace) -> int:
     damaged = list(_damaged_downloads(downloads))
     for name in raw:
         damaged += _damaged_raw(name)
-    print(f"{len(downloads)} download(s) and {len(raw)} data set(s) in {_RAW} read", flush=True)
+    print(f"{len(downloads)} download(s) and {len(raw)} data set(s) in {RAW} read", flush=True)
     if damaged:
         raise CommandError("\n  ".join([f"{len(damaged)} damaged file(s):", *damaged]))
     return SUCCESS
@@ -240,11 +232,13 @@ def _sets_by_checksum() -> dict[str, list[str]]:
 
 
 def _raw_sets() -> set[str]:
-    return {path.parent.name for path in _RAW.glob("[!.]*/images.csv")}
+    from pipeline.datasets.facts import RAW
+
+    return {path.parent.name for path in RAW.glob("[!.]*/images.csv")}
 
 
 def _damaged_downloads(downloads: Iterable[tuple[Path, list[str]]]) -> Iterator[str]:
-    from pipeline.datasets.checksum import sha256_of
+    from pipeline.file_checksum import sha256_of
 
     for path, names in downloads:
         if sha256_of(path) != path.stem:
@@ -253,11 +247,12 @@ def _damaged_downloads(downloads: Iterable[tuple[Path, list[str]]]) -> Iterator[
 
 
 def _damaged_raw(name: str) -> Iterator[str]:
-    from pipeline.datasets.checksum import sha256_of
+    from pipeline.datasets.facts import RAW
+    from pipeline.file_checksum import sha256_of
     from pipeline.raw_images import TABLE, read_table
 
-    for row in read_table(_RAW / name / TABLE, "a folder that the download stage wrote"):
-        path = _RAW / name / row["file"]
+    for row in read_table(RAW / name / TABLE, "a folder that the download stage wrote"):
+        path = RAW / name / row["file"]
         if not path.is_file() or sha256_of(path) != row["sha256"]:
             yield f"{path}: `dvc repro --force --single-item download@{name}` writes it again"
 
@@ -267,13 +262,14 @@ def _damaged_raw(name: str) -> Iterator[str]:
 
 def _import(root: Path, options: argparse.Namespace) -> int:
     from pipeline.datasets.catalogue import list_catalogues
+    from pipeline.params import NAME
 
     name = options.name or re.sub("[^A-Za-z0-9_-]+", "_", options.folder.name).strip("_-")
     if not options.folder.is_dir():
         raise CommandError(f"expected a folder, there is none at {options.folder}", USAGE)
     if name in list_catalogues(_CATALOGUES):
         return _adopt(name, options.folder)
-    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", name):
+    if not re.fullmatch(NAME, name):
         raise CommandError(
             f"expected a name of letters, digits, _ and -, came '{name}'; give one with --as",
             USAGE,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import FAILURE, SUCCESS, USAGE, CommandError
 from pipeline.commands.graph import add_selection, nothing_to_do, read_graph
+from pipeline.commands.table import as_table
 
 if TYPE_CHECKING:
     from pipeline.costs import SetCost, TrainingCost
@@ -109,14 +110,12 @@ def _part_of(params: "Params", stages: Collection[str]) -> _Work:
 
 
 def _preset(root: Path, name: str) -> Path:
-    from pipeline.nearest import nearest_known
-    from pipeline.preset import list_presets
+    from pipeline.preset import PresetError, find_preset
 
-    presets = list_presets(root)
-    if name not in presets:
-        hint = nearest_known(name, presets)
-        raise CommandError(f"there is no preset '{name}'; {hint}", USAGE)
-    return root / "pipeline" / "presets" / f"{name}.yaml"
+    try:
+        return find_preset(root, name)
+    except PresetError as error:
+        raise CommandError(str(error), USAGE) from error
 
 
 def _load(path: Path) -> "Params":
@@ -145,7 +144,7 @@ def _print_costs(root: Path, path: Path, params: "Params", work: _Work) -> None:
 
     try:
         sets = set_costs(root, params, work.experiments, work.benchmarks)
-        disk = disk_needed(root, params, work.experiments, work.benchmarks, work.imported)
+        disk = disk_needed(root, params, sets, work.experiments, work.benchmarks, work.imported)
     except (DatasetError, ImageError, OSError) as error:
         raise CommandError(str(error)) from error
     print(f"\n{_sets(sets)}\n")
@@ -202,7 +201,7 @@ def _sets(sets: Iterable["SetCost"]) -> str:
         )
         for one in sets
     ]
-    return _table([("data set", "images", "size", "state", "terms"), *rows], left={0, 3, 4})
+    return as_table([("data set", "images", "size", "state", "terms"), *rows], right={1, 2})
 
 
 def _trainings(costs: Iterable["TrainingCost"]) -> str:
@@ -219,19 +218,7 @@ def _trainings(costs: Iterable["TrainingCost"]) -> str:
         for one in costs
     ]
     titles = ("training", "network", "steps", "batch", "patches seen", "a step", "time")
-    return _table([titles, *rows], left={0, 1})
-
-
-def _table(rows: Sequence[Sequence[str]], left: Collection[int]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if place in left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return as_table([titles, *rows], right=range(2, len(titles)))
 
 
 def _size(count: int) -> str:

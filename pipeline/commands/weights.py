@@ -88,7 +88,7 @@ def _absolute(text: str) -> Path:
 def _check_names(params: "Params", options: argparse.Namespace) -> None:
     from typing import get_args
 
-    from pipeline.params import Layout
+    from pipeline.params import NAME, Layout
     from pipeline.published import systems
 
     models = [f"{arch}.{name}" for arch, name in _models(params)]
@@ -108,7 +108,7 @@ def _check_names(params: "Params", options: argparse.Namespace) -> None:
             f"{', '.join(sorted(params.benchmarks))}",
             USAGE,
         )
-    if options.name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", options.name):
+    if options.name is not None and not re.fullmatch(NAME, options.name):
         raise CommandError(f"--as {options.name}: expected letters, digits, _ and -", USAGE)
 
 

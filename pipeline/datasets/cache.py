@@ -8,7 +8,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from pipeline.datasets.catalogue import PublishedFile
-from pipeline.datasets.checksum import difference, sha256_of
+from pipeline.datasets.checksum import difference
+from pipeline.file_checksum import sha256_of
 from pipeline.outputs import new_file
 
 

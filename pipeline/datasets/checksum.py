@@ -1,10 +1,9 @@
 """A file held against what is known of it, and a guess at what it is instead."""
 
-import hashlib
-from functools import partial
 from pathlib import Path
 
 from pipeline.datasets.catalogue import PublishedFile
+from pipeline.file_checksum import digest_of
 
 _SIGNATURES = {
     b"\x89png": "a PNG image",
@@ -31,18 +30,8 @@ _KINDS = {
 }
 """What a file must be by its ending, where no checksum says more."""
 
-
 _NEVER = {"empty", "an HTML page", "a Git LFS pointer, not the file itself"}
 """What is never the file that was asked for, whatever its name."""
-
-
-def sha256_of(path: Path) -> str:
-    """Return the checksum of a file.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    return _digest(path, "sha256")
 
 
 def difference(path: Path, file: PublishedFile) -> str | None:
@@ -59,7 +48,7 @@ def difference(path: Path, file: PublishedFile) -> str | None:
     came = f"came {size} bytes ({kind})"
     known = {"sha256": file.sha256, "md5": file.md5}
     for name, expected in known.items():
-        if expected and (found := _digest(path, name)) != expected:
+        if expected and (found := digest_of(path, name)) != expected:
             wanted = "" if file.size is None else f"{file.size} bytes with "
             return f"expected {wanted}{name} {expected}, {came} with {name} {found}"
     if file.size is not None and size != file.size:
@@ -68,13 +57,6 @@ def difference(path: Path, file: PublishedFile) -> str | None:
     if not any(known.values()) and (kind != expected_kind or kind in _NEVER):
         return f"expected {_KINDS.get(file.suffix, 'data')}, {came}"
     return None
-
-
-def _digest(path: Path, name: str) -> str:
-    with path.open("rb") as stream:
-        # MD5 is what some publishers offer; it tells damage, not malice.
-        new = partial(hashlib.new, name, usedforsecurity=False)
-        return hashlib.file_digest(stream, new).hexdigest()
 
 
 def _kind(start: bytes) -> str:

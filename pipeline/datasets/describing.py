@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.datasets.catalogue import read_catalogue
-from pipeline.datasets.facts import at_hand, size_of, state_of
+from pipeline.datasets.facts import RAW, at_hand, size_of, state_of
 from pipeline.datasets.terms import ACCEPTED_TERMS, is_accepted
 from pipeline.params import (
     CatalogueDataset,
@@ -16,8 +16,6 @@ from pipeline.params import (
     SkimageDataset,
 )
 from pipeline.raw_images import TABLE, list_images
-
-_RAW = Path("data") / "raw"
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def image_sizes(dataset: Dataset, root: Path, name: str) -> Sequence[tuple[int, 
     """
     from pipeline.images import image_size  # NumPy and Pillow, which describing needs not
 
-    raw = root / _RAW / name
+    raw = root / RAW / name
     if (raw / TABLE).is_file():
         return [image_size(image.clean) for image in list_images(raw)]
     paths = _CLEAN_IMAGES[dataset.kind](dataset, root, name)
@@ -86,7 +84,7 @@ def _describe_published(dataset: CatalogueDataset, root: Path, name: str) -> Dat
         bytes=size_of(catalogue, root),
         licence=catalogue.licence,
         must_accept=not is_accepted(catalogue, root / ACCEPTED_TERMS),
-        fetched=here or (root / _RAW / name / TABLE).is_file(),
+        fetched=here or (root / RAW / name / TABLE).is_file(),
     )
 
 

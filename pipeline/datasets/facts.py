@@ -8,6 +8,8 @@ from pipeline.datasets.catalogue import Catalogue, PublishedFile
 from pipeline.datasets.mirror import local_file, mirror_from_environment
 from pipeline.datasets.recorded import with_recorded
 
+RAW = Path("data") / "raw"
+"""Folder of the sets that the stage ``download`` brought together, relative to the project."""
 DOWNLOADS = Path("data") / "downloads"
 """Folder of finished downloads, relative to the project."""
 CHECKSUMS = Path("data") / "checksums"

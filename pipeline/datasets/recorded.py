@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.datasets.catalogue import PublishedFile
-from pipeline.datasets.checksum import sha256_of
+from pipeline.file_checksum import sha256_of
 from pipeline.outputs import new_file
 from pipeline.raw_images import DatasetError
 

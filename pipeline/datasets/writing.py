@@ -5,8 +5,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.datasets.checksum import sha256_of
 from pipeline.datasets.finding import FoundFile
+from pipeline.file_checksum import sha256_of
 from pipeline.raw_images import COLUMNS, TABLE
 
 

@@ -1,10 +1,10 @@
 """Examine a file of weights for ``restore import``: what it holds and which model it fits."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.file_checksum import sha256_of
 from pipeline.foreign_weights.assembling import (
     assemble,
     build,
@@ -15,12 +15,6 @@ from pipeline.foreign_weights.assembling import (
 from pipeline.foreign_weights.chain import Chain, ForeignWeightsError
 from pipeline.foreign_weights.reading import read_network
 from pipeline.params import Model
-
-
-def sha256_of(path: Path) -> str:
-    """Return the checksum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def examine(

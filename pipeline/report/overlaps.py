@@ -4,22 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.overlap_table import COLUMNS
 from pipeline.params import AcceptedOverlap
 from pipeline.report.stage_tables import read_rows
-
-COLUMNS = (
-    "train_set",
-    "train_image",
-    "test_set",
-    "test_image",
-    "how",
-    "correlation",
-    "keypoints",
-    "scale",
-    "train_share",
-    "test_share",
-)
-"""Of the table that stage ``guard`` writes, in this order."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,10 @@ import skimage.data
 
 from pipeline.contamination import ContaminationError
 from pipeline.images import Array, from_8bit, write_png
+from pipeline.overlap_table import COLUMNS
 from pipeline.params import AcceptedOverlap, FolderDataset
 from stages.download import download
-from stages.guard import COLUMNS, guard
+from stages.guard import guard
 from tests.stage.graph_data import bank, trial
 
 ACCEPTED = AcceptedOverlap(train="set", test="mine", why="a test")

@@ -14,12 +14,13 @@ import pytest
 
 from pipeline import published as literature
 from pipeline.images import Array, Bytes, read_image, to_8bit, write_png
+from pipeline.overlap_table import COLUMNS as OVERLAP_COLUMNS
+from pipeline.overlap_table import write_overlaps
 from pipeline.params import AcceptedOverlap, Experiment, Gaussian, Imported, Trial
 from pipeline.report.crops import detail, squared_error, strongest_window
-from pipeline.report.overlaps import COLUMNS as OVERLAP_COLUMNS
+from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import COLUMNS
 from pipeline.scores import COLUMNS as MEASURED_COLUMNS
-from stages.guard import COLUMNS as GUARD_COLUMNS
 from stages.report import report
 
 FOLDERS = (
@@ -309,8 +310,16 @@ def test_an_accepted_overlap_is_said(project: Project) -> None:
     assert "accepted because the paper did so" in project.page()
 
 
-def test_the_table_of_overlaps_is_the_one_that_the_guard_writes() -> None:
-    assert OVERLAP_COLUMNS == GUARD_COLUMNS
+def test_the_table_of_overlaps_is_the_one_that_the_guard_writes(tmp_path: Path) -> None:
+    accepted = AcceptedOverlap(train="a", test="b", why="x")
+    row = ("a", "one", "b", "two", "cut from", "1.000", 99, "1.000", "1.000", "0.250")
+
+    write_overlaps(tmp_path / "net.csv", [row])
+
+    (found,) = read_overlaps(tmp_path / "net.csv", "guard@net", [accepted]).values()
+    (scene,) = found.scenes
+    assert (found.train_set, found.test_set) == ("a", "b")
+    assert (scene.train_image, scene.test_image, scene.how) == ("one", "two", "cut from")
 
 
 def test_a_number_of_another_level_is_not_joined(project: Project) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.costs import disk_needed, set_costs, training_costs
+from pipeline.costs import DiskCost, disk_needed, set_costs, training_costs
 from pipeline.datasets.fetching import fetch_dataset
 from pipeline.images import write_png
 from pipeline.params import Params, Patches
@@ -37,6 +37,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def needed(project: Path, settings: Params, experiments: list[str]) -> DiskCost:
+    sets = set_costs(project, settings, experiments)
+    return disk_needed(project, settings, sets, experiments)
+
+
 def test_only_the_data_sets_that_experiments_use_are_counted(project: Path) -> None:
     found = set_costs(project, params(), ["denoiser"])
 
@@ -60,7 +65,7 @@ def test_patches_take_the_room_that_the_bank_takes(
         out=raw,
     )
 
-    disk = disk_needed(project, settings, ["denoiser"])
+    disk = needed(project, settings, ["denoiser"])
 
     extract(bank=bank, images=raw, out=project / "bank")
     assert len(list_images(raw)) == 2
@@ -69,8 +74,8 @@ def test_patches_take_the_room_that_the_bank_takes(
 
 
 def test_noise_is_not_stored_but_the_other_degradations_are(project: Path) -> None:
-    noise = disk_needed(project, params(), ["denoiser"]).parts
-    smaller = disk_needed(project, params(), ["upscaler"]).parts
+    noise = needed(project, params(), ["denoiser"]).parts
+    smaller = needed(project, params(), ["upscaler"]).parts
 
     assert "degraded" not in noise
     # Two scales, each in half precision.
@@ -78,7 +83,7 @@ def test_noise_is_not_stored_but_the_other_degradations_are(project: Path) -> No
 
 
 def test_test_images_count_once_a_level_in_float_and_as_a_picture(project: Path) -> None:
-    disk = disk_needed(project, params(), ["denoiser"])
+    disk = needed(project, params(), ["denoiser"])
 
     pixels = 36 * 48
     assert disk.parts["test images"] == pytest.approx(2 * pixels * 4.7, abs=1)
@@ -89,7 +94,7 @@ def test_what_is_only_tested_counts_too(project: Path) -> None:
     settings = params(imported={"theirs": OFFICIAL})
 
     sets = set_costs(project, settings, [], ["denoise"])
-    disk = disk_needed(project, settings, [], ["denoise"], ["theirs"])
+    disk = disk_needed(project, settings, sets, [], ["denoise"], ["theirs"])
 
     assert [one.name for one in sets] == ["test"]
     assert disk.parts["restored images"] == disk.parts["test images"] > 0

@@ -182,7 +182,7 @@ def _check_bfloat16(root: Path) -> Finding:
     return Finding(
         "warn",
         f"the CPU has none; recipes that ask for it: {', '.join(users)}",
-        "fine on a GPU; on this CPU set precision: float32",
+        "fine on a GPU; on this CPU set precision: auto, or float32",
     )
 
 
@@ -196,7 +196,7 @@ def _check_threads(root: Path) -> Finding:
         return Finding("ok", f"{cores} cores; how many threads is unknown, see params.yaml")
     found = f"a stage computes with {threads} threads on {cores} cores"
     if threads > cores:
-        return Finding("warn", f"{found}: far slower than {cores}", "lower resources.threads")
+        return Finding("warn", f"{found}: it takes {cores}", "lower resources.threads")
     return Finding("ok", f"{found}: {cores // threads} at once")
 
 

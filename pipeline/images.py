@@ -137,6 +137,11 @@ def write_png(path: Path, image: Array) -> None:
     path.write_bytes(encode_png(image))
 
 
+def write_8bit_png(path: Path, values: Bytes) -> None:
+    """Write 8-bit values ``(H, W, C)``, 0-255, as a PNG file."""
+    _from_8bit_to_pillow(values).save(path, format="png")
+
+
 def encode_png(image: Array) -> bytes:
     """Return ``(H, W, C)`` in [0, 1], clipped and rounded to 8 bits, as the bytes of a PNG."""
     stream = io.BytesIO()
@@ -173,7 +178,10 @@ def jpeg_encoder() -> str:
 
 
 def _to_pillow(image: Array) -> Image.Image:
-    values = to_8bit(image)
+    return _from_8bit_to_pillow(to_8bit(image))
+
+
+def _from_8bit_to_pillow(values: Bytes) -> Image.Image:
     return Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
 
 

@@ -365,8 +365,11 @@ class Recipe(Section):
     learning_rate: PositiveFloat
     schedule: Schedule
     clip: Clip
-    precision: Literal["float32", "bfloat16"]
-    """Of the convolutions; weights and optimiser are float32 always."""
+    precision: Literal["float32", "bfloat16", "auto"]
+    """Of the convolutions; weights and optimiser are float32 always. ``auto`` takes bfloat16 where
+    this machine computes faster in it."""
+    compile: Literal["never", "always", "auto"]
+    """Whether torch compiles the network; ``auto`` where that saves time on this machine."""
     augment: bool
     """Flip and turn each patch at random, eight ways in all."""
     log_every: PositiveInt
@@ -467,16 +470,23 @@ class AcceptedOverlap(Section):
     why: Annotated[str, Field(min_length=1)]
 
 
+class Inference(Section):
+    """How whole images are restored."""
+
+    tile: Annotated[int, Field(ge=16)]
+    """Side of a tile's core, in pixels, without the halo; it can move the last bit of a result."""
+    precision: Literal["float32", "bfloat16", "float16"]
+    """Of the convolutions; what the shorter formats cost is measured and reported."""
+
+
 class Resources(Section):
     """What one stage may use of the machine.
 
-    Both can move the last bit of a result, so DVC tracks them like any other value.
+    It can move the last bit of a result, so DVC tracks it like any other value.
     """
 
     threads: PositiveInt
     """CPU threads of a stage that computes; stages run side by side while cores are left."""
-    tile: Annotated[int, Field(ge=16)]
-    """Side of a tile's core at inference, in pixels, without the halo."""
 
 
 class Params(Section):
@@ -494,4 +504,5 @@ class Params(Section):
     experiments: dict[Name, Experiment]
     imported: dict[Name, Imported]
     accepted_overlaps: list[AcceptedOverlap]
+    inference: Inference
     resources: Resources

@@ -15,11 +15,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from pipeline.machine import pick_device, supports_bfloat16
+from pipeline.machine.devices import pick_device
 from pipeline.models import build_model
 from pipeline.params import Gaussian, Model, Params, Recipe
 from pipeline.params_file import load_params
 from pipeline.training.checkpoints import CheckpointFile
+from pipeline.training.choosing import choose_way
 from pipeline.training.loop import Training, TrainingStoppedError
 from pipeline.training.pairs import Pairs
 
@@ -82,15 +83,17 @@ def seconds_per_step(
             "log_every": sys.maxsize,
             "checkpoint_every": sys.maxsize,
             "learning_rate": 1e-12,
+            "compile": "never",  # it would take longer than all the rest of an estimate
         }
     )
     clock = _Clock(device, patience)
+    network = build_model(model, seed=0).to(device)
     with TemporaryDirectory() as folder:
         training = Training(
-            build_model(model, seed=0).to(device),
+            network,
             pairs,
             endless,
-            bfloat16=recipe.precision == "bfloat16" and supports_bfloat16(device),
+            way=choose_way(network, pairs, endless),
             checkpoint=CheckpointFile(Path(folder), "probe"),
         )
         try:

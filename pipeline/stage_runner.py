@@ -20,7 +20,7 @@ from typing import Any
 
 from pipeline.params import Params
 from pipeline.params_file import load_params
-from pipeline.process import compute_environment, restart_with
+from pipeline.process import compute_environment, restart_with, usable_threads
 
 PARAMS = Path("params.yaml")
 
@@ -37,7 +37,8 @@ ENTRY_SECTIONS = {
 SECTIONS = {
     "seed": "seed",
     "threads": "resources.threads",
-    "tile": "resources.tile",
+    "tile": "inference.tile",
+    "precision": "inference.precision",
     "experiments": "experiments",
     "benchmarks": "benchmarks",
     "imported": "imported",
@@ -62,7 +63,7 @@ def run_stage(stage: Callable[..., None], *, computes: bool = False) -> None:
     try:
         params = load_params(PARAMS)
         if computes:
-            restart_with(compute_environment(params.resources.threads))
+            restart_with(compute_environment(usable_threads(params.resources.threads)))
         stage(**_arguments(stage, params))
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(_explain(stage.__name__, error))

@@ -3,17 +3,21 @@
 import json
 from pathlib import Path
 
-import numpy as np
+import torch
 from safetensors.torch import load_file
 
 from pipeline.benchmarks import degraded_images
-from pipeline.images import write_png
-from pipeline.machine import pick_device
+from pipeline.machine.devices import pick_device
+from pipeline.machine.precision import choose_precision, name_of
 from pipeline.models import build_model
 from pipeline.outputs import new_folder
 from pipeline.params import Model
 from pipeline.stage_runner import run_stage
-from pipeline.tiling import fold_normalisation, measure_halo, restore
+from pipeline.tiling.folding import fold_normalisation
+from pipeline.tiling.halo import measure_halo
+from pipeline.tiling.precision_loss import precision_loss
+from pipeline.tiling.restoring import Restorer
+from pipeline.tiling.streaming import restore_file
 
 
 def reconstruct(
@@ -24,6 +28,7 @@ def reconstruct(
     out: Path,
     threads: int,
     tile: int,
+    precision: str,
 ) -> None:
     """Write the restored version of every image of a benchmark.
 
@@ -32,26 +37,35 @@ def reconstruct(
         weights: Folder with ``weights.safetensors``, from stage ``train``.
         benchmark: Its images, from stage ``degrade_test``.
         out: Folder to make: ``DATA_SET/LEVEL/IMAGE.npy``, float32 ``(H, W, C)``, not clipped,
-            a PNG of each to look at, and ``tiling.json`` with the halo that was measured.
+            a PNG of each to look at, and ``tiling.json`` with the halo that was measured, the
+            tiles and the format, and what a format shorter than float32 costs.
         threads: CPU threads to compute with.
         tile: Side of a tile's core, in pixels.
+        precision: Format of the convolutions.
 
     Raises:
         ValueError: The network cannot be tiled exactly.
+        TooLittleMemoryError: There is none even for small tiles.
     """
     device = pick_device(threads)
     network = build_model(model, seed=0)
     network.load_state_dict(load_file(weights / "weights.safetensors"))
     halo = measure_halo(network, model.channels)
-    network = fold_normalisation(network.eval()).to(device)
+    network = fold_normalisation(network.eval())
+    chosen = choose_precision(precision, device)
+    restorer = Restorer(network, device, tile=tile, halo=halo, precision=chosen)
+    images = list(degraded_images(benchmark))
     with new_folder(out) as folder:
-        for place, degraded in degraded_images(benchmark):
-            restored = restore(np.load(degraded), network, device, tile, halo)
+        for place, degraded in images:
             path = folder / place / degraded.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, restored)
-            write_png(path.with_suffix(".png"), restored)
-        facts = {"halo": halo, "tile": tile}
+            restore_file(degraded, path, path.with_suffix(".png"), restorer)
+        facts = {"halo": halo, "tile": restorer.tile, "precision": name_of(chosen)}
+        if chosen != torch.float32:
+            first = {str(place): path for place, path in reversed(images)}
+            facts["loss"] = {
+                place: precision_loss(path, restorer) for place, path in sorted(first.items())
+            }
         (folder / "tiling.json").write_text(json.dumps(facts) + "\n")
 
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import signal
-import sys
 import types
 from hashlib import sha256
 from inspect import getfile
@@ -18,7 +17,8 @@ from torch import nn
 import pipeline.training
 from pipeline import tracking
 from pipeline.images import from_8bit
-from pipeline.machine import pick_device, supports_bfloat16
+from pipeline.machine.devices import pick_device
+from pipeline.machine.precision import name_of
 from pipeline.models import build_model
 from pipeline.outputs import new_file, new_folder
 from pipeline.params import Degradation, Gaussian, Model, Recipe
@@ -26,6 +26,7 @@ from pipeline.patches import PatchBank
 from pipeline.randomness import seed_of
 from pipeline.stage_runner import run_stage
 from pipeline.training.checkpoints import CheckpointFile, digest_of
+from pipeline.training.choosing import choose_way
 from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
 from pipeline.training.pairs import Pairs
 from pipeline.training.progress import Progress
@@ -71,20 +72,21 @@ def train(
         ValueError: There are fewer patches than one batch.
     """
     device = pick_device(threads)
-    bfloat16 = _use_bfloat16(recipe, device)
     network = build_model(model, seed_of(seed, experiment, "weights")).to(device)
     bank = PatchBank(patches)
     pairs = _pairs(bank, degraded, degradation, recipe, (seed, experiment), device)
+    way = choose_way(network, pairs, recipe)
     causes = {
         "experiment": experiment,
         "model": {"class": type(model).__name__, **model.model_dump()},
         "degradation": degradation.model_dump(),
         "recipe": recipe.model_dump(),
         "seed": seed,
-        "threads": threads,
+        "threads": torch.get_num_threads(),
         "computed": {
             "device": device.type,
-            "precision": "bfloat16" if bfloat16 else "float32",
+            "precision": name_of(way.precision),
+            "compiled": way.compiled,
             "torch": torch.__version__,
         },
     }
@@ -94,7 +96,7 @@ def train(
         network,
         pairs,
         recipe,
-        bfloat16=bfloat16,
+        way=way,
         checkpoint=CheckpointFile(
             checkpoints, digest_of({**causes, "data": data, "code": _code(network)})
         ),
@@ -105,14 +107,6 @@ def train(
         weights = _write(training, card, out, curve)
         run.finish(weights, out, curve)
     training.checkpoint.remove()
-
-
-def _use_bfloat16(recipe: Recipe, device: torch.device) -> bool:
-    wanted = recipe.precision == "bfloat16"
-    if wanted and not supports_bfloat16(device):
-        sys.stderr.write(f"this {device.type} has no bfloat16 arithmetic: training in float32\n")
-        return False
-    return wanted
 
 
 def _trained_on(bank: PatchBank) -> dict[str, Any]:

@@ -171,12 +171,12 @@ def _print_costs(root: Path, path: Path, params: "Params", work: _Work) -> None:
 
 def _probe(path: Path, experiments: Sequence[str], threads: int) -> dict[str, Any]:
     """Time some steps of each training in a process of its own, which may load torch."""
-    from pipeline.process import compute_environment
+    from pipeline.process import compute_environment, usable_threads
 
     print("\ntiming some steps of each training ...", flush=True)
     done = subprocess.run(  # noqa: S603  (this very interpreter)
         [sys.executable, "-m", "pipeline.probe", str(path), *experiments],
-        env={**os.environ, **compute_environment(threads)},
+        env={**os.environ, **compute_environment(usable_threads(threads))},
         stdout=subprocess.PIPE,
         text=True,
         check=False,

@@ -1,17 +1,22 @@
 """The training loop: one for every network."""
 
+import gc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from pipeline.machine.devices import say
+from pipeline.machine.memory import is_out_of_memory
 from pipeline.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile
-from pipeline.training.optimisation import LOSSES, build_optimiser, clip_gradients, learning_rate
+from pipeline.training.choosing import fit_into_memory
+from pipeline.training.optimisation import learning_rate
 from pipeline.training.pairs import Pairs
+from pipeline.training.step import Step, Way
 
 
 class TrainingStoppedError(RuntimeError):
@@ -42,12 +47,13 @@ class CurvePoint:
 class Training:
     """A training that can be stopped and resumed at any step, to the same final weights.
 
+    Memory that runs out makes the steps go in smaller parts, from the last checkpoint on.
+
     Args:
         network: Freshly initialised, on the device of ``pairs``.
         pairs: Source of the batches.
         recipe: How to optimise.
-        bfloat16: Whether convolutions compute in bfloat16; the recipe's wish, where the device
-            can.
+        way: How to compute the steps.
         checkpoint: Where the state goes.
     """
 
@@ -57,20 +63,22 @@ class Training:
         pairs: Pairs,
         recipe: Recipe,
         *,
-        bfloat16: bool,
+        way: Way,
         checkpoint: CheckpointFile,
     ) -> None:
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.pairs = pairs
         self.recipe = recipe
-        self.bfloat16 = bfloat16
         self.checkpoint = checkpoint
-        self.optimiser = build_optimiser(recipe.optimiser, network.parameters())
         self.step = 0
         self.curve: list[CurvePoint] = []
-        # Sums since the last curve point stay on the device: reading them waits for it.
-        self.sums = torch.zeros(2, dtype=torch.float64, device=pairs.device)
-        self._resume()
+        self._step = Step(network, recipe, way)
+        if not self._resume():
+            fit_into_memory(self._step, pairs)
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
+        return self._step.network
 
     def run(
         self,
@@ -91,6 +99,8 @@ class Training:
             OSError: A checkpoint cannot be written.
         """
         self.network.train()
+        if self.step == 0:
+            self._save()  # what a step that finds no memory goes back to
         while self.step < self.recipe.steps:
             if should_stop():
                 self._save()
@@ -98,8 +108,8 @@ class Training:
                     f"stopped after {self.step} of {self.recipe.steps} steps; resumable: start the "
                     "same stage again"
                 )
-            self._one_step()
-            self.step += 1
+            if not self._take_step():
+                continue
             on_step(self.step)
             if self.step % self.recipe.log_every == 0 or self.step == self.recipe.steps:
                 on_point(self._point())
@@ -108,28 +118,35 @@ class Training:
         if not all(torch.isfinite(weights).all() for weights in self.network.parameters()):
             raise _diverged("a weight", self.step - 1, self.step)
 
-    def _one_step(self) -> None:
-        degraded, clean = self.pairs.at(self.step)
-        rate = learning_rate(self.recipe, self.step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(self.pairs.device.type, torch.bfloat16, enabled=self.bfloat16):
-            restored: Tensor = self.network(degraded)
-        loss = LOSSES[self.recipe.loss](restored.float(), clean)
-        loss.backward()  # type: ignore[no-untyped-call]
-        clip_gradients(self.recipe.clip, self.network, rate)
-        self.optimiser.step()
-        with torch.no_grad():
-            squares = torch.mean((restored.float() - clean) ** 2)
-            self.sums += torch.stack([loss.detach(), squares])
+    def _take_step(self) -> bool:
+        """Take a step; where memory runs out go back to the last checkpoint, in smaller parts."""
+        try:
+            degraded, clean = self.pairs.at(self.step)
+            self._step.take(degraded, clean, learning_rate(self.recipe, self.step))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            self.step += 1
+            return True
+        # Not within the handler: the error holds on to what was computed before it.
+        gc.collect()
+        if self.pairs.device.type == "cuda":
+            torch.cuda.empty_cache()
+        how = self._step.shrink()
+        smaller = self._step.micro_batch, self._step.offloads
+        self._resume()
+        self._step.load(*smaller)
+        self._save()
+        say(f"memory ran out; training goes on from step {self.step}: {how}")
+        return False
 
     def _point(self) -> CurvePoint:
         steps = self.step - (self.curve[-1].step if self.curve else 0)
-        loss, squares = (self.sums / steps).tolist()
+        loss, squares = (self._step.sums / steps).tolist()
         if not math.isfinite(loss):
             raise _diverged(f"the loss ({loss})", self.step - steps, self.step)
-        self.sums.zero_()
+        self._step.sums.zero_()
         rate = learning_rate(self.recipe, self.step - 1)
         self.curve.append(CurvePoint(self.step, loss, -10 * math.log10(max(squares, 1e-12)), rate))
         return self.curve[-1]
@@ -139,8 +156,10 @@ class Training:
             {
                 "step": self.step,
                 "network": self.network.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "sums": self.sums,
+                "optimiser": self._step.optimiser.state_dict(),
+                "sums": self._step.sums,
+                "micro_batch": self._step.micro_batch,
+                "offloads": self._step.offloads,
                 "curve": [
                     [point.step, point.loss, point.psnr, point.learning_rate]
                     for point in self.curve
@@ -148,15 +167,18 @@ class Training:
             }
         )
 
-    def _resume(self) -> None:
+    def _resume(self) -> bool:
+        """Take over the state of the checkpoint; tell whether there is one."""
         state: dict[str, Any] | None = self.checkpoint.load(self.pairs.device)
         if state is None:
-            return
+            return False
         self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.sums = state["sums"]
+        self._step.optimiser.load_state_dict(state["optimiser"])
+        self._step.sums.copy_(state["sums"])
+        self._step.load(state["micro_batch"], state["offloads"])
         self.curve = [CurvePoint(*point) for point in state["curve"]]
         self.step = state["step"]
+        return True
 
 
 def _diverged(what: str, first: int, last: int) -> TrainingDivergedError:

@@ -1,7 +1,7 @@
 """The pieces of a recipe: loss, optimiser, learning-rate schedule, gradient clipping."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -39,17 +39,21 @@ def build_optimiser(
     settings: Optimiser, parameters: Iterable[nn.Parameter]
 ) -> torch.optim.Optimizer:
     """Return the optimiser; its learning rate is set anew at every step."""
-    return _OPTIMISERS[type(settings)](settings, parameters)
+    return _OPTIMISERS[type(settings)](settings, list(parameters))
 
 
-def _adam(settings: Adam, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+def _adam(settings: Adam, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
     first, second = settings.betas
     return torch.optim.Adam(
-        parameters, betas=(first, second), weight_decay=settings.weight_decay, fused=True
+        parameters,
+        betas=(first, second),
+        weight_decay=settings.weight_decay,
+        fused=True,
+        capturable=parameters[0].is_cuda,
     )
 
 
-def _sgd(settings: Sgd, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+def _sgd(settings: Sgd, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
     return torch.optim.SGD(
         parameters,
         lr=1.0,
@@ -59,7 +63,7 @@ def _sgd(settings: Sgd, parameters: Iterable[nn.Parameter]) -> torch.optim.Optim
     )
 
 
-_OPTIMISERS: dict[type, Callable[[Any, Iterable[nn.Parameter]], torch.optim.Optimizer]] = {
+_OPTIMISERS: dict[type, Callable[[Any, Sequence[nn.Parameter]], torch.optim.Optimizer]] = {
     Adam: _adam,
     Sgd: _sgd,
 }
@@ -105,17 +109,20 @@ _FACTORS: dict[type, Callable[[Any, int, Recipe], float]] = {
 }
 
 
-def clip_gradients(settings: Clip, network: nn.Module, rate: float) -> None:
-    """Limit the gradients of ``network`` in place.
+def clip_gradients(settings: Clip, network: nn.Module, rate: float | Tensor) -> None:
+    """Limit the gradients of ``network`` in place, without waiting for its device.
 
     Args:
         settings: How; ``value_over_rate`` is that of VDSR, section 3.2: ±theta / rate.
         network: Its gradients are there.
-        rate: Learning rate of the step.
+        rate: Learning rate of the step, a number or a tensor on the device.
     """
     if isinstance(settings, NormClip):
         nn.utils.clip_grad_norm_(network.parameters(), settings.limit)
     elif isinstance(settings, ValueOverRateClip):
-        nn.utils.clip_grad_value_(network.parameters(), settings.theta / rate)
+        limit: Any = settings.theta / rate
+        for weights in network.parameters():
+            if weights.grad is not None:
+                weights.grad.clamp_(-limit, limit)
     elif not isinstance(settings, NoClip):
         raise ValueError(f"unknown kind of clipping: {settings!r}")

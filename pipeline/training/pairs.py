@@ -1,25 +1,19 @@
-"""Training pairs by step number: which patches, how turned, with what noise.
+"""Training pairs by step number, gathered, turned and given noise on the device."""
 
-All of it depends on (seed, experiment, step) alone, so a run that was interrupted goes on with
-the very batches that it would have seen.
-"""
-
-from dataclasses import dataclass
-from functools import lru_cache
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.images import Bytes
+from pipeline.machine.memory import free_memory
 from pipeline.params import FloatRange, Gaussian
-from pipeline.randomness import generator, seed_of
+from pipeline.randomness import seed_of
+from pipeline.training.draws import WAYS, Draws
+from pipeline.training.stores import Stored, open_store, upload
 
-Stored = NDArray[np.uint8] | NDArray[np.float16]
+_SHARE = 0.5
+"""Of the free memory of a device that patches may take."""
 
 
-@dataclass(frozen=True)
 class Pairs:
     """All training pairs of an experiment.
 
@@ -32,26 +26,48 @@ class Pairs:
         key: (seed, experiment): what the random numbers depend on, beside the step.
         batch: Pairs a step.
         augment: Whether to flip and turn.
-        device: Where batches go.
+        device: Where batches go; the patches stay there when they fit.
+        memory: Bytes that they may take there; half of what is free when left out.
+
+    Raises:
+        ValueError: There are fewer pairs than one batch, or neither partners nor noise.
     """
 
-    clean: Bytes
-    degraded: Stored | None
-    noise: Gaussian | None
-    key: tuple[int, str]
-    batch: int
-    augment: bool
-    device: torch.device
-
-    def __post_init__(self) -> None:
-        if len(self) < self.batch:
+    def __init__(
+        self,
+        clean: Bytes,
+        degraded: Stored | None,
+        noise: Gaussian | None,
+        key: tuple[int, str],
+        batch: int,
+        augment: bool,
+        device: torch.device,
+        memory: int | None = None,
+    ) -> None:
+        if degraded is None and noise is None:
+            raise ValueError("expected stored degraded patches or settings of noise, came neither")
+        arrays = [clean] if degraded is None else [clean, degraded]
+        self._pairs = len(arrays[-1])
+        if self._pairs < batch:
             raise ValueError(
-                f"expected at least one batch of {self.batch} training patches, came {len(self)}: "
+                f"expected at least one batch of {batch} training patches, came {self._pairs}: "
                 "add images, or choose a smaller batch, patch or stride"
             )
+        self.batch = batch
+        self.device = device
+        self.shape = (batch, clean.shape[3], *clean.shape[1:3])
+        self._noise = None if degraded is not None else noise
+        self._key = key
+        self._augment = augment
+        self._draws = Draws(key, self._pairs, batch)
+        if memory is None:
+            memory = int(_SHARE * free_memory(device))
+        self._store = open_store(arrays, self._draws.chosen, device, memory)
+        self._turned_pixels = _turned_pixels(clean.shape[1]).to(device)
+        self._first_pixels = (torch.arange(batch) * clean.shape[1] ** 2)[:, None].to(device)
 
     def __len__(self) -> int:
-        return len(self.clean if self.degraded is None else self.degraded)
+        return self._pairs
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the degraded and the clean batch of a step.
@@ -60,72 +76,46 @@ class Pairs:
             Two float32 tensors ``(N, C, H, W)``, channels last in memory, in [0, 1] up to noise
             and overshoot.
         """
-        chosen = self._chosen(step)
-        turns = self._turns(step)
-        clean = self._turned(self.clean[chosen % len(self.clean)], turns)
-        if self.degraded is not None:
-            return self._turned(self.degraded[chosen], turns), clean
-        return self._noisy(clean, step), clean
-
-    def _chosen(self, step: int) -> NDArray[np.int64]:
-        """Return the positions of a batch in the endless series of shuffled epochs."""
-        first = step * self.batch
-        epochs = range(first // len(self), (first + self.batch - 1) // len(self) + 1)
-        order = np.concatenate([_shuffled(len(self), *self.key, epoch) for epoch in epochs])
-        start = first - epochs[0] * len(self)
-        return order[start : start + self.batch]
-
-    def _turns(self, step: int) -> NDArray[np.int64]:
-        """Return for each pair of a batch which of the eight flips and quarter turns it gets."""
-        if not self.augment:
-            return np.zeros(self.batch, np.int64)
-        return np.sort(generator(*self.key, "turn", step).integers(8, size=self.batch))
-
-    def _turned(self, patches: Stored, turns: NDArray[np.int64]) -> Tensor:
-        values = torch.from_numpy(patches).to(self.device)
-        scale = 255 if patches.dtype == np.uint8 else 1
-        batch = (values.permute(0, 3, 1, 2).float()).div_(scale)
-        if self.augment:
-            sizes = np.bincount(turns, minlength=8).tolist()
-            batch = torch.cat(
-                [
-                    _turn(part, way)
-                    for way, part in enumerate(torch.split(batch, sizes))
-                    if len(part)
-                ]
-            )
-        return batch.contiguous(memory_format=torch.channels_last)
+        rows = self._store.rows(step)
+        if self._augment:
+            turns = upload(self._draws.turns(step), self.device)
+            pixels = (self._first_pixels + self._turned_pixels[turns]).flatten()
+            rows = [one.flatten(0, 2).index_select(0, pixels).view_as(one) for one in rows]
+        clean, *partners = (_values(one) for one in rows)
+        return (partners[0] if partners else self._noisy(clean, step)), clean
 
     def _noisy(self, clean: Tensor, step: int) -> Tensor:
-        if self.noise is None:
-            raise ValueError("expected stored degraded patches or settings of noise, came neither")
-        sigma = self._sigmas(self.noise, step).to(self.device)
-        source = torch.Generator(self.device).manual_seed(seed_of(*self.key, "noise", step))
+        if self._noise is None:
+            raise ValueError("expected settings of noise, came none")
+        source = torch.Generator(self.device).manual_seed(seed_of(*self._key, "noise", step))
         noise = torch.empty_like(clean).normal_(generator=source)
-        noisy = torch.addcmul(clean, noise, sigma)
-        if self.noise.quantise:
+        noisy = self._added(clean, noise, self._noise, step)
+        if self._noise.quantise:
             noisy = noisy.clamp_(0, 1).mul_(255).add_(0.5).floor_().div_(255)
         return noisy
 
-    def _sigmas(self, noise: Gaussian, step: int) -> Tensor:
-        """Return the noise level of each pair, ``(N, 1, 1, 1)`` on the scale of [0, 1]."""
-        rng = generator(*self.key, "sigma", step)
-        given = noise.sigma_8bit
-        if isinstance(given, FloatRange):
-            drawn = rng.uniform(given.min, given.max, self.batch)
-        elif isinstance(given, list):
-            drawn = rng.choice(np.asarray(given, float), self.batch)
-        else:
-            drawn = np.full(self.batch, given)
-        return torch.from_numpy((drawn / 255).astype(np.float32)).reshape(-1, 1, 1, 1)
+    def _added(self, clean: Tensor, noise: Tensor, settings: Gaussian, step: int) -> Tensor:
+        if not isinstance(settings.sigma_8bit, FloatRange | list):
+            return torch.add(clean, noise, alpha=settings.sigma_8bit / 255)
+        sigmas = upload(self._draws.sigmas(settings, step), self.device)
+        return torch.addcmul(clean, noise, sigmas.reshape(-1, 1, 1, 1))
 
 
-@lru_cache(maxsize=2)  # a pure function: an epoch asks for the same order at every step
-def _shuffled(pairs: int, seed: int, experiment: str, epoch: int) -> NDArray[np.int64]:
-    return generator(seed, experiment, "order", epoch).permutation(pairs)
+def _values(rows: Tensor) -> Tensor:
+    """Return stored patches ``(N, H, W, C)`` as float32 ``(N, C, H, W)`` in [0, 1]."""
+    scale = 255 if rows.dtype == torch.uint8 else 1
+    return rows.float().div_(scale).permute(0, 3, 1, 2)
 
 
-def _turn(batch: Tensor, way: int) -> Tensor:
-    """Turn a batch by ``way % 4`` quarters, and flip it when ``way`` is 4 or more."""
-    turned = torch.rot90(batch, way % 4, (2, 3))
-    return torch.flip(turned, (3,)) if way >= 4 else turned
+def _turned_pixels(size: int) -> Tensor:
+    """Return for each way of turning a patch which pixel comes to which place.
+
+    Returns:
+        ``(8, size * size)``: way k turns by ``k % 4`` quarters, and mirrors from 4 on.
+    """
+    places = torch.arange(size * size).reshape(size, size)
+    turned = [torch.rot90(places, way % 4) for way in range(WAYS)]
+    mirrored = [
+        torch.flip(one, (1,)) if way >= WAYS // 2 else one for way, one in enumerate(turned)
+    ]
+    return torch.stack([one.flatten() for one in mirrored])

@@ -75,7 +75,7 @@ def test_a_changed_degradation_touches_only_the_experiments_that_name_it(project
 
 
 def test_another_tile_size_trains_nothing_again(project: Path) -> None:
-    edit_params(project, "resources", "tile", value=64)
+    edit_params(project, "inference", "tile", value=64)
 
     assert touched(project) == {
         f"reconstruct@{name}" for name in ("dncnn_s25", "vdsr_x23", "rednet_jpeg")

@@ -32,6 +32,7 @@ RECIPE = Recipe.model_validate(
         "schedule": {"kind": "constant"},
         "clip": {"kind": "none"},
         "precision": "float32",
+        "compile": "never",
         "augment": True,
         "log_every": 2,
         "checkpoint_every": 2,

@@ -11,7 +11,7 @@ from pipeline.benchmarks import images_of, restored_path
 from pipeline.images import read_image
 from pipeline.models import build_model
 from pipeline.params import Trial
-from pipeline.tiling import apply
+from pipeline.tiling.restoring import apply
 from stages.baseline import baseline
 from stages.degrade_test import degrade_test
 from stages.evaluate import evaluate
@@ -49,6 +49,7 @@ def restore_all(folder: Path, trials: list[Trial]) -> Path:
         out=folder / "restored",
         threads=1,
         tile=TILE,
+        precision="float32",
     )
     return folder / "restored"
 
@@ -88,7 +89,11 @@ def test_a_picture_of_each_restored_image_is_there_to_look_at(tmp_path: Path) ->
 def test_the_measured_halo_is_noted(tmp_path: Path) -> None:
     facts = json.loads((restore_all(tmp_path, [trial()]) / "tiling.json").read_text())
 
-    assert facts == {"halo": MODEL.receptive_field // 2, "tile": TILE}
+    assert facts == {
+        "halo": MODEL.receptive_field // 2,
+        "tile": TILE,
+        "precision": "float32",
+    }
 
 
 def test_every_image_level_and_protocol_that_applies_has_a_row(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.machine import pick_device, supports_bfloat16
+from pipeline.machine.devices import pick_device, supports_bfloat16
 
 CPUINFO = Path("/proc/cpuinfo")
 

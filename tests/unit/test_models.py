@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from pipeline.models import ARCHITECTURES, build_model
 from pipeline.params import VDSR, DnCNN, Experiment, Model, Models, RedNet
-from pipeline.tiling import fold_normalisation, measure_halo
+from pipeline.tiling.folding import fold_normalisation
+from pipeline.tiling.halo import measure_halo
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

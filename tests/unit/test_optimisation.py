@@ -40,6 +40,7 @@ def recipe(schedule: Schedule, steps: int = 100, rate: float = 0.5) -> Recipe:
         schedule=schedule,
         clip=NoClip(kind="none"),
         precision="float32",
+        compile="never",
         augment=False,
         log_every=1,
         checkpoint_every=1,

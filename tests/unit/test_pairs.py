@@ -183,6 +183,34 @@ def test_bank_may_stay_on_disk(tmp_path: Path) -> None:
     assert np.array_equal(mapped[0], clean)
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_patches_that_do_not_fit_the_device_are_streamed_to_the_same_batches(
+    name: str, device: torch.device
+) -> None:
+    clean = random_patches(23, 6, 3)
+    degraded = None if "noise" in VARIANTS[name] else np.concatenate([255 - clean, clean // 2])
+    held = pairs_of(clean, **{**VARIANTS[name], "degraded": degraded}, device=device)
+
+    streamed = pairs_of(
+        clean, **{**VARIANTS[name], "degraded": degraded}, device=device, memory=clean.nbytes - 1
+    )
+
+    for step in (0, 1, 2, 3, 9, 4, 5):
+        batches = zip(streamed.at(step), held.at(step), strict=True)
+        assert all(torch.equal(one, other) for one, other in batches)
+
+
+def test_a_bank_that_cannot_be_read_any_more_is_an_error_of_the_step() -> None:
+    class Torn(np.ndarray):
+        def __getitem__(self, key: Any) -> Any:
+            raise OSError(5, "Input/output error")
+
+    pairs = pairs_of(random_patches(9, 6).view(Torn), noise=noise(25), memory=0)
+
+    with pytest.raises(OSError, match="Input/output error"):
+        pairs.at(0)
+
+
 # ------------------------------------------------------------------------------ turns
 
 

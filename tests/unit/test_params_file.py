@@ -71,6 +71,7 @@ GOOD: dict[str, Any] = {
             "schedule": {"kind": "constant"},
             "clip": {"kind": "none"},
             "precision": "float32",
+            "compile": "never",
             "augment": True,
             "log_every": 5,
             "checkpoint_every": 5,
@@ -125,7 +126,8 @@ GOOD: dict[str, Any] = {
     },
     "imported": {},
     "accepted_overlaps": [],
-    "resources": {"threads": 2, "tile": 64},
+    "inference": {"tile": 64, "precision": "float32"},
+    "resources": {"threads": 2},
 }
 
 
@@ -313,8 +315,8 @@ def test_number_without_a_point_is_a_learning_rate(file: Path) -> None:
             "models.vdsr.gray.dept: unknown key; the nearest known one is 'depth'",
         ),
         (
-            "resources/cats",
-            "resources.cats: unknown key; expected one of: threads, tile",
+            "inference/cats",
+            "inference.cats: unknown key; expected one of: precision, tile",
         ),
         (
             "degradations/small/quality",
@@ -340,7 +342,7 @@ def test_unknown_key_is_named_with_the_nearest_known_one(
         "degradations/noise/kind",
         "degradations/noise/quantise",
         "patches/gray_40/scales",
-        "resources/tile",
+        "inference/tile",
         "benchmarks/denoise/0/baselines",
     ],
 )
@@ -423,7 +425,7 @@ def test_name_that_is_a_number_is_named(file: Path) -> None:
 def test_all_faults_are_listed_at_once(file: Path) -> None:
     content = changed("seed", "x")
     content["recipes"]["quick"]["steps"] = 0
-    content["resources"]["tiles"] = 3
+    content["inference"]["tiles"] = 3
     file.write_text(as_yaml(content))
 
     with pytest.raises(ParamsError) as caught:
@@ -434,7 +436,7 @@ def test_all_faults_are_listed_at_once(file: Path) -> None:
     assert [line.split(":")[0].strip() for line in lines[1:]] == [
         "seed",
         "recipes.quick.steps",
-        "resources.tiles",
+        "inference.tiles",
     ]
 
 

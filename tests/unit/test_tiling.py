@@ -8,7 +8,10 @@ from torch import Tensor, nn
 from pipeline.images import Array
 from pipeline.models import build_model
 from pipeline.params import VDSR, DnCNN, Model, RedNet
-from pipeline.tiling import apply, fold_normalisation, measure_halo, restore, spans
+from pipeline.tiling.folding import fold_normalisation
+from pipeline.tiling.halo import measure_halo
+from pipeline.tiling.restoring import Restorer, apply
+from pipeline.tiling.spans import spans
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,6 +34,12 @@ def network_of(settings: Model, device: torch.device) -> nn.Module:
         if parameter.dim() == 1:
             nn.init.uniform_(parameter, 0.1, 0.5, generator=source)
     return network.to(device)
+
+
+def restore(
+    degraded: Array, network: nn.Module, device: torch.device, tile: int, halo: int
+) -> Array:
+    return Restorer(network, device, tile=tile, halo=halo).restore(degraded)
 
 
 def photo(height: int, width: int, channels: int) -> Array:

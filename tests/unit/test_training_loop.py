@@ -26,6 +26,7 @@ from pipeline.training.loop import (
 from pipeline.training.optimisation import learning_rate
 from pipeline.training.pairs import Pairs
 from pipeline.training.progress import Progress
+from pipeline.training.step import Way
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -47,6 +48,7 @@ def recipe(**changes: Any) -> Recipe:
         "schedule": {"kind": "cosine", "warmup": 3, "final": 0.1},
         "clip": {"kind": "norm", "limit": 0.5},
         "precision": "float32",
+        "compile": "never",
         "augment": True,
         "log_every": 5,
         "checkpoint_every": 4,
@@ -72,7 +74,10 @@ def training(
         network.to(device),
         pairs,
         chosen,
-        bfloat16=chosen.precision == "bfloat16",
+        way=Way(
+            torch.bfloat16 if chosen.precision == "bfloat16" else torch.float32,
+            compiled=chosen.compile == "always",
+        ),
         checkpoint=CheckpointFile(folder, digest_of(chosen.model_dump())),
     )
 
@@ -223,9 +228,11 @@ def test_training_is_what_a_plain_loop_does(tmp_path: Path, name: str) -> None:
 
 
 def test_finished_training_is_not_saved_again(tmp_path: Path) -> None:
-    run(training(tmp_path, recipe(checkpoint_every=STEPS)))
+    done = run(training(tmp_path, recipe(checkpoint_every=STEPS)))
 
-    assert not tmp_path.exists() or list(tmp_path.iterdir()) == []
+    state = done.checkpoint.load(CPU)
+    assert state is not None
+    assert state["step"] == 0
 
 
 def in_a_process(folder: Path, kill_at: int = 0) -> tuple[int, list[str]]:

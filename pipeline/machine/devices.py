@@ -1,17 +1,24 @@
 """What the machine offers to compute on."""
 
 import platform
+import sys
 
 import torch
+
+from pipeline.process import usable_threads
 
 
 def pick_device(threads: int) -> torch.device:
     """Return the device to compute on, and make torch's results on it reproducible.
 
     Args:
-        threads: CPU threads that torch may use.
+        threads: CPU threads that torch may use; more than there are cores would wait for each
+            other, so then it is as many as there are cores.
     """
-    torch.set_num_threads(threads)
+    usable = usable_threads(threads)
+    if usable < threads:
+        say(f"params.yaml has resources.threads {threads}, this machine {usable}: using {usable}")
+    torch.set_num_threads(usable)
     torch.use_deterministic_algorithms(True)
     # Nothing here reads uninitialised memory, so filling it would only cost time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -22,10 +29,20 @@ def pick_device(threads: int) -> torch.device:
 
 
 def supports_bfloat16(device: torch.device) -> bool:
-    """Tell whether ``device`` computes in bfloat16 faster than it emulates it."""
+    """Tell whether ``device`` has instructions for bfloat16, and does not only emulate it."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if platform.machine().lower() in {"x86_64", "amd64"}:
         # oneDNN takes bfloat16 on any AVX-512, and emulates it without these instructions.
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def supports_float16(device: torch.device) -> bool:
+    """Tell whether ``device`` has instructions for float16, and does not only emulate it."""
+    return device.type == "cuda" or bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
+
+
+def say(line: str) -> None:
+    """Tell whoever started the stage, in one line, what the machine does not allow."""
+    sys.stderr.write(f"{line}\n")

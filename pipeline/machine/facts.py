@@ -1,0 +1,64 @@
+"""Decisions that rest on the speed of this machine: made once, remembered, the same ever after.
+
+A way to compute that is chosen by the clock could be another one next time, and with it the
+last bits of a result. What was chosen is therefore kept in ``.restore/machine.json`` by the
+processor and the version of torch; delete the file to have it all measured anew.
+"""
+
+import contextlib
+import json
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+FILE = Path(".restore") / "machine.json"
+
+
+def remembered(question: str, decide: Callable[[], bool]) -> bool:
+    """Return the answer that this machine gave to ``question``, now or at some time before.
+
+    Args:
+        question: What is decided, with all that the answer depends on beside the machine.
+        decide: Measures; called when there is no answer yet. Its errors are not remembered.
+    """
+    key = f"{processor()}, torch {torch.__version__}: {question}"
+    answers = _read()
+    if key not in answers:
+        answers = {key: decide(), **_read()}
+        _write(answers)
+    return answers[key]
+
+
+def processor() -> str:
+    """Return the name of what computes: the GPU, or the CPU and the number of its threads."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{_cpu_name()}, {torch.get_num_threads()} threads"
+
+
+def _cpu_name() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _read() -> dict[str, bool]:
+    try:
+        found = json.loads(FILE.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, bool)}
+
+
+def _write(answers: dict[str, bool]) -> None:
+    # A folder that cannot be written costs a measurement the next time, no result.
+    with contextlib.suppress(OSError):
+        FILE.parent.mkdir(exist_ok=True)
+        unfinished = FILE.with_name(f".{FILE.name}.{os.getpid()}")
+        unfinished.write_text(json.dumps(answers, indent=2) + "\n")
+        unfinished.replace(FILE)

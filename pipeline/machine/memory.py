@@ -1,0 +1,110 @@
+"""Memory: how much is free, how much a computation needs, and the errors when there is none."""
+
+import resource
+import sys
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+_CGROUP = Path("/sys/fs/cgroup")
+_WITHOUT_MEMORY = ("can't allocate memory", "std::bad_alloc", "out of memory")
+
+
+def free_memory(device: torch.device) -> int:
+    """Return how many bytes this process can still get on ``device``.
+
+    On a CPU the limits of its container and its own limits count, not the machine alone.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free) + int(cached)
+    free_here: int = psutil.virtual_memory().available
+    return max(0, min(free_here, _in_container(), _in_own_limits()))
+
+
+def _in_container() -> int:
+    """Return what the control group leaves; caches of files count as free, as the kernel does."""
+    try:
+        limit = int((_CGROUP / "memory.max").read_text())
+        used = int((_CGROUP / "memory.current").read_text())
+        statistics = (_CGROUP / "memory.stat").read_text().split()
+        cached = int(statistics[statistics.index("file") + 1])
+    except (OSError, ValueError):  # no control group, or one without a limit: "max"
+        return sys.maxsize
+    return limit - used + cached
+
+
+def _in_own_limits() -> int:
+    used = psutil.Process().memory_info()
+    found = sys.maxsize
+    for kind, taken in ((resource.RLIMIT_AS, used.vms), (resource.RLIMIT_DATA, used.data)):
+        limit, _ = resource.getrlimit(kind)
+        if limit != resource.RLIM_INFINITY:
+            found = min(found, limit - taken)
+    return found
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory ran out, on a GPU or in the C library."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in said for words in _WITHOUT_MEMORY)
+
+
+def peak_bytes(compute: Callable[[], object]) -> int:
+    """Return the most bytes that the tensors made by ``compute`` take at one time.
+
+    What the kernels take for themselves while they run is not seen.
+    """
+    census = _Census()
+    with census:
+        compute()
+    return census.peak
+
+
+class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Follows the storage of every tensor that comes out of an operation."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.peak = 0
+        self._now = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        result = func(*args, **(kwargs or {}))
+        given = {_address(one) for one in tree_leaves(args) if isinstance(one, torch.Tensor)}
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor) and _address(tensor) not in given:
+                self._count(tensor.untyped_storage())
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        address, size = int(storage._cdata), storage.nbytes()
+        if address in self._known:
+            return
+        self._known.add(address)
+        self._now += size
+        self.peak = max(self.peak, self._now)
+        weakref.finalize(storage, self._forget, address, size)
+
+    def _forget(self, address: int, size: int) -> None:
+        self._known.discard(address)
+        self._now -= size
+
+
+def _address(tensor: torch.Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)

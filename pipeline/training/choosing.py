@@ -1,0 +1,130 @@
+"""Choose how the steps of a training are computed: format, compiler, and parts that fit."""
+
+import hashlib
+import time
+from copy import deepcopy
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.machine.devices import say
+from pipeline.machine.facts import remembered
+from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes
+from pipeline.machine.precision import choose_precision, name_of
+from pipeline.params import Recipe
+from pipeline.training.pairs import Pairs
+from pipeline.training.step import NoSmallerStepError, Step, Way
+
+_WORTH_TRYING = 600.0
+"""Seconds that a training must take before compiling is tried: it takes half a minute itself."""
+
+_CLEARLY = 0.98
+"""Compiled steps must take less than this share of the time of others."""
+
+_NO_RATE = 1e-12
+"""A learning rate that leads nowhere, and that gradients may still be divided by."""
+
+_SCRATCH = 1.25
+"""What kernels need while they run, on top of the tensors that they make."""
+
+
+def choose_way(network: nn.Module, pairs: Pairs, recipe: Recipe) -> Way:
+    """Return the way to compute that the recipe asks for, as far as this machine can.
+
+    What is left to the machine (``auto``) is measured once and remembered, so that the same
+    machine gives the same bytes.
+
+    Args:
+        network: On its device; it is left as it is.
+        pairs: Batches to measure with.
+        recipe: Its ``precision`` and ``compile``.
+    """
+    precision = choose_precision(recipe.precision, pairs.device)
+    return Way(precision, _is_compiled(network, pairs, recipe, precision))
+
+
+def _is_compiled(network: nn.Module, pairs: Pairs, recipe: Recipe, precision: torch.dtype) -> bool:
+    if recipe.compile == "never":
+        return False
+    try:
+        if recipe.compile == "always":
+            _seconds(network, pairs, recipe, Way(precision, compiled=True), repetitions=0)
+            return True
+        structure = hashlib.sha256(str(network).encode()).hexdigest()[:12]
+        shape = "x".join(map(str, pairs.shape))
+        question = (
+            f"compiling {type(network).__name__} {structure} pays in {recipe.steps} steps of "
+            f"{shape} in {name_of(precision)}"
+        )
+        return remembered(question, lambda: _compiling_pays(network, pairs, recipe, precision))
+    except Exception as error:
+        first, *_ = str(error).splitlines() or [type(error).__name__]
+        say(f"torch.compile does not work here, training goes on without it: {first}")
+        return False
+
+
+def _compiling_pays(
+    network: nn.Module, pairs: Pairs, recipe: Recipe, precision: torch.dtype
+) -> bool:
+    _, plain = _seconds(network, pairs, recipe, Way(precision, compiled=False), repetitions=3)
+    if plain * recipe.steps < _WORTH_TRYING:
+        return False
+    cost, compiled = _seconds(network, pairs, recipe, Way(precision, compiled=True), repetitions=3)
+    return compiled < _CLEARLY * plain and (plain - compiled) * recipe.steps > cost
+
+
+def _seconds(
+    network: nn.Module, pairs: Pairs, recipe: Recipe, way: Way, repetitions: int
+) -> tuple[float, float]:
+    """Return how long the first step and a later one take, of a copy of the network."""
+    step = Step(deepcopy(network).train(), recipe, way)
+    degraded, clean = pairs.at(0)
+    times = [_timed(step, degraded, clean) for _ in range(1 + repetitions)]
+    return times[0], median(times[1:] or times)
+
+
+def _timed(step: Step, degraded: Tensor, clean: Tensor) -> float:
+    start = time.perf_counter()
+    step.take(degraded, clean, rate=_NO_RATE)
+    if step.device.type == "cuda":
+        torch.cuda.synchronize(step.device)
+    return time.perf_counter() - start
+
+
+def fit_into_memory(step: Step, pairs: Pairs) -> None:
+    """Shrink a step, with a line that says so, until it should fit into the free memory.
+
+    A CPU has to ask before: whoever takes too much there is killed, not told.
+
+    Args:
+        step: One that has not been taken yet.
+        pairs: Knows the shape of the batches.
+    """
+    free = free_memory(step.device)
+    each = _bytes_each(step.network, pairs.shape)
+    while each * step.micro_batch * _SCRATCH > free and not step.offloads:
+        needed = each * step.micro_batch * _SCRATCH / 2**20
+        shortage = f"a step needs about {needed:.0f} MiB, free are {free / 2**20:.0f}"
+        try:
+            say(f"{shortage}: {step.shrink()}")
+        except NoSmallerStepError:
+            say(f"{shortage}: it is tried all the same")
+            return
+
+
+def _bytes_each(network: nn.Module, shape: tuple[int, ...]) -> float:
+    """Return about how many bytes each patch of a batch takes, forward and backward."""
+    copy = deepcopy(network).cpu().float().train()
+
+    def step_of(patches: int) -> int:
+        batch = torch.zeros(patches, *shape[1:])
+        return peak_bytes(lambda: copy(batch).sum().backward())
+
+    try:
+        # From two sizes, as gradients and weights do not grow with the batch.
+        return (step_of(4) - step_of(2)) / 2
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return 0  # an estimate that finds no room decides nothing

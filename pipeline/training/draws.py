@@ -1,0 +1,61 @@
+"""What chance decides at each training step: which pairs, how turned, with how much noise.
+
+All of it depends on (seed, experiment, step) alone, so a run that was interrupted goes on with
+the very batches that it would have seen.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.params import FloatRange, Gaussian
+from pipeline.randomness import generator
+
+WAYS = 8
+"""Flips and quarter turns of a square: four turns, each of them also mirrored."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The draws of one training.
+
+    Args:
+        key: (seed, experiment): what the random numbers depend on, beside the step.
+        pairs: How many pairs there are to choose from.
+        batch: Pairs a step.
+    """
+
+    key: tuple[int, str]
+    pairs: int
+    batch: int
+
+    def chosen(self, step: int) -> NDArray[np.int64]:
+        """Return the positions of a batch in the endless series of shuffled epochs."""
+        first = step * self.batch
+        epochs = range(first // self.pairs, (first + self.batch - 1) // self.pairs + 1)
+        order = np.concatenate([_shuffled(self.pairs, *self.key, epoch) for epoch in epochs])
+        start = first - epochs[0] * self.pairs
+        return order[start : start + self.batch]
+
+    def turns(self, step: int) -> NDArray[np.int64]:
+        """Return for each pair of a batch which of the eight flips and quarter turns it gets."""
+        return generator(*self.key, "turn", step).integers(WAYS, size=self.batch)
+
+    def sigmas(self, noise: Gaussian, step: int) -> NDArray[np.float32]:
+        """Return the noise level of each pair of a batch, on the scale of [0, 1]."""
+        rng = generator(*self.key, "sigma", step)
+        given = noise.sigma_8bit
+        if isinstance(given, FloatRange):
+            drawn = rng.uniform(given.min, given.max, self.batch)
+        elif isinstance(given, list):
+            drawn = rng.choice(np.asarray(given, float), self.batch)
+        else:
+            drawn = np.full(self.batch, given)
+        return (drawn / 255).astype(np.float32)
+
+
+@lru_cache(maxsize=2)  # a pure function: an epoch asks for the same order at every step
+def _shuffled(pairs: int, seed: int, experiment: str, epoch: int) -> NDArray[np.int64]:
+    return generator(seed, experiment, "order", epoch).permutation(pairs)

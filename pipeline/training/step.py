@@ -1,0 +1,180 @@
+"""One training step: forward, loss, backward, clipping, optimiser, on whatever is fastest."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.machine.devices import say
+from pipeline.params import Recipe
+from pipeline.training.optimisation import LOSSES, build_optimiser, clip_gradients
+
+_STEPS_BEFORE_CAPTURE = 3
+"""Steps that allocate what the optimiser and the libraries keep, before a graph is captured."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How steps are computed; it can move the last bits of a result, never more.
+
+    Args:
+        precision: Format of the convolutions; weights and optimiser are float32 always.
+        compiled: Whether the network runs through ``torch.compile``.
+    """
+
+    precision: torch.dtype
+    compiled: bool
+
+
+class NoSmallerStepError(RuntimeError):
+    """Memory ran out, and a step cannot be computed in smaller parts."""
+
+
+class Step:
+    """Takes training steps; knows nothing of where batches come from or where results go.
+
+    Args:
+        network: On its device; it is brought to channels last.
+        recipe: How to optimise.
+        way: How to compute.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe, way: Way) -> None:
+        self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.recipe = recipe
+        self.way = way
+        self.device = next(network.parameters()).device
+        self.micro_batch = recipe.batch
+        self.offloads = False
+        self.optimiser = build_optimiser(recipe.optimiser, network.parameters())
+        # Sums since the last curve point stay on the device: reading them waits for it.
+        self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        self._forward = torch.compile(network, dynamic=False) if way.compiled else network
+        # A captured graph reads the rate from the device; elsewhere a number is the simpler way.
+        self._rate = torch.zeros((), device=self.device) if self.device.type == "cuda" else None
+        self._graph: _Graph | None = None
+        self._eager_steps = 0
+
+    def take(self, degraded: Tensor, clean: Tensor, rate: float) -> None:
+        """Move the weights by one step.
+
+        Args:
+            degraded: Batch ``(N, C, H, W)`` in [0, 1] up to noise and overshoot.
+            clean: The same shape, in [0, 1].
+            rate: Learning rate.
+
+        Raises:
+            RuntimeError: Memory ran out, or what else torch has to say.
+        """
+        if self._rate is None:
+            self._learn(degraded, clean, rate)
+        else:
+            self._rate.fill_(rate)
+            self._take_on_gpu(degraded, clean, self._rate)
+
+    def shrink(self) -> str:
+        """Make the next steps need about half the memory, and return in words how.
+
+        Micro-batches give the sums of the whole batch, but for the last bits. Batch
+        normalisation needs all of a batch at once: then a GPU keeps in the memory of its host
+        what the backward pass will ask for, and the result is the same to the bit.
+
+        Raises:
+            NoSmallerStepError: Neither is possible.
+        """
+        self._graph = None
+        if _has_batch_statistics(self.network):
+            if self.offloads or self.device.type != "cuda":
+                raise NoSmallerStepError(
+                    f"memory ran out at a batch of {self.recipe.batch}, and batch normalisation "
+                    "needs all of a batch at once: lower the recipe's batch or the size of the "
+                    "patches, or take a model without batch normalisation"
+                )
+            self.offloads = True
+            return "what the backward pass needs waits in the memory of the host"
+        if self.micro_batch == 1:
+            raise NoSmallerStepError(
+                "memory ran out at a single patch: choose smaller patches or a smaller model"
+            )
+        self.micro_batch = (self.micro_batch + 1) // 2
+        return f"the batch of {self.recipe.batch} goes in parts of {self.micro_batch}"
+
+    def load(self, micro_batch: int, offloads: bool) -> None:
+        """Go on as a step that was shrunk before, after weights and optimiser were loaded."""
+        self.micro_batch, self.offloads = micro_batch, offloads
+        self._graph, self._eager_steps = None, 0
+
+    def _take_on_gpu(self, degraded: Tensor, clean: Tensor, rate: Tensor) -> None:
+        if self._graph is not None:
+            self._graph.replay(degraded, clean)
+            return
+        self._eager_steps += 1
+        # As torch asks for before a capture: the first steps run on another stream.
+        stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(stream):
+            self._learn(degraded, clean, rate)
+        torch.cuda.current_stream(self.device).wait_stream(stream)
+        if self._eager_steps == _STEPS_BEFORE_CAPTURE and not self.offloads:
+            self._capture(degraded, clean, rate)
+
+    def _capture(self, degraded: Tensor, clean: Tensor, rate: Tensor) -> None:
+        try:
+            self._graph = _Graph(self, degraded, clean, rate)
+        except RuntimeError as error:
+            first, *_ = str(error).splitlines() or [""]
+            say(f"no CUDA graph of the training step, its kernels start one by one: {first}")
+
+    def _learn(self, degraded: Tensor, clean: Tensor, rate: float | Tensor) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        for part, clean_part in self._parts(degraded, clean):
+            self._add_gradients(part, clean_part, share=len(part) / len(degraded))
+        clip_gradients(self.recipe.clip, self.network, rate)
+        self.optimiser.step()
+
+    def _parts(self, degraded: Tensor, clean: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        size = self.micro_batch
+        return zip(torch.split(degraded, size), torch.split(clean, size), strict=True)
+
+    def _add_gradients(self, degraded: Tensor, clean: Tensor, share: float) -> None:
+        enabled = self.way.precision != torch.float32
+        with self._kept():
+            with torch.autocast(self.device.type, self.way.precision, enabled=enabled):
+                restored: Tensor = self._forward(degraded)
+            restored = restored.float()
+            # Every loss is a mean over patches, so parts count by their number of patches.
+            loss = share * LOSSES[self.recipe.loss](restored, clean)
+        loss.backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            squares = share * torch.mean((restored - clean) ** 2)
+            self.sums += torch.stack([loss.detach(), squares])
+
+    def _kept(self) -> AbstractContextManager[object]:
+        """Return where what the backward pass needs is kept."""
+        if self.offloads:
+            return torch.autograd.graph.save_on_cpu(pin_memory=self.device.type == "cuda")
+        return nullcontext()
+
+
+class _Graph:
+    """A step captured as a CUDA graph: one launch instead of hundreds."""
+
+    def __init__(self, step: Step, degraded: Tensor, clean: Tensor, rate: Tensor) -> None:
+        self._inputs = degraded.clone(), clean.clone()
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            step._learn(*self._inputs, rate)
+
+    def replay(self, degraded: Tensor, clean: Tensor) -> None:
+        """Take the step with another batch."""
+        self._inputs[0].copy_(degraded)
+        self._inputs[1].copy_(clean)
+        self._graph.replay()
+
+
+def _has_batch_statistics(network: nn.Module) -> bool:
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())

@@ -1,0 +1,100 @@
+"""Where the patches are while a network trains: all on the device, or read ahead from the disk."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Stored = NDArray[np.uint8] | NDArray[np.float16]
+"""Patches ``(N, size, size, C)``: 0-255, or half precision in [0, 1] up to overshoot."""
+
+_AHEAD = 4
+"""Batches that are read before they are asked for."""
+
+
+class Store(Protocol):
+    """Arrays of patches, from which each step takes some rows."""
+
+    def rows(self, step: int) -> list[Tensor]:
+        """Return of each array the patches of a step, on the device and as they are stored."""
+
+
+def open_store(
+    arrays: Sequence[Stored],
+    chosen: Callable[[int], NDArray[np.int64]],
+    device: torch.device,
+    memory: int,
+) -> Store:
+    """Return a store that holds the arrays on ``device`` if they fit there, else streams them.
+
+    Args:
+        arrays: Possibly memory-mapped. Positions beyond the length of a shorter one start anew
+            at its beginning.
+        chosen: Returns the positions that a step takes.
+        device: Where the patches are needed.
+        memory: Bytes of the device that the arrays may take.
+    """
+    if sum(array.nbytes for array in arrays) <= memory:
+        return _Resident(arrays, chosen, device)
+    return _Streamed(arrays, chosen, device)
+
+
+class _Resident:
+    def __init__(
+        self,
+        arrays: Sequence[Stored],
+        chosen: Callable[[int], NDArray[np.int64]],
+        device: torch.device,
+    ) -> None:
+        self._banks = [torch.from_numpy(np.array(array)).to(device) for array in arrays]
+        self._chosen = chosen
+        self._device = device
+
+    def rows(self, step: int) -> list[Tensor]:
+        positions = upload(self._chosen(step), self._device)
+        return [bank.index_select(0, positions % len(bank)) for bank in self._banks]
+
+
+class _Streamed:
+    """Reads the batches of the next steps in a thread, into memory that a GPU copies from."""
+
+    def __init__(
+        self,
+        arrays: Sequence[Stored],
+        chosen: Callable[[int], NDArray[np.int64]],
+        device: torch.device,
+    ) -> None:
+        self._arrays = arrays
+        self._chosen = chosen
+        self._device = device
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="patches")
+        self._coming: dict[int, Future[list[Tensor]]] = {}
+
+    def rows(self, step: int) -> list[Tensor]:
+        wanted = range(step, step + _AHEAD)
+        for other in [one for one in self._coming if one not in wanted]:
+            self._coming.pop(other).cancel()
+        for one in wanted:
+            if one not in self._coming:
+                self._coming[one] = self._reader.submit(self._read, one)
+        return [
+            rows.to(self._device, non_blocking=True) for rows in self._coming.pop(step).result()
+        ]
+
+    def _read(self, step: int) -> list[Tensor]:
+        chosen = self._chosen(step)
+        return [_pinned(array[chosen % len(array)], self._device) for array in self._arrays]
+
+
+def upload(values: NDArray[Any], device: torch.device) -> Tensor:
+    """Return an array as a tensor on ``device``, without waiting for the device."""
+    return _pinned(values, device).to(device, non_blocking=True)
+
+
+def _pinned(values: NDArray[Any], device: torch.device) -> Tensor:
+    tensor = torch.from_numpy(values)
+    return tensor.pin_memory() if device.type == "cuda" else tensor

@@ -57,14 +57,14 @@ class RedNet(nn.Module):
         features = degraded
         encoded = [degraded]  # encoded[k] is what k convolutions made of the image
         for layer in self.encoder:
-            features = relu(layer(features))
+            features = relu(layer(features), inplace=True)
             encoded.append(features)
         half = len(self.encoder)
         for decoded, layer in enumerate(self.decoder, start=1):
             features = layer(features)
             mirror = half - decoded
             if mirror % 2 == 0:
-                features = features + encoded[mirror]
+                features += encoded[mirror]
             if mirror > 0:
-                features = relu(features)
+                features = relu(features, inplace=True)
         return features

@@ -76,6 +76,7 @@ class Restorer:
         self._device = device
         self._halo = halo
         self._precision = precision
+        self._pixels_at_once = _PIXELS_AT_ONCE[device.type]
         self._bytes_each: float | None = None
 
     def in_float32(self) -> "Restorer":
@@ -152,7 +153,7 @@ class Restorer:
     def _outputs(self, window: Array, columns: list[Span]) -> Iterator[tuple[list[Span], Array]]:
         """Yield batches of tiles and what the network makes of them, ``(N, h, w, C)``."""
         each = len(window) * (columns[0].stop - columns[0].start)
-        at_once = max(1, _PIXELS_AT_ONCE[self._device.type] // each)
+        at_once = max(1, self._pixels_at_once // each)
         coming: deque[tuple[list[Span], _Output]] = deque()
         for begin in range(0, len(columns), at_once):
             some = columns[begin : begin + at_once]
@@ -185,7 +186,7 @@ class Restorer:
 
     def _needed(self, height: int, width: int) -> float:
         tall, wide = (min(side, self.tile + 2 * self._halo) for side in (height, width))
-        pixels = max(tall * wide, min(height * width, _PIXELS_AT_ONCE[self._device.type]))
+        pixels = max(tall * wide, min(height * width, self._pixels_at_once))
         return pixels * (self._bytes_each or 0) * _SCRATCH
 
     def _halve(self) -> None:
@@ -197,6 +198,7 @@ class Restorer:
                 f"memory ran out at tiles of {self.tile} pixels: free some, or take a smaller model"
             )
         self.tile //= 2
+        self._pixels_at_once = 0  # one tile at a time: many small ones would need as much
         say(f"too little memory: restoring in tiles of {self.tile} pixels")
 
 

@@ -1,17 +1,22 @@
 """Tiles against the whole image, for networks with weights as large as trained ones have."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.images import Array
+from pipeline.images import Array, from_8bit, read_image, to_8bit
 from pipeline.models import build_model
 from pipeline.params import VDSR, DnCNN, Model, RedNet
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
-from pipeline.tiling.restoring import Restorer, apply
+from pipeline.tiling.precision_loss import precision_loss
+from pipeline.tiling.restoring import Restorer, TooLittleMemoryError, apply
+from pipeline.tiling.rows import ArrayRows, NpyRows
 from pipeline.tiling.spans import spans
+from pipeline.tiling.streaming import restore_file
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -212,3 +217,147 @@ def test_measuring_leaves_the_network_as_it_is() -> None:
 def test_network_without_a_limit_is_refused(network: nn.Module) -> None:
     with pytest.raises(ValueError, match="further than 255 pixels"):
         measure_halo(network, 1)
+
+
+# --------------------------------------------------------------------- memory, files, formats
+
+
+class Hungry(nn.Module):
+    """A network whose machine has memory for small tiles only."""
+
+    def __init__(self, inner: nn.Module, fits: int) -> None:
+        super().__init__()
+        self.inner = inner
+        self.fits = fits
+
+    def forward(self, degraded: Tensor) -> Tensor:
+        # The probe of what it needs is 48 pixels wide.
+        if degraded.shape[2] * degraded.shape[3] > self.fits and degraded.shape[2] != 48:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")
+        restored: Tensor = self.inner(degraded)
+        return restored
+
+
+@pytest.mark.parametrize("name", ["vdsr", "rednet colour"])
+def test_memory_that_runs_out_makes_tiles_smaller_and_the_result_is_the_same(
+    name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings, device = NETWORKS[name], torch.device("cpu")
+    network = network_of(settings, device)
+    degraded = photo(150, 131, settings.channels)
+    hungry = Restorer(Hungry(network, fits=50 * 50), device, tile=64, halo=6)
+
+    restored = hungry.restore(degraded)
+
+    assert hungry.tile == 32
+    assert capfd.readouterr().err == "too little memory: restoring in tiles of 32 pixels\n"
+    assert np.abs(restored - apply(degraded, network, device)).max() <= 1e-5
+
+
+def test_memory_that_runs_out_in_the_middle_loses_no_row() -> None:
+    settings, device = NETWORKS["vdsr"], torch.device("cpu")
+    network = network_of(settings, device)
+    degraded = photo(200, 90, 1)
+    hungry = Hungry(network, fits=10**9)
+    restorer = Restorer(hungry, device, tile=64, halo=6)
+
+    rows = []
+    for band in restorer.bands(ArrayRows(degraded)):
+        rows.append(band.rows)
+        hungry.fits = 45 * 90
+
+    assert [len(some) for some in rows] == [64, 32, 32, 32, 32, 8]
+    assert np.abs(np.concatenate(rows) - apply(degraded, network, device)).max() <= 1e-5
+
+
+def test_memory_that_holds_no_tile_is_an_error_that_says_what_to_do() -> None:
+    network = network_of(NETWORKS["vdsr"], torch.device("cpu"))
+    hungry = Restorer(Hungry(network, fits=0), torch.device("cpu"), tile=64, halo=6)
+
+    with pytest.raises(TooLittleMemoryError, match="at tiles of 16 pixels: free some"):
+        hungry.restore(photo(100, 100, 1))
+
+
+def test_tiles_that_would_not_fit_are_made_smaller_before_they_are_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings, device = NETWORKS["vdsr"], torch.device("cpu")
+    network = network_of(settings, device)
+    degraded = photo(900, 900, 1)
+    monkeypatch.setattr("pipeline.tiling.restoring.free_memory", lambda _device: 10_000_000)
+    poor = Restorer(network, device, tile=512, halo=6)
+
+    restored = poor.restore(degraded)
+
+    assert poor.tile == 256
+    assert np.abs(restored - apply(degraded, network, device)).max() <= 1e-5
+
+
+def test_errors_of_other_kinds_are_not_taken_for_a_lack_of_memory() -> None:
+    network = network_of(NETWORKS["vdsr"], torch.device("cpu"))
+
+    with pytest.raises(RuntimeError, match="to have 1 channels"):
+        Restorer(network, torch.device("cpu"), tile=64, halo=6).restore(photo(60, 60, 3))
+
+
+@pytest.mark.parametrize(("height", "width", "channels"), [(70, 61, 1), (33, 90, 3), (5, 4, 1)])
+def test_a_file_is_restored_as_the_image_in_it(
+    tmp_path: Path, height: int, width: int, channels: int
+) -> None:
+    name, device = ("vdsr" if channels == 1 else "vdsr colour"), torch.device("cpu")
+    network = network_of(NETWORKS[name], device)
+    degraded = photo(height, width, channels)
+    np.save(tmp_path / "degraded.npy", degraded)
+    restorer = Restorer(network, device, tile=16, halo=5)
+
+    restore_file(tmp_path / "degraded.npy", tmp_path / "out.npy", tmp_path / "out.png", restorer)
+
+    restored = restorer.restore(degraded)
+    assert np.array_equal(np.load(tmp_path / "out.npy"), restored)
+    assert np.array_equal(read_image(tmp_path / "out.png"), from_8bit(to_8bit(restored)))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((4, 4, 1)),
+        np.zeros((4, 4), np.float32),
+        np.asfortranarray(np.zeros((4, 5, 3), np.float32)),
+    ],
+    ids=["double", "flat", "fortran"],
+)
+def test_a_file_with_something_else_is_refused(tmp_path: Path, array: np.ndarray) -> None:
+    np.save(tmp_path / "degraded.npy", array)
+
+    with pytest.raises(ValueError, match=r"degraded.npy: expected float32 \(H, W, C\)"):
+        NpyRows(tmp_path / "degraded.npy")
+
+
+def test_a_fault_while_writing_ends_the_restoration(tmp_path: Path) -> None:
+    network = network_of(NETWORKS["vdsr"], torch.device("cpu"))
+    np.save(tmp_path / "degraded.npy", photo(40, 40, 1))
+    restorer = Restorer(network, torch.device("cpu"), tile=16, halo=5)
+
+    with pytest.raises(OSError, match="No space left"):
+        restore_file(tmp_path / "degraded.npy", Path("/dev/full"), tmp_path / "out.png", restorer)
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_short_formats_are_tiled_like_the_whole_image_and_their_loss_is_measured(
+    tmp_path: Path, precision: torch.dtype
+) -> None:
+    settings, device = NETWORKS["dncnn"], torch.device("cpu")
+    network = fold_normalisation(network_of(settings, device))
+    degraded = photo(80, 80, 1)
+    np.save(tmp_path / "degraded.npy", degraded)
+    short = Restorer(network, device, tile=16, halo=5, precision=precision)
+
+    restored = short.restore(degraded)
+    loss = precision_loss(tmp_path / "degraded.npy", short)
+
+    whole = Restorer(network, device, tile=80, halo=5, precision=precision).restore(degraded)
+    exact = apply(degraded, network, device)
+    worst = 255 * np.abs(restored - exact).max()
+    assert np.abs(restored - whole).max() <= 255 * loss["max_8bit"]
+    assert 0 < loss["mean_8bit"] <= loss["rms_8bit"] <= loss["max_8bit"] <= worst + 1e-4
+    assert loss["rms_8bit"] < 2

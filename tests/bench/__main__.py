@@ -1,0 +1,73 @@
+"""Measure how fast the project is on this machine: ``python -m tests.bench``.
+
+Every part runs in a process of its own. Writes ``benchmark.jsonl`` with all values,
+``benchmark.txt`` with medians and spreads and ``benchmark.png``; with ``--against FILE`` each
+figure stands beside that of an earlier ``benchmark.jsonl``. More is better but for seconds and
+megabytes; the limit is what the machine gave to bare convolutions, or to the codecs alone, in the
+same run. Times of a busy machine mean nothing: let it do nothing else.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.bench.measurement import Measurement, as_lines, from_lines
+from tests.bench.table import as_text, draw
+
+PARTS: Mapping[str, Sequence[str]] = {
+    "training": ("tests.bench.training",),
+    "inference": ("tests.bench.inference",),
+    "data": ("tests.bench.data", "--json"),
+    "startup": ("tests.bench.startup",),
+}
+"""Modules that print their measurements, a line of JSON each."""
+
+
+def main() -> None:
+    """Measure, and write what came of it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--sets", type=Path, help="folder with one folder a published image set")
+    parser.add_argument("--out", type=Path, default=Path("benchmark"), help="folder to write into")
+    parser.add_argument("--against", type=Path, help="benchmark.jsonl of an earlier run")
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no part is called {', '.join(sorted(unknown))}")
+    before = from_lines(options.against.read_text().splitlines()) if options.against else []
+    options.out.mkdir(parents=True, exist_ok=True)
+    _say(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores\n")
+    now: list[Measurement] = []
+    for part in options.parts or PARTS:
+        command = [sys.executable, "-m", *PARTS[part]]
+        if part == "data" and options.sets:
+            command.append(str(options.sets))
+        found = _measured(command)
+        _say(f"{as_text(found, before)}\n")
+        now += found
+    (options.out / "benchmark.jsonl").write_text("".join(f"{line}\n" for line in as_lines(now)))
+    (options.out / "benchmark.txt").write_text(f"{as_text(now, before)}\n")
+    draw(now, options.out / "benchmark.png")
+    _say(f"all values, table and picture: {options.out}")
+
+
+def _measured(command: Sequence[str]) -> list[Measurement]:
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command[1:])} failed, exit code {done.returncode}")
+    return from_lines(done.stdout.splitlines())
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

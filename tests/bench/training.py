@@ -1,0 +1,277 @@
+"""Training throughput beside the limit of the machine: ``python -m tests.bench.training``.
+
+Prints one line of JSON a figure. What is compared runs in turn, round by round, with the same
+threads and the same allocator.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipeline.process import compute_environment, restart_with, usable_threads
+
+if __name__ == "__main__":
+    restart_with(compute_environment(usable_threads(64)))
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
+
+from pipeline.images import Bytes
+from pipeline.machine.devices import pick_device
+from pipeline.machine.precision import convolution_rate, name_of
+from pipeline.models import build_model
+from pipeline.params import VDSR, DnCNN, Gaussian, Model, Recipe, RedNet
+from pipeline.training.checkpoints import CheckpointFile
+from pipeline.training.loop import Training, TrainingStoppedError
+from pipeline.training.pairs import Pairs
+from pipeline.training.step import Way
+from tests.bench.measurement import Measurement, as_lines
+
+PATCHES = 4096
+"""In memory; no network is trained on them long enough to see them twice."""
+
+SCHEDULE = 50 * 1600 * 128
+"""Patches that DnCNN-S sees in the authors' training."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network at the size and with the patches of its paper."""
+
+    model: Model
+    size: int
+    batch: int
+
+
+CASES: Mapping[str, Case] = {
+    "DnCNN-S 17x64": Case(DnCNN(channels=1, width=64, depth=17, batch_norm=True), 40, 64),
+    "VDSR 20x64": Case(VDSR(channels=1, width=64, depth=20), 41, 64),
+    "RED30": Case(RedNet(channels=1, width=64, depth=30), 50, 16),
+}
+
+Steps = Callable[[int], object]
+"""Takes so many training steps."""
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each figure in each round")
+    parser.add_argument("--networks", nargs="+", choices=CASES, default=list(CASES))
+    options = parser.parse_args()
+    device = pick_device(usable_threads(64))
+    for name in options.networks:
+        for line in as_lines(measure(name, device, options.rounds, options.seconds)):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+
+
+def measure(name: str, device: torch.device, rounds: int, seconds: float) -> Iterator[Measurement]:
+    """Yield the figures of one network, each with the limit of its format."""
+    case = CASES[name]
+    ways = {
+        f"{name_of(precision)}{', compiled' if compiled else ''}": Way(precision, compiled)
+        for precision in (torch.float32, torch.bfloat16)
+        for compiled in (False, True)
+    }
+    with TemporaryDirectory() as folder:
+        runners: dict[str, Steps] = {
+            way: our_steps(case, device, settings, Path(folder) / way)
+            for way, settings in ways.items()
+        }
+        if isinstance(case.model, DnCNN | VDSR):
+            runners["usual script, float32"] = usual_steps(case, device)
+        for take in runners.values():
+            take(2)
+        rates: dict[str, list[float]] = {runner: [] for runner in runners}
+        limits: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
+        for _ in range(rounds):
+            for precision, found in limits.items():
+                found.append(convolution_rate(precision, device))
+            for runner, take in runners.items():
+                rates[runner].append(case.batch / seconds_a_step(take, device, seconds))
+    work = gigaflops(case)
+    for runner, found in rates.items():
+        precision = ways[runner].precision if runner in ways else torch.float32
+        limit = sorted(limits[precision])[rounds // 2] / work
+        note = f"{work:.2f} GFLOP a patch of {case.size}, batch {case.batch}"
+        yield Measurement(f"training {name}", runner, "patches/s", tuple(found), limit, note)
+    if device.type == "cuda":
+        yield from on_gpu(name, case, device, max(rates["bfloat16"]))
+
+
+def our_steps(case: Case, device: torch.device, way: Way, folder: Path) -> Steps:
+    """Return the loop of the stage ``train``, with its checkpoints and its curve."""
+    pairs = Pairs(
+        clean=patches(case),
+        degraded=None,
+        noise=Gaussian(kind="gaussian", sigma_8bit=25.0, quantise=False),
+        key=(0, "benchmark"),
+        batch=case.batch,
+        augment=True,
+        device=device,
+    )
+    training = Training(
+        build_model(case.model, 0).to(device),
+        pairs,
+        recipe(case),
+        way=way,
+        checkpoint=CheckpointFile(folder, "benchmark"),
+    )
+
+    def take(steps: int) -> None:
+        last = training.step + steps
+        try:
+            training.run(lambda _: None, lambda _: None, lambda: training.step >= last)
+        except TrainingStoppedError:
+            return
+
+    return take
+
+
+def recipe(case: Case) -> Recipe:
+    """Return a recipe without an end, whose rate leads nowhere."""
+    return Recipe.model_validate(
+        {
+            "steps": 10**9,
+            "batch": case.batch,
+            "loss": "mse",
+            "optimiser": {"kind": "adam", "betas": [0.9, 0.999], "weight_decay": 0.0},
+            "learning_rate": 1e-9,
+            "schedule": {"kind": "constant"},
+            "clip": {"kind": "none"},
+            "precision": "float32",
+            "compile": "never",
+            "augment": True,
+            "log_every": 50,
+            "checkpoint_every": 500,
+        }
+    )
+
+
+def patches(case: Case) -> Bytes:
+    """Return random patches ``(N, size, size, 1)``."""
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (PATCHES, case.size, case.size, 1), dtype=np.uint8)
+
+
+class UsualDataset(Dataset[tuple[Tensor, Tensor]]):
+    """What the usual scripts have: one patch at a time, turned and given noise in Python."""
+
+    def __init__(self, case: Case) -> None:
+        self._patches = patches(case)
+        self._rng = np.random.default_rng(0)
+
+    def __len__(self) -> int:
+        return len(self._patches)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        patch = np.rot90(self._patches[index], int(self._rng.integers(4)))
+        if self._rng.integers(2):
+            patch = patch[:, ::-1]
+        clean = torch.from_numpy(np.ascontiguousarray(patch)).permute(2, 0, 1).float() / 255
+        return clean + 25 / 255 * torch.randn(clean.shape), clean
+
+
+def usual_steps(case: Case, device: torch.device) -> Steps:
+    """Return the loop of the usual scripts: loader with workers, float32, NCHW, a loss a step."""
+    network = build_model(case.model, 0).to(device).train()
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-9)
+    criterion = nn.MSELoss()
+    loader = DataLoader(
+        UsualDataset(case),
+        batch_size=case.batch,
+        shuffle=True,
+        num_workers=2,
+        drop_last=True,
+        persistent_workers=True,
+        pin_memory=device.type == "cuda",
+    )
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        while True:
+            yield from loader
+
+    source = batches()
+
+    def take(steps: int) -> None:
+        for _ in range(steps):
+            degraded, clean = (part.to(device) for part in next(source))
+            optimiser.zero_grad()
+            loss = criterion(network(degraded), clean)
+            loss.backward()
+            optimiser.step()
+            loss.item()  # for the log
+
+    return take
+
+
+def seconds_a_step(take: Steps, device: torch.device, seconds: float) -> float:
+    """Return how long a step takes, from as many as fit into some seconds."""
+    count, start = 0, time.perf_counter()
+    steps = 50 if device.type == "cuda" else 1
+    while True:
+        take(steps)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        count += steps
+        passed = time.perf_counter() - start
+        if passed >= seconds and count >= 2:
+            return passed / count
+
+
+def gigaflops(case: Case) -> float:
+    """Return the work of the convolutions for one patch, forward and backward."""
+    network = build_model(case.model, 0).train()
+    counter = FlopCounterMode(display=False)
+    with counter:
+        network(torch.zeros(2, 1, case.size, case.size)).sum().backward()
+    return counter.get_total_flops() / 2 / 1e9
+
+
+def on_gpu(name: str, case: Case, device: torch.device, rate: float) -> Iterator[Measurement]:
+    """Yield the time of a paper's whole schedule, and how much of the time the GPU computes."""
+    with TemporaryDirectory() as folder:
+        take = our_steps(case, device, Way(torch.bfloat16, compiled=False), Path(folder))
+        take(10)
+        busy = busy_share(partial(take, 100))
+    group = f"training {name}"
+    yield Measurement(group, "share of the time that the GPU computes", "", (busy,), 1.0)
+    if name == "DnCNN-S 17x64":
+        note = f"{SCHEDULE / 1e6:.1f} million patches"
+        yield Measurement(
+            group, "the whole schedule, bfloat16", "s", (SCHEDULE / rate,), None, note
+        )
+
+
+def busy_share(work: Callable[[], object]) -> float:
+    """Return in which share of the time of ``work`` at least one kernel ran on the GPU."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CUDA]) as profiled:
+        work()
+        torch.cuda.synchronize()
+    spans: list[tuple[float, float]] = sorted(
+        (event.time_range.start, event.time_range.end)
+        for event in profiled.events() or ()
+        if event.device_type.name == "CUDA"
+    )
+    first = reached = spans[0][0]
+    busy = 0.0
+    for start, end in spans:
+        busy += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return busy / (reached - first)
+
+
+if __name__ == "__main__":
+    main()

@@ -52,6 +52,8 @@ def _read() -> dict[str, bool]:
         found = json.loads(FILE.read_text())
     except (OSError, ValueError):
         return {}
+    if not isinstance(found, dict):
+        return {}
     return {key: value for key, value in found.items() if isinstance(value, bool)}
 
 

@@ -26,6 +26,18 @@ def test_torch_uses_the_threads_that_it_is_given(threads: int) -> None:
     assert torch.get_num_threads() == threads
 
 
+def test_more_threads_than_cores_are_not_started_and_a_line_says_so(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    pick_device(10_000)
+
+    cores = torch.get_num_threads()
+    assert cores < 10_000
+    assert capfd.readouterr().err == (
+        f"params.yaml has resources.threads 10000, this machine {cores}: using {cores}\n"
+    )
+
+
 def test_results_are_reproducible() -> None:
     pick_device(1)
 

@@ -27,6 +27,10 @@ def test_every_thread_pool_gets_the_same_number() -> None:
     assert {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"} <= set(variables)
 
 
+def test_waiting_threads_do_not_spin_for_long() -> None:
+    assert int(compute_environment(2)["GOMP_SPINCOUNT"]) <= 10_000
+
+
 def test_values_are_those_of_environment_variables() -> None:
     assert all(isinstance(value, str) and value for value in compute_environment(1).values())
 

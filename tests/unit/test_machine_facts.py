@@ -1,0 +1,202 @@
+"""Decisions that the machine makes once, formats that it can compute in, memory that it has."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from pipeline.machine import memory, precision
+from pipeline.machine.facts import FILE, remembered
+from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes
+from pipeline.machine.precision import choose_precision, convolution_rate, name_of
+from pipeline.process import usable_threads
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+# --------------------------------------------------------------------------- remembering
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_an_answer_is_given_once_and_kept(answer: bool) -> None:
+    asked: list[bool] = []
+
+    def decide() -> bool:
+        asked.append(answer)
+        return answer
+
+    found = [remembered("does it pay", decide) for _ in range(3)]
+
+    assert found == [answer] * 3
+    assert asked == [answer]
+
+
+def test_each_question_has_its_own_answer() -> None:
+    remembered("one", lambda: True)
+
+    assert not remembered("other", lambda: False)
+    assert remembered("one", lambda: False)
+
+
+def test_another_version_of_torch_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered("does it pay", lambda: True)
+    monkeypatch.setattr(torch, "__version__", "9.9")
+
+    assert not remembered("does it pay", lambda: False)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 3}', "\x00"])
+def test_a_damaged_file_costs_a_measurement_and_no_more(content: str) -> None:
+    FILE.parent.mkdir()
+    FILE.write_text(content)
+
+    assert remembered("does it pay", lambda: True)
+    assert list(json.loads(FILE.read_text()).values()) == [True]
+
+
+def test_a_folder_that_cannot_be_written_costs_a_measurement_and_no_more() -> None:
+    FILE.parent.touch()  # a file where the folder should be
+
+    assert remembered("does it pay", lambda: True)
+
+
+def test_what_a_failed_measurement_found_is_not_kept() -> None:
+    def fail() -> bool:
+        raise RuntimeError("no compiler")
+
+    with pytest.raises(RuntimeError, match="no compiler"):
+        remembered("does it pay", fail)
+
+    assert remembered("does it pay", lambda: True)
+
+
+# ----------------------------------------------------------------------------- formats
+
+
+def test_float32_is_always_there() -> None:
+    assert choose_precision("float32", CPU) == torch.float32
+
+
+@pytest.mark.parametrize("wish", ["bfloat16", "float16"])
+def test_a_format_that_would_be_emulated_is_not_used_and_a_line_says_so(
+    wish: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(precision._SUPPORTED, wish, lambda _device: False)
+
+    assert choose_precision(wish, CPU) == torch.float32
+    assert capfd.readouterr().err == f"this cpu has no {wish} arithmetic: computing in float32\n"
+
+
+@pytest.mark.parametrize(("short", "expected"), [(2.0, "bfloat16"), (0.5, "float32")])
+def test_the_machine_takes_the_faster_format_when_it_may(
+    short: float, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = {torch.float32: 1.0, torch.bfloat16: short}
+    monkeypatch.setattr(precision, "supports_bfloat16", lambda _device: True)
+    monkeypatch.setattr(precision, "convolution_rate", lambda one, *_args, **_more: rates[one])
+
+    assert name_of(choose_precision("auto", CPU)) == expected
+
+
+def test_a_machine_without_the_short_format_is_not_asked_which_is_faster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(precision, "supports_bfloat16", lambda _device: False)
+
+    assert choose_precision("auto", CPU) == torch.float32
+    assert not FILE.exists()
+
+
+def test_measuring_leaves_the_random_numbers_of_others_alone() -> None:
+    before = torch.random.get_rng_state()
+
+    rate = convolution_rate(torch.float32, CPU, batch=1, repetitions=1)
+
+    assert rate > 0
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+# ------------------------------------------------------------------------------ memory
+
+
+def test_free_memory_is_no_more_than_a_limit_of_the_container_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "memory.max").write_text("700000\n")
+    (tmp_path / "memory.current").write_text("500000\n")
+    (tmp_path / "memory.stat").write_text("anon 400000\nfile 60000\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+
+    assert free_memory(CPU) == 260_000
+
+
+@pytest.mark.parametrize("limit", ["max\n", None])
+def test_a_container_without_a_limit_takes_nothing_away(
+    limit: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if limit:
+        (tmp_path / "memory.max").write_text(limit)
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+
+    assert memory._in_container() == sys.maxsize
+    assert free_memory(CPU) > 2**20
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory."), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("expected input to have 3 channels"), False),
+        (ValueError("out of memory of the past"), False),
+    ],
+)
+def test_a_lack_of_memory_is_told_from_other_errors(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) == expected
+
+
+def test_a_real_failure_of_the_allocator_is_a_lack_of_memory() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+
+    assert is_out_of_memory(caught.value)
+
+
+def test_peak_counts_what_lives_at_the_same_time() -> None:
+    layers = nn.Sequential(*[nn.Conv2d(4, 4, 1) for _ in range(5)])
+    image = torch.zeros(1, 4, 16, 16)
+    each = 4 * 16 * 16 * 4
+
+    with torch.no_grad():
+        one_after_the_other = peak_bytes(lambda: layers(image))
+        all_kept = peak_bytes(lambda: [layers[0](image) for _ in range(5)])
+
+    assert one_after_the_other == 2 * each
+    assert all_kept == 5 * each
+
+
+def test_training_needs_what_its_backward_pass_asks_for() -> None:
+    layers = nn.Sequential(*[nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()) for _ in range(5)])
+    image = torch.zeros(1, 4, 16, 16)
+
+    peak = peak_bytes(lambda: layers(image).sum().backward())
+
+    assert peak >= 5 * 4 * 16 * 16 * 4
+
+
+# ----------------------------------------------------------------------------- threads
+
+
+def test_no_more_threads_than_cores_are_used() -> None:
+    assert usable_threads(1) == 1
+    assert 1 <= usable_threads(10_000) < 10_000

@@ -58,9 +58,9 @@ def each(
 ) -> Generator[Result, None, None]:
     """Yield ``function(item)`` of every item, in the order of the items.
 
-    Only a few results wait to be taken, so that they never have to fit into memory together. When
-    it ends, however it ends, no call is running any more; whoever may stop reading in the middle
-    has to close it.
+    Only a few results wait to be taken, so that they never have to fit into memory together (but
+    backends that give all at once exist). When it ends, however it ends, no call is running any
+    more; whoever may stop reading in the middle has to close it.
 
     Args:
         function: What to do; it should not depend on what runs beside it.
@@ -71,11 +71,15 @@ def each(
         Exception: That of the first item, in their order, whose call failed.
     """
     from joblib import Parallel
+    from joblib.parallel import get_active_backend
 
-    queue = _Queue(count_workers())
-    outcomes = Parallel(n_jobs=queue.workers, prefer="threads", return_as="generator")(
-        queue.calls(function, items)
+    backend, _ = get_active_backend(prefer="threads")
+    bounded = backend.supports_return_generator
+    queue = _Queue(count_workers(), bounded=bounded)
+    parallel = Parallel(
+        n_jobs=queue.workers, prefer="threads", return_as="generator" if bounded else "list"
     )
+    outcomes = iter(parallel(queue.calls(function, items)))
     try:
         for outcome in outcomes:
             yield from queue.read(outcome)
@@ -105,10 +109,12 @@ class _Queue:
 
     Args:
         workers: Number of workers.
+        bounded: Whether workers wait when the reader falls behind.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, bounded: bool) -> None:
         self.workers = workers
+        self._bounded = bounded
         self.closed = False
         self._together = 1
         self._read = 0
@@ -122,7 +128,7 @@ class _Queue:
         while first < len(items) and not self.closed:
             # joblib asks for the next call as soon as one ends, whether its result was taken
             # or not, and must not be kept waiting: so the worker waits.
-            if made - self._read >= self._most * self.workers:
+            if self._bounded and made - self._read >= self._most * self.workers:
                 yield delayed(_pause)()
                 continue
             some = items[first : first + self._together]

@@ -88,13 +88,33 @@ def _bicubic(clean: Array, settings: Bicubic, rng: np.random.Generator) -> Degra
 
 
 def _jpeg(clean: Array, settings: Jpeg, rng: np.random.Generator) -> Degraded:
+    values, card = compress(images.to_8bit(clean), settings, rng)
+    return Degraded(images.from_8bit(values), card)
+
+
+def compress(
+    clean: images.Bytes, settings: Jpeg, rng: np.random.Generator
+) -> tuple[images.Bytes, dict[str, float | int | str]]:
+    """Compress one whole image, as ``degrade`` does, without leaving 8 bits.
+
+    Args:
+        clean: uint8 ``(H, W, C)``, 0-255.
+        settings: One quality, or a range.
+        rng: Source of everything that is drawn.
+
+    Returns:
+        uint8 ``(H, W, C)``, 0-255, and the card.
+
+    Raises:
+        ValueError: The settings are of several levels.
+    """
     quality = settings.quality
     if isinstance(quality, QualityRange):
         quality = int(rng.integers(quality.min, quality.max, endpoint=True))
     if isinstance(quality, list):
         raise ValueError("expected a single level; call levels() first")
-    image = images.compress_jpeg(clean, quality, settings.subsampling)
-    return Degraded(image, {"quality": quality, "encoder": images.jpeg_encoder()})
+    values = images.compress_jpeg_8bit(clean, quality, settings.subsampling)
+    return values, {"quality": quality, "encoder": images.jpeg_encoder()}
 
 
 def _single_scale(settings: Bicubic) -> float:

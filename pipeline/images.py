@@ -5,7 +5,9 @@ image is float32 ``(H, W, C)`` in [0, 1], with one channel (gray or luma) or thr
 """
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,13 @@ _LUMA_OFFSET = 16.0
 # The usual names of the ratios have colons, which YAML tools like to read as something else.
 _SUBSAMPLING = {"yuv444": "4:4:4", "yuv420": "4:2:0"}
 
+_BLOCK = 1 << 15
+"""Values to convert at once, so that float64 versions of them stay in the processor's cache."""
+
+_READ = 1 << 16
+"""Bytes to read at once. Pillow asks for a few at a time, and at each visit to the disk a thread
+has to wait for Python's lock."""
+
 _WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 """Modes that may name one transparent colour, and those that show it pixel by pixel."""
 
@@ -38,7 +47,19 @@ class ImageError(ValueError):
 
 
 def read_image(path: Path) -> Array:
-    """Read an image file.
+    """Read an image file by the rules of ``read_8bit``.
+
+    Returns:
+        ``(H, W, C)`` in [0, 1], multiples of 1/255; C is 1 or 3.
+
+    Raises:
+        ImageError: ``read_8bit`` says when.
+    """
+    return from_8bit(read_8bit(path))
+
+
+def read_8bit(path: Path) -> Bytes:
+    """Read an image file in 8 bits.
 
     8-bit gray and RGB are taken as they are. Other kinds follow a stated rule: 1-bit becomes
     gray, a palette becomes its colours, 16-bit gray is rounded to 8 bits, 16-bit colour keeps
@@ -46,20 +67,20 @@ def read_image(path: Path) -> Array:
     pixel uses is dropped. EXIF orientation is applied.
 
     Returns:
-        ``(H, W, C)`` in [0, 1], multiples of 1/255; C is 1 or 3.
+        uint8 ``(H, W, C)``, 0-255; C is 1 or 3.
 
     Raises:
         ImageError: The file is missing, empty, truncated, not an image, animated, or of a kind
             without one right conversion (CMYK, Lab, float, 32-bit, transparent pixels).
     """
     try:
-        with Image.open(path) as image:
+        with path.open("rb", _READ) as file, Image.open(file) as image:
             frames: int = getattr(image, "n_frames", 1)
             # A phone's MPO file is a JPEG with a preview or a second view behind it.
             if frames > 1 and image.format != "MPO":
                 raise ImageError(f"{path}: expected one image, came {frames} frames")
             image.load()
-            return from_8bit(_as_8bit(ImageOps.exif_transpose(image), path))
+            return _as_8bit(ImageOps.exif_transpose(image), path)
     except ImageError:
         raise
     except FileNotFoundError as error:
@@ -123,29 +144,50 @@ def _without_alpha(image: Image.Image, path: Path) -> Image.Image:
 
 def from_8bit(values: Bytes) -> Array:
     """Return 8-bit values, 0-255, as float32 in [0, 1]."""
-    return values.astype(np.float32) / np.float32(255)
+    return np.divide(values, np.float32(255), dtype=np.float32)
 
 
 def to_8bit(image: NDArray[np.floating]) -> Bytes:
     """Clip values in [0, 1] and round them to 8 bits, half away from zero as MATLAB does."""
-    rounded: Bytes = np.floor(np.clip(image, 0, 1).astype(np.float64) * 255 + 0.5).astype(np.uint8)
-    return rounded
+    result = np.empty(image.shape, np.uint8)
+    for block, values in _blocks(result, image):
+        # In float64 nothing is rounded before the end; what is positive is cut off by the cast.
+        exact = np.multiply(np.clip(values, 0, 1), 255, dtype=np.float64)
+        exact += 0.5
+        block[...] = exact.astype(np.uint8)
+    return result
+
+
+def _blocks(
+    result: NDArray[Any], source: NDArray[Any]
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Yield parts of two arrays, the first of which is contiguous, that belong together.
+
+    Args:
+        result: Some values for each row of ``source``.
+        source: Rows of equal size.
+    """
+    if result.shape == source.shape and source.flags.c_contiguous:
+        result, source = result.reshape(-1), source.reshape(-1)
+    rows = max(1, _BLOCK * len(source) // max(1, source.size))
+    for first in range(0, len(source), rows):
+        yield result[first : first + rows], source[first : first + rows]
 
 
 def write_png(path: Path, image: Array) -> None:
     """Write ``(H, W, C)`` in [0, 1], clipped and rounded to 8 bits, as a PNG file."""
-    path.write_bytes(encode_png(image))
+    _to_pillow(to_8bit(image)).save(path, format="png")
 
 
 def write_8bit_png(path: Path, values: Bytes) -> None:
     """Write 8-bit values ``(H, W, C)``, 0-255, as a PNG file."""
-    _from_8bit_to_pillow(values).save(path, format="png")
+    _to_pillow(values).save(path, format="png")
 
 
 def encode_png(image: Array) -> bytes:
     """Return ``(H, W, C)`` in [0, 1], clipped and rounded to 8 bits, as the bytes of a PNG."""
     stream = io.BytesIO()
-    _to_pillow(image).save(stream, format="png")
+    _to_pillow(to_8bit(image)).save(stream, format="png")
     return stream.getvalue()
 
 
@@ -161,12 +203,25 @@ def compress_jpeg(image: Array, quality: int, subsampling: str) -> Array:
     Returns:
         ``(H, W, C)`` in [0, 1], multiples of 1/255.
     """
+    return from_8bit(compress_jpeg_8bit(to_8bit(image), quality, subsampling))
+
+
+def compress_jpeg_8bit(values: Bytes, quality: int, subsampling: str) -> Bytes:
+    """Return what is left of 8-bit values after JPEG compression.
+
+    Args:
+        values: uint8 ``(H, W, C)``, 0-255.
+        quality: As in ``compress_jpeg``.
+        subsampling: As in ``compress_jpeg``.
+
+    Returns:
+        uint8 ``(H, W, C)``, 0-255.
+    """
     stream = io.BytesIO()
-    options = {} if image.shape[-1] == 1 else {"subsampling": _SUBSAMPLING[subsampling]}
-    _to_pillow(image).save(stream, format="jpeg", quality=quality, **options)
+    options = {} if values.shape[-1] == 1 else {"subsampling": _SUBSAMPLING[subsampling]}
+    _to_pillow(values).save(stream, format="jpeg", quality=quality, **options)
     with Image.open(stream) as decoded:
-        values = np.asarray(decoded)
-    return from_8bit(values.reshape(image.shape))
+        return np.asarray(decoded).reshape(values.shape)
 
 
 def jpeg_encoder() -> str:
@@ -177,11 +232,7 @@ def jpeg_encoder() -> str:
     return f"{'libjpeg-turbo' if turbo else 'libjpeg'} {features.version('jpg')}"
 
 
-def _to_pillow(image: Array) -> Image.Image:
-    return _from_8bit_to_pillow(to_8bit(image))
-
-
-def _from_8bit_to_pillow(values: Bytes) -> Image.Image:
+def _to_pillow(values: Bytes) -> Image.Image:
     return Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
 
 
@@ -198,12 +249,38 @@ def in_colour(image: Array, colour: Colour) -> Array:
     Returns:
         ``(H, W, 1)`` or ``(H, W, 3)`` in [0, 1], multiples of 1/255.
     """
-    if colour == "rgb":
-        return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
-    if image.shape[-1] == 1:
-        return image
-    converted = rgb_to_luma(image) if colour == "y" else image.astype(np.float64) @ _GRAY
-    return from_8bit(to_8bit(converted))[..., None]
+    if image.shape[-1] == 1 or colour == "rgb":
+        return _with_channels(image, colour)
+    return from_8bit(_to_one_channel(image, colour))
+
+
+def in_colour_8bit(values: Bytes, colour: Colour) -> Bytes:
+    """Bring 8-bit values into a working colour space, by the rules of ``in_colour``.
+
+    Args:
+        values: uint8 ``(H, W, C)``, 0-255, C 1 or 3.
+        colour: ``gray`` (full range), ``y`` (studio range, 16-235) or ``rgb``.
+
+    Returns:
+        uint8 ``(H, W, 1)`` or ``(H, W, 3)``, 0-255.
+    """
+    if values.shape[-1] == 1 or colour == "rgb":
+        return _with_channels(values, colour)
+    return _to_one_channel(values, colour)
+
+
+def _with_channels(image: NDArray[Any], colour: Colour) -> NDArray[Any]:
+    return np.repeat(image, 3, axis=-1) if colour == "rgb" and image.shape[-1] == 1 else image
+
+
+def _to_one_channel(image: Array | Bytes, colour: Colour) -> Bytes:
+    """Return the luma or the gray values of RGB, in [0, 1] or in 8 bits, rounded to 8 bits."""
+    result = np.empty((*image.shape[:2], 1), np.uint8)
+    for block, values in _blocks(result, image):
+        scaled = from_8bit(values) if values.dtype == np.uint8 else values
+        exact = _luma(scaled) if colour == "y" else scaled.astype(np.float64) @ _GRAY
+        block[..., 0] = to_8bit(exact)
+    return result
 
 
 def rgb_to_luma(image: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -215,5 +292,12 @@ def rgb_to_luma(image: NDArray[np.floating]) -> NDArray[np.float64]:
     Returns:
         ``(H, W)``, not rounded.
     """
+    result = np.empty(image.shape[:-1])
+    for block, values in _blocks(result, image):
+        block[...] = _luma(values)
+    return result
+
+
+def _luma(image: NDArray[np.floating]) -> NDArray[np.float64]:
     luma: NDArray[np.float64] = (image.astype(np.float64) @ _LUMA_STUDIO + _LUMA_OFFSET) / 255
     return luma

@@ -9,6 +9,7 @@ A bank is one array file and two tables, never one file a patch:
 """
 
 import csv
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.array_file import ArrayFile
 from pipeline.images import Bytes
 
 Pixel = TypeVar("Pixel", np.uint8, np.float16, np.float32)
+
+_BUFFER = 1 << 20
+"""Bytes of patches to cut before they are written, which fit into the cache of a core."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,28 @@ def cut(image: NDArray[Pixel], grid: Grid) -> NDArray[Pixel]:
     return np.ascontiguousarray(patches)
 
 
-def join(patches: Bytes, grid: Grid) -> Bytes:
+def write_cut(file: ArrayFile, first: int, image: NDArray[Pixel], grid: Grid) -> None:
+    """Cut an image and write its patches, a few rows of them at a time.
+
+    Args:
+        file: What to write them to.
+        first: Position of the first of them.
+        image: ``(H, W, C)``, any range, and the type of the file.
+        grid: Where its patches lie.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    across = len(grid.columns)
+    step = max(1, _BUFFER // (across * grid.size * grid.size * image[0, 0].nbytes))
+    for row in range(0, len(grid.rows), step):
+        part = grid.rows[row : row + step]
+        band = image[part[0] : part[-1] + grid.size]
+        patches = cut(band, Grid(len(band), grid.width, grid.size, grid.stride))
+        file.write(first + row * across, patches)
+
+
+def join(patches: NDArray[Pixel], grid: Grid) -> NDArray[Pixel]:
     """Put the patches of one image together again.
 
     Args:
@@ -100,10 +126,28 @@ def join(patches: Bytes, grid: Grid) -> Bytes:
     Returns:
         The covered part of the image, ``(height, width, C)``.
     """
+    by_place = patches.reshape(len(grid.rows), len(grid.columns), *patches.shape[1:])
+    # Of patches that overlap, those that lie side by side are enough, with the last of each row
+    # and column: of each the upper left part, but of the last ones all.
+    apart = max(1, grid.size // grid.stride)
+    side = min(apart * grid.stride, grid.size)
+    some = by_place[::apart, ::apart]
+    height, width = side * some.shape[0], side * some.shape[1]
     image = np.empty((*grid.covered, patches.shape[-1]), patches.dtype)
-    for patch, (row, column) in zip(patches, grid, strict=True):
-        image[row : row + grid.size, column : column + grid.size] = patch
+    bottom, right = grid.rows[-1], grid.columns[-1]
+    _tile(image[:height, :width], some[:, :, :side, :side])
+    _tile(image[bottom:, :width], by_place[-1:, ::apart, :, :side])
+    _tile(image[:height, right:], by_place[::apart, -1:, :side])
+    image[bottom:, right:] = by_place[-1, -1]
     return image
+
+
+def _tile(area: NDArray[Pixel], tiles: NDArray[Pixel]) -> None:
+    """Fill an area, ``(H, W, C)``, with tiles, ``(rows, columns, height, width, C)``."""
+    rows, columns, height, width, channels = tiles.shape
+    # A view: splitting axes never copies.
+    places = area.reshape(rows, height, columns, width, channels)
+    places[...] = tiles.swapaxes(1, 2)
 
 
 @dataclass(frozen=True)
@@ -182,36 +226,44 @@ def write_bank(
         ValueError: An image is smaller than a patch, its partner has another size, only some
             have partners, or there are no images.
     """
-    clean, degraded, grids = [], [], []
+    clean = degraded = None
+    grids: list[tuple[str, Grid]] = []
+    count, paired = 0, 0
     for name, image, partner in images:
         grid = grid_on(image.shape[0], image.shape[1], size, stride, name)
-        grids.append((name, grid))
-        clean.append(cut(image, grid))
+        clean = clean or _patch_file(folder / "clean.npy", image, size)
+        write_cut(clean, count, image, grid)
         if partner is not None:
             if partner.shape != image.shape:
                 raise ValueError(
                     f"image '{name}': expected a degraded partner of shape {image.shape}, came "
                     f"{partner.shape}"
                 )
-            degraded.append(cut(partner, grid))
-    if not clean:
+            degraded = degraded or _patch_file(folder / "degraded.npy", image, size)
+            write_cut(degraded, count, partner, grid)
+            paired += 1
+        grids.append((name, grid))
+        count += len(grid)
+    if clean is None:
         raise ValueError("expected at least one image to cut, came none")
-    if degraded and len(degraded) != len(clean):
+    if degraded and paired != len(grids):
         raise ValueError(
-            f"expected degraded partners of all {len(clean)} images or of none, came "
-            f"{len(degraded)}"
+            f"expected degraded partners of all {len(grids)} images or of none, came {paired}"
         )
-    np.save(folder / "clean.npy", np.concatenate(clean))
-    if degraded:
-        np.save(folder / "degraded.npy", np.concatenate(degraded))
+    for file in filter(None, (clean, degraded)):
+        file.finish(count)
     _write_tables(folder, grids)
+
+
+def _patch_file(path: Path, image: Bytes, size: int) -> ArrayFile:
+    return ArrayFile(path, (size, size, image.shape[2]), np.dtype(np.uint8))
 
 
 def _write_tables(folder: Path, grids: list[tuple[str, Grid]]) -> None:
     with (folder / "index.csv").open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["image", "row", "column"])
-        writer.writerows([name, row, column] for name, grid in grids for row, column in grid)
+        file.write("image,row,column\n")
+        for name, grid in grids:
+            file.writelines(_index_lines(name, grid))
     with (folder / "images.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(
@@ -223,3 +275,13 @@ def _write_tables(folder: Path, grids: list[tuple[str, Grid]]) -> None:
             writer.writerow(
                 [name, grid.height, grid.width, grid.size, grid.stride, len(grid), *left]
             )
+
+
+def _index_lines(name: str, grid: Grid) -> Iterator[str]:
+    """Yield the lines of the index for one image, a row of patches at a time."""
+    start = io.StringIO()
+    csv.writer(start, lineterminator="").writerow([name, ""])  # quoted if need be
+    ends = [f"{column}\n" for column in grid.columns]
+    for row in grid.rows:
+        before = f"{start.getvalue()}{row},"
+        yield before + before.join(ends)

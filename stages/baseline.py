@@ -1,14 +1,16 @@
 """Stage ``baseline``: restore and measure a benchmark with its classical methods."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
-from pipeline.benchmarks import images_of
+from pipeline.benchmarks import BenchmarkImage, images_of
 from pipeline.classical import restore
 from pipeline.outputs import new_file
-from pipeline.params import Trial
-from pipeline.scores import rows_of, write_rows
+from pipeline.params import Baseline, Trial
+from pipeline.scores import Row, rows_of, write_rows
 from pipeline.stage_runner import run_stage
+from pipeline.workers import each
 
 
 def baseline(*, trials: Sequence[Trial], benchmark: Path, out: Path) -> None:
@@ -20,14 +22,20 @@ def baseline(*, trials: Sequence[Trial], benchmark: Path, out: Path) -> None:
         out: CSV to write, one row an image, method and protocol; method names stand in for
             experiment and model.
     """
-    rows = [
-        row
+    todo = [
+        (image, method)
         for image in images_of(benchmark, trials)
         for method in image.trial.baselines
-        for row in rows_of(image, restore(method, image.degraded(), image.level), method, method)
     ]
+    rows = chain.from_iterable(each(_rows, todo))
     with new_file(out) as file:
         write_rows(file, rows)
+
+
+def _rows(todo: tuple[BenchmarkImage, Baseline]) -> list[Row]:
+    image, method = todo
+    restored = restore(method, image.degraded(), image.level)
+    return list(rows_of(image, restored, method, method))
 
 
 if __name__ == "__main__":

@@ -1,21 +1,25 @@
 """Stage ``degrade``: degrade the training images of one experiment."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.array_file import ArrayFile
 from pipeline.cards import write_cards
+from pipeline.degradations import compress
 from pipeline.degradations import degrade as degrade_image
-from pipeline.images import from_8bit, to_8bit
+from pipeline.images import from_8bit
 from pipeline.levels import Level, levels
 from pipeline.outputs import new_folder
-from pipeline.params import Degradation, Gaussian, Jpeg, RealPairs
-from pipeline.patches import PatchBank, cut
+from pipeline.params import Bicubic, Degradation, Gaussian, Jpeg, RealPairs
+from pipeline.patches import BankImage, PatchBank, write_cut
 from pipeline.randomness import generator
 from pipeline.stage_runner import run_stage
+from pipeline.workers import each
 
 
 def degrade(
@@ -51,12 +55,7 @@ def degrade(
             np.save(folder / "degraded.npy", _partners(bank))
             cards += [{"image": image.name, "label": "paired"} for image in bank.images]
         else:
-            versions = [
-                _version(bank, level, draw, (seed, experiment), cards)
-                for level in levels(degradation)
-                for draw in range(level.draws)
-            ]
-            np.save(folder / "degraded.npy", np.concatenate(versions))
+            cards += _write_versions(bank, degradation, folder / "degraded.npy", (seed, experiment))
         write_cards(folder / "card.csv", cards)
 
 
@@ -69,26 +68,49 @@ def _partners(bank: PatchBank) -> NDArray[np.uint8]:
     return bank.degraded
 
 
-def _version(
-    bank: PatchBank, level: Level, draw: int, key: tuple[int, str], cards: list[dict[str, Any]]
-) -> NDArray[Any]:
-    """Degrade all images of a bank once, and note in ``cards`` what was drawn."""
-    pieces = list(_pieces(bank, level, draw, key, cards))
-    return np.concatenate(pieces)
+def _write_versions(
+    bank: PatchBank, degradation: Bicubic | Jpeg, path: Path, key: tuple[int, str]
+) -> list[dict[str, Any]]:
+    """Write every version of every image, cut at the positions of the bank; return their cards."""
+    # Bicubic interpolation gives values between the 8-bit ones, and overshoot: half
+    # precision keeps them to a sixteenth of a gray level.
+    dtype = np.dtype(np.uint8 if isinstance(degradation, Jpeg) else np.float16)
+    file = ArrayFile(path, bank.clean.shape[1:], dtype)
+    versions = [(level, draw) for level in levels(degradation) for draw in range(level.draws)]
+    todo = [
+        _Version(image, level, draw, first=number * len(bank) + image.first)
+        for number, (level, draw) in enumerate(versions)
+        for image in bank.images
+    ]
+    cards = list(each(partial(_write_version, bank=bank, file=file, key=key), todo))
+    file.finish(len(versions) * len(bank))
+    return cards
 
 
-def _pieces(
-    bank: PatchBank, level: Level, draw: int, key: tuple[int, str], cards: list[dict[str, Any]]
-) -> Iterator[NDArray[Any]]:
-    for image in bank.images:
-        rng = generator(*key, level.label, draw, image.name)
-        result = degrade_image(from_8bit(bank.clean_image(image)), level, rng)
-        cards.append({"image": image.name, "label": level.label, "draw": draw, **result.card})
-        # Bicubic interpolation gives values between the 8-bit ones, and overshoot: half
-        # precision keeps them to a sixteenth of a gray level.
-        is_8bit = isinstance(level.settings, Jpeg)
-        stored = to_8bit(result.image) if is_8bit else result.image.astype(np.float16)
-        yield cut(stored, image.grid)
+@dataclass(frozen=True)
+class _Version:
+    """One degraded version of one image; ``first`` is the position of its first patch."""
+
+    image: BankImage
+    level: Level
+    draw: int
+    first: int
+
+
+def _write_version(
+    version: _Version, bank: PatchBank, file: ArrayFile, key: tuple[int, str]
+) -> dict[str, Any]:
+    image, level = version.image, version.level
+    rng = generator(*key, level.label, version.draw, image.name)
+    clean = bank.clean_image(image)
+    if isinstance(level.settings, Jpeg):
+        stored, card = compress(clean, level.settings, rng)
+        write_cut(file, version.first, stored, image.grid)
+    else:
+        result = degrade_image(from_8bit(clean), level, rng)
+        card = result.card
+        write_cut(file, version.first, result.image.astype(np.float16), image.grid)
+    return {"image": image.name, "label": level.label, "draw": version.draw, **card}
 
 
 if __name__ == "__main__":

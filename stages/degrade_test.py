@@ -1,6 +1,8 @@
 """Stage ``degrade_test``: write the clean and the degraded images of one benchmark."""
 
 from collections.abc import Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from pipeline.params import RealPairs, Trial
 from pipeline.randomness import generator
 from pipeline.raw_images import RawImage, list_images
 from pipeline.stage_runner import run_stage
+from pipeline.workers import each
 
 
 def degrade_test(*, trials: Sequence[Trial], raw: Path, out: Path, seed: int) -> None:
@@ -37,13 +40,19 @@ def degrade_test(*, trials: Sequence[Trial], raw: Path, out: Path, seed: int) ->
     cards: list[dict[str, Any]] = []
     with new_folder(out) as folder:
         for trial in trials:
-            for image in list_images(raw / trial.dataset):
-                clean = _in_trial_colour(read_image(image.clean), trial)
-                for level in levels(trial.degradation):
-                    written = BenchmarkImage(trial, level, image.name, folder)
-                    card = _write_pair(written, image, clean, seed)
-                    cards.append({"data_set": trial.dataset, "image": image.name, **card})
+            write = partial(_write_levels, trial=trial, folder=folder, seed=seed)
+            cards += chain.from_iterable(each(write, list_images(raw / trial.dataset)))
         write_cards(folder / "card.csv", cards)
+
+
+def _write_levels(image: RawImage, trial: Trial, folder: Path, seed: int) -> list[dict[str, Any]]:
+    """Write one image at every level, and return the cards."""
+    clean = _in_trial_colour(read_image(image.clean), trial)
+    cards = []
+    for level in levels(trial.degradation):
+        card = _write_pair(BenchmarkImage(trial, level, image.name, folder), image, clean, seed)
+        cards.append({"data_set": trial.dataset, "image": image.name, **card})
+    return cards
 
 
 def _write_pair(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from pipeline.benchmarks import BenchmarkImage, images_of, restored_path
 from pipeline.images import Array
 from pipeline.outputs import new_file
 from pipeline.params import Trial
-from pipeline.scores import mean_scores, rows_of, write_rows
+from pipeline.scores import Row, mean_scores, rows_of, write_rows
 from pipeline.stage_runner import run_stage
+from pipeline.workers import each
 
 
 def evaluate(
@@ -45,11 +47,12 @@ def evaluate(
     images = list(images_of(benchmark, trials))
     if not images:
         raise ValueError(f"{benchmark}: expected test images of {len(trials)} trial(s), came none")
-    rows = [
-        row
-        for image in images
-        for row in rows_of(image, np.load(restored_path(restored, image)), experiment, model_name)
-    ]
+
+    def score(image: BenchmarkImage) -> list[Row]:
+        output = np.load(restored_path(restored, image))
+        return list(rows_of(image, output, experiment, model_name))
+
+    rows = list(chain.from_iterable(each(score, images)))
     means = mean_scores(rows)
     with new_file(out) as file:
         write_rows(file, rows)

@@ -6,7 +6,7 @@
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from pipeline.datasets.skimage_photos import find_in_skimage
 from pipeline.datasets.storage import megabytes, storage_faults
 from pipeline.datasets.terms import ACCEPTED_TERMS
 from pipeline.datasets.writing import write_files
-from pipeline.images import ImageError, read_image
+from pipeline.images import ImageError, read_8bit
 from pipeline.outputs import new_folder
 from pipeline.params import Dataset
+from pipeline.workers import each
 
 FINDERS: Mapping[str, Callable[[Any, Places], list[FoundFile]]] = {
     "skimage": find_in_skimage,
@@ -88,18 +89,26 @@ def fetch_dataset(
     _log.info("data set '%s': %d files, %s", name, len(found), megabytes(needed))
 
 
-def _check_images(name: str, found: Iterable[FoundFile]) -> None:
+def _check_images(name: str, found: Sequence[FoundFile]) -> None:
     """Decode every image once, and compare the sizes of partners."""
     faults = []
     sizes: dict[str, dict[str, tuple[int, ...]]] = defaultdict(dict)
-    for file in found:
-        try:
-            sizes[file.image][file.role] = read_image(file.path).shape[:2]
-        except ImageError as error:
-            faults.append(f"image '{file.image}': {error}")
+    for file, size in zip(found, each(_size, found), strict=True):
+        if isinstance(size, ImageError):
+            faults.append(f"image '{file.image}': {size}")
+        else:
+            sizes[file.image][file.role] = size
     for image, by_role in sizes.items():
         if len(set(by_role.values())) > 1:
             shapes = ", ".join(f"{role} {w}x{h}" for role, (h, w) in by_role.items())
             faults.append(f"image '{image}': expected partners of one size, came {shapes} pixels")
     if faults:
         raise refusal(name, "unusable image(s)", faults)
+
+
+def _size(file: FoundFile) -> tuple[int, ...] | ImageError:
+    """Return height and width of an image, or why it cannot be used."""
+    try:
+        return read_8bit(file.path).shape[:2]
+    except ImageError as error:
+        return error

@@ -22,11 +22,14 @@ from pipeline.datasets.mirror import MIRROR_VARIABLE, is_url, local_file, usable
 from pipeline.datasets.recorded import record, with_recorded
 from pipeline.datasets.storage import free_space, storage_faults
 from pipeline.datasets.terms import require_acceptance, shown
-from pipeline.images import SUFFIXES, ImageError, read_image
+from pipeline.images import SUFFIXES, ImageError, read_8bit
 from pipeline.raw_images import DatasetError
+from pipeline.workers import each
 
 DOWNLOADS_AT_ONCE = 6
 _ARCHIVES = frozenset({".zip", ".tgz", ".gz", ".tar"})
+
+_NO_SUCH_FILE = "no such file"
 
 _log = logging.getLogger(__name__)
 _recording = threading.Lock()
@@ -83,7 +86,7 @@ def fault_of_content(path: Path, file: PublishedFile) -> str | None:
         return damage(path)
     if file.suffix in SUFFIXES:
         try:
-            read_image(path)
+            read_8bit(path)
         except ImageError as error:
             return str(error)
     return None
@@ -95,28 +98,27 @@ def _look_in_mirror(
     """Return the files that a mirror folder has, and what is wrong with the others there."""
     found: dict[PublishedFile, Path] = {}
     faults: dict[PublishedFile, dict[str, str]] = {}
-    for file in files:
-        path = local_file(mirror, file)
-        if path is not None:
-            fault = _fault_in_mirror(path, file)
-            if fault is None:
-                found[file] = path
-            else:
-                faults[file] = {str(path): fault}
+    at_hand = [(path, file) for file in files if (path := local_file(mirror, file)) is not None]
+    for (path, file), fault in zip(at_hand, each(_fault_in_mirror, at_hand), strict=True):
+        if fault is None:
+            found[file] = path
+        else:
+            faults[file] = {str(path): fault}
+            if fault != _NO_SUCH_FILE:
+                _log.warning("the mirror's %s is not used: %s", path, fault)
     return found, faults
 
 
-def _fault_in_mirror(path: Path, file: PublishedFile) -> str | None:
+def _fault_in_mirror(at_hand: tuple[Path, PublishedFile]) -> str | None:
+    path, file = at_hand
     try:
         fault = difference(path, file)
         if fault is None and not (file.sha256 or file.md5):
             fault = fault_of_content(path, file)
     except FileNotFoundError:
-        return "no such file"
+        return _NO_SUCH_FILE
     except OSError as error:
         fault = f"cannot be read: {error.strerror}"
-    if fault:
-        _log.warning("the mirror's %s is not used: %s", path, fault)
     return fault
 
 

@@ -2,15 +2,17 @@
 
 import csv
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from pipeline.datasets.finding import FoundFile
 from pipeline.file_checksum import sha256_of
 from pipeline.raw_images import COLUMNS, TABLE
+from pipeline.workers import each
 
 
-def write_files(found: Iterable[FoundFile], folder: Path, scratch: Path) -> None:
+def write_files(found: Sequence[FoundFile], folder: Path, scratch: Path) -> None:
     """Bring the files of a data set together, in the order given, and list their checksums.
 
     Args:
@@ -21,17 +23,21 @@ def write_files(found: Iterable[FoundFile], folder: Path, scratch: Path) -> None
     Raises:
         OSError: A file cannot be read or written.
     """
-    rows = []
-    for file in found:
-        relative = f"{file.role}/{file.image}{file.path.suffix.lower()}"
-        target = folder / relative
-        target.parent.mkdir(exist_ok=True)
-        size, sha256 = _take(file.path, target, move=file.path.is_relative_to(scratch))
-        rows.append((file.image, file.role, relative, size, sha256))
+    for role in {file.role for file in found}:
+        (folder / role).mkdir(exist_ok=True)
+    rows = list(each(partial(_write, folder=folder, scratch=scratch), found))
     with (folder / TABLE).open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows)
+
+
+def _write(file: FoundFile, folder: Path, scratch: Path) -> tuple[str | int, ...]:
+    """Write one file, and return its row of the table."""
+    relative = f"{file.role}/{file.image}{file.path.suffix.lower()}"
+    move = file.path.is_relative_to(scratch)
+    size, sha256 = _take(file.path, folder / relative, move=move)
+    return file.image, file.role, relative, size, sha256
 
 
 def _take(source: Path, target: Path, *, move: bool) -> tuple[int, str]:

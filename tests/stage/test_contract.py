@@ -34,6 +34,7 @@ PLUMBING = {
     "pipeline.published",
     "pipeline.stage_runner",
     "pipeline.tracking",
+    "pipeline.workers",
     "stages",
 }
 """Modules that pass values through and cannot change the content of an output.
@@ -199,12 +200,27 @@ def test_every_section_of_the_params_is_used_by_a_stage() -> None:
     assert tracked == set(Params.model_fields)
 
 
-def test_stages_reserve_the_threads_that_they_use() -> None:
+def test_stages_reserve_the_cores_that_they_use() -> None:
     threaded = {name for name in GRAPH if "threads" in inspect.signature(function(name)).parameters}
+    side_by_side = {
+        name
+        for name in GRAPH
+        if "pipeline.workers" in imports().find_upstream_modules(f"stages.{module_of(name)}")
+    }
 
     reserved = {name for name in GRAPH if "cpus" in definition(name).get("meta", {})}
 
-    assert threaded == reserved == {"guard", "train", "reconstruct", "reconstruct_imported"}
+    assert threaded == {"guard", "train", "reconstruct", "reconstruct_imported"}
+    assert side_by_side == {
+        "download",
+        "extract",
+        "degrade",
+        "degrade_test",
+        "evaluate",
+        "evaluate_imported",
+        "baseline",
+    }
+    assert reserved == threaded | side_by_side
 
 
 @pytest.mark.parametrize("name", ["train", "reconstruct"])

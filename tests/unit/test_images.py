@@ -1,5 +1,6 @@
 import re
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline import images
 from pipeline.images import (
     ImageError,
     compress_jpeg,
+    compress_jpeg_8bit,
     encode_png,
     from_8bit,
     in_colour,
+    in_colour_8bit,
     jpeg_encoder,
     read_image,
     rgb_to_luma,
@@ -86,6 +90,51 @@ def test_half_a_level_is_rounded_up() -> None:
 
     assert exact.sum() > 100
     assert np.array_equal(rounded, np.ceil(halves[exact]))
+
+
+def around_halves(dtype: Any) -> NDArray[Any]:
+    """Return the numbers next to those where rounding changes, and to the ends of the range."""
+    exact = np.concatenate([(np.arange(255) + 0.5) / 255, [0.0, 1.0]]).astype(dtype)
+    below = np.nextafter(exact, dtype(-1))
+    above = np.nextafter(exact, dtype(2))
+    return np.concatenate([below, exact, above, np.nextafter(above, dtype(2))])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("block", [1, 100, 10**6])
+def test_rounding_is_exact_next_to_the_halves_and_in_blocks_of_any_size(
+    monkeypatch: pytest.MonkeyPatch, dtype: Any, block: int
+) -> None:
+    rng = np.random.default_rng(0)
+    values = np.concatenate([around_halves(dtype), rng.uniform(-0.2, 1.2, 4012).astype(dtype)])
+    # 255 times a number of up to 24 bits has at most 32, which float64 holds exactly.
+    expected = np.floor(np.clip(values, 0, 1).astype(np.float64) * 255 + 0.5)
+    monkeypatch.setattr(images, "_BLOCK", block)
+    grid = values.reshape(-1, 3, 8)
+
+    assert np.array_equal(to_8bit(values), expected)
+    assert np.array_equal(to_8bit(grid), expected.reshape(grid.shape))
+    assert np.array_equal(to_8bit(grid[::-1, :, 2:5]), expected.reshape(grid.shape)[::-1, :, 2:5])
+    assert np.array_equal(to_8bit(grid.T), expected.reshape(grid.shape).T)
+    assert to_8bit(values[:1].reshape(())).item() == expected[0]
+    assert to_8bit(values[:0].reshape(0, 5, 3)).shape == (0, 5, 3)
+
+
+def test_large_images_are_never_held_in_float64() -> None:
+    image = np.full((1000, 1500, 3), 0.3, np.float32)
+    tracemalloc.start()
+    try:
+        to_8bit(image)
+        rounding = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        in_colour(image, "y")
+        luma = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    # The result, and for luma its version in float32, with little more than that.
+    assert rounding < image.size + 2e6
+    assert luma < 5 * image.size / 3 + 2e6
 
 
 def test_values_outside_the_range_are_clipped() -> None:
@@ -328,6 +377,24 @@ def test_image_in_a_colour_is_in_8_bit_steps(colour: Any) -> None:
     assert np.array_equal(image, from_8bit(to_8bit(image)))
 
 
+@pytest.mark.parametrize("colour", ["gray", "y", "rgb"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_8_bit_values_in_a_colour_are_those_of_the_image(colour: Any, channels: int) -> None:
+    values = np.random.default_rng(4).integers(0, 256, (200, 300, channels), dtype=np.uint8)
+
+    converted = in_colour_8bit(values, colour)
+
+    assert np.array_equal(converted, to_8bit(in_colour(from_8bit(values), colour)))
+
+
+def test_luma_of_a_large_image_is_that_of_its_rows() -> None:
+    image = np.random.default_rng(5).random((150, 300, 3), dtype=np.float32)
+
+    rows = np.stack([rgb_to_luma(row) for row in image])
+
+    assert np.array_equal(rgb_to_luma(image), rows)
+
+
 def test_one_channel_is_used_as_it_is() -> None:
     image = from_8bit(GRAY[..., None])
 
@@ -347,6 +414,15 @@ def test_jpeg_keeps_the_shape_and_gives_8_bit_steps(channels: int) -> None:
 
     assert compressed.shape == image.shape
     assert np.array_equal(compressed, from_8bit(to_8bit(compressed)))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_8_bit_values_are_compressed_as_the_image_is(channels: int) -> None:
+    values = RGB[..., :channels]
+
+    compressed = compress_jpeg_8bit(values, 30, "yuv420")
+
+    assert np.array_equal(from_8bit(compressed), compress_jpeg(from_8bit(values), 30, "yuv420"))
 
 
 def test_chroma_subsampling_matters_for_colour_alone() -> None:

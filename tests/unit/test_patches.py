@@ -54,6 +54,19 @@ def test_patches_put_together_are_the_covered_part(grid: Grid) -> None:
     assert np.array_equal(joined, image[:height, :width])
 
 
+@pytest.mark.parametrize("stride", range(1, 8))
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16])
+def test_patches_of_any_overlap_are_put_together(stride: int, dtype: type) -> None:
+    for height, width in ((7, 7), (7, 29), (26, 7), (30, 31)):
+        image: NDArray[np.float16] = photo(height, width, 2).astype(dtype)
+        grid = Grid(height, width, 7, stride)
+
+        joined = join(cut(image, grid), grid)
+
+        assert joined.dtype == dtype
+        assert np.array_equal(joined, image[: grid.covered[0], : grid.covered[1]])
+
+
 @pytest.mark.parametrize("grid", GRIDS)
 def test_every_covered_pixel_is_in_a_patch_and_no_other_is(grid: Grid) -> None:
     seen = np.zeros((grid.height, grid.width), bool)
@@ -159,6 +172,35 @@ def test_same_images_give_the_same_files(tmp_path: Path) -> None:
     one, other = ({p.name: p.read_bytes() for p in folder.iterdir()} for folder in folders)
     assert one == other
     assert set(one) == {"clean.npy", "index.csv", "images.csv"}
+
+
+def test_large_images_are_cut_piece_by_piece_into_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = [
+        ("a", photo(41, 33, 3), photo(41, 33, 3, 1)),
+        ("b", photo(9, 70, 3), photo(9, 70, 3)),
+    ]
+    contents = []
+    for buffer in (1, 2000, 10**9):
+        monkeypatch.setattr("pipeline.patches._BUFFER", buffer)
+        folder = tmp_path / str(buffer)
+        folder.mkdir()
+        write_bank(folder, written, size=8, stride=5)
+        contents.append({path.name: path.read_bytes() for path in folder.iterdir()})
+
+    assert contents[0] == contents[1] == contents[2]
+    pieces = [cut(image, Grid(len(image), image.shape[1], 8, 5)) for _, image, _ in written]
+    assert np.array_equal(np.load(tmp_path / "1" / "clean.npy"), np.concatenate(pieces))
+
+
+@pytest.mark.parametrize("name", ["plain", "a,b", 'say "a"', "two words"])
+def test_any_name_can_be_read_back_from_the_tables(tmp_path: Path, name: str) -> None:
+    write_bank(tmp_path, [(name, photo(20, 20), None)], size=8, stride=8)
+
+    places = [(row["image"], row["row"], row["column"]) for row in table(tmp_path / "index.csv")]
+    assert places == [(name, r, c) for r in ("0", "8") for c in ("0", "8")]
+    assert [row["image"] for row in table(tmp_path / "images.csv")] == [name]
 
 
 def test_partners_are_cut_at_the_same_places(tmp_path: Path) -> None:

@@ -62,6 +62,28 @@ def test_both_axes_agree_with_the_definition(
     assert np.abs(resampled - expected).max() < 1e-6
 
 
+@pytest.mark.parametrize(("old", "new"), [(1000, 5), (401, 40), (400, 41), (90, 1000)])
+def test_long_sums_are_as_exact_as_short_ones(old: int, new: int) -> None:
+    image = noise(old, 3)
+
+    resampled = resize(image, new, 3)
+
+    expected = np.einsum("ih,hwc->iwc", matrix(old, new), image)
+    assert np.abs(resampled - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize(("height", "width"), [(20, 31), (90, 20), (61, 90), (90, 91)])
+@pytest.mark.parametrize("band", [1, 300, 10**9])
+def test_large_images_are_resampled_as_small_ones_are(
+    monkeypatch: pytest.MonkeyPatch, height: int, width: int, band: int
+) -> None:
+    image = noise(61, 40, 3)
+    expected = resize(image, height, width)
+    monkeypatch.setattr("pipeline.resize._BAND", band)
+
+    assert np.array_equal(resize(image, height, width), expected)
+
+
 def test_known_values_of_doubling() -> None:
     doubled = resize(row(1, 2, 3, 4), 1, 8)[0, :, 0]
 

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from pipeline import prefect_server
-from pipeline.slots import count_cores
+from pipeline.workers import count_cores
 
 Verdict = Literal["ok", "warn", "fail"]
 

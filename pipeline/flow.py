@@ -33,8 +33,9 @@ from pipeline.fanout import Ended, Fanout
 from pipeline.launch import open_launch
 from pipeline.params_file import ParamsError, load_params
 from pipeline.project import ProjectError, find_root
-from pipeline.slots import Slots, count_cores, list_gpus
+from pipeline.slots import Slots, list_gpus
 from pipeline.supervise import Children
+from pipeline.workers import CORES_VARIABLE, count_cores
 
 DEPLOYMENT = "train-all"
 
@@ -178,14 +179,17 @@ def _bring_up_to_date(
     door = f"restore/{runtime.deployment.name}" if runtime.deployment.name else "restore run"
     with open_launch(root, door=door, warn=logger.warning) as launch, Children() as children:
         submitted: dict[str, PrefectFuture[Any]] = {}
+        cores = count_cores()
 
         def start(stage: dag.Stage, gpus: tuple[str, ...], ended: Ended) -> None:
-            visible = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
+            granted = {CORES_VARIABLE: str(min(stage.cpus, cores))}
+            if gpus:
+                granted["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
             future = reproduce.submit(
                 stage=stage.name,
                 root=root,
                 force=force,
-                environment=launch.environment | visible,
+                environment=launch.environment | granted,
                 children=children,
                 return_state=False,
                 wait_for=[submitted[needed] for needed in stage.needs if needed in submitted],
@@ -195,7 +199,7 @@ def _bring_up_to_date(
 
         fanout = Fanout(
             stages,
-            slots=Slots(cores=count_cores(), gpus=list_gpus(), at_once=parallel),
+            slots=Slots(cores=cores, gpus=list_gpus(), at_once=parallel),
             keep_going=keep_going,
             start=start,
             recheck=lambda names: dag.why_stale(root, names),

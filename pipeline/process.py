@@ -8,6 +8,8 @@ import os
 import platform
 import sys
 
+from pipeline.workers import count_workers
+
 # glibc gives every block above 32 MB back after each use and pays for fresh pages at the next:
 # a quarter of the time of tiled inference. These limits keep the blocks of a step mapped.
 _ALLOCATOR = ":".join(
@@ -44,9 +46,7 @@ def compute_environment(threads: int) -> dict[str, str]:
 
 def usable_threads(wanted: int) -> int:
     """Return ``wanted`` threads, or as many as this process has cores where those are fewer."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return min(wanted, cores)
+    return min(wanted, count_workers())
 
 
 def restart_with(variables: dict[str, str]) -> None:

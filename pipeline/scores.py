@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import pandas as pd
-
 from pipeline.benchmarks import BenchmarkImage
 from pipeline.images import Array
 from pipeline.metrics import applicable, measure
@@ -59,6 +57,8 @@ def rows_of(image: BenchmarkImage, restored: Array, experiment: str, model: str)
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write rows as CSV, with six digits after the point."""
+    import pandas as pd  # a quarter of a second, which reading rows need not take
+
     table = pd.DataFrame(list(rows), columns=list(COLUMNS))
     table.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
 
@@ -68,6 +68,8 @@ def mean_scores(rows: Iterable[Row]) -> dict[str, dict[str, dict[str, dict[str, 
 
     Equal images have an infinite PSNR, for which JSON has no number: such a mean is left out.
     """
+    import pandas as pd
+
     nested: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     keys = ["data_set", "degradation", "protocol"]
     groups = pd.DataFrame(list(rows)).groupby(keys, sort=False)[list(DIGITS)]

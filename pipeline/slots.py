@@ -53,13 +53,6 @@ class Slots:
         self._free_gpus += gpus
 
 
-def count_cores() -> int:
-    """Return how many CPU cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def list_gpus() -> list[str]:
     """Return the CUDA devices that this process may use, without loading CUDA."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -43,14 +43,19 @@ def count_workers() -> int:
     """
     granted = os.environ.get(CORES_VARIABLE)
     if granted is None:
-        from joblib import cpu_count  # here, because it takes a tenth of a second
-
-        return int(cpu_count())
+        return count_cores()
     if not granted.isdecimal() or int(granted) < 1:
         raise ValueError(
             f"{CORES_VARIABLE}: expected the number of cores to use, 1 or more, came '{granted}'"
         )
     return int(granted)
+
+
+def count_cores() -> int:
+    """Return the cores that this process may use, by its affinity and its container's quota."""
+    from joblib import cpu_count  # here, because it takes a tenth of a second
+
+    return int(cpu_count())
 
 
 def each(

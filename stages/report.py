@@ -20,6 +20,7 @@ from pipeline.report.model_cards import read_card
 from pipeline.report.overlaps import read_overlaps
 from pipeline.report.page import Findings, Report, render_page
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
+from pipeline.report.restoring import read_restoring
 from pipeline.report.results import (
     Measurement,
     Result,
@@ -205,6 +206,7 @@ def _report(
         name=name,
         settings=entry,
         trials=trials,
+        restoring=read_restoring(folders.restored / name / "tiling.json", f"reconstruct{suffix}"),
         crops=choose_crops(pictured, images, folders.restored / name, suffix),
     )
     card = folders.models / name / "card.json"

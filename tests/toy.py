@@ -54,7 +54,7 @@ branches:
 """
 
 WORK = """\
-import signal, subprocess, sys, time
+import os, signal, subprocess, sys, time
 from pathlib import Path
 
 name, text, inputs = sys.argv[1], (sys.argv[2:] or ["-"])[0], sys.argv[3:]
@@ -68,7 +68,7 @@ def trace(event):
         file.write(f"{event} {name}\\n")
 
 signal.signal(signal.SIGTERM, checkpoint)
-print(f"working on {name}")
+print(f"working on {name} with {os.environ.get('RESTORE_CORES')} core(s)")
 trace("begin")
 if Path(f"{name}.fail").exists():
     sys.exit(f"{name} was told to fail")

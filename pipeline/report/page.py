@@ -27,6 +27,7 @@ from pipeline.report.leaderboard import (
 from pipeline.report.overlaps import Overlap
 from pipeline.report.overview import draw_overview
 from pipeline.report.repetitions import merge_repetitions
+from pipeline.report.restoring import Restoring
 from pipeline.report.results import Place, Result
 from pipeline.report.words import (
     decimal,
@@ -51,6 +52,7 @@ class Report:
         card: What stands beside its weights.
         trials: What it was tested on.
         charts: Its training; none of published weights.
+        restoring: How its images were restored.
         crops: Its restored images.
         overlaps: What its training set shares with its test sets, by name of the test set.
     """
@@ -60,6 +62,7 @@ class Report:
     card: Mapping[str, Any]
     trials: Sequence[Trial]
     charts: Sequence[Chart]
+    restoring: Restoring
     crops: Sequence[Crop]
     overlaps: Mapping[str, Overlap]
 

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from pipeline.prefect_server import local_url, start_server, who_answers
 from pipeline.supervise import Children
+from pipeline.workers import count_cores
 from tests.toy import call, copy_toy, edit, environment, make_toy, program, trace
 
 pytestmark = pytest.mark.slow
@@ -96,6 +97,17 @@ def test_what_the_stages_say_is_in_the_log(fresh: Path, server: dict[str, str]) 
     ended = call(fresh, "restore", "run", "--experiments", "aside", **server)
 
     assert "Task run 'aside' - working on aside" in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(("cpus", "granted"), [(1, 1), (1000, count_cores())])
+def test_a_stage_is_told_how_many_cores_it_has(
+    fresh: Path, server: dict[str, str], cpus: int, granted: int
+) -> None:
+    edit(fresh / "settings.yaml", "cpus: 1", f"cpus: {cpus}")
+
+    ended = call(fresh, "restore", "run", "--experiments", "left", **server)
+
+    assert f"working on branch@left with {granted} core(s)" in ended.stdout + ended.stderr
 
 
 def test_stages_that_do_not_need_each_other_run_at_once(

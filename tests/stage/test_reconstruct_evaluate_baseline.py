@@ -41,7 +41,7 @@ def write_weights(folder: Path) -> Path:
     return folder / "weights"
 
 
-def restore_all(folder: Path, trials: list[Trial]) -> Path:
+def restore_all(folder: Path, trials: list[Trial], precision: str = "float32") -> Path:
     reconstruct(
         model=MODEL,
         weights=write_weights(folder),
@@ -49,7 +49,7 @@ def restore_all(folder: Path, trials: list[Trial]) -> Path:
         out=folder / "restored",
         threads=1,
         tile=TILE,
-        precision="float32",
+        precision=precision,
     )
     return folder / "restored"
 
@@ -168,3 +168,19 @@ def test_a_benchmark_without_classical_methods_has_an_empty_table(tmp_path: Path
     baseline(trials=trials, benchmark=tmp_path / "bench", out=tmp_path / "rows.csv")
 
     assert len((tmp_path / "rows.csv").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_short_format_is_noted_with_what_it_costs_at_every_level(
+    tmp_path: Path, precision: str
+) -> None:
+    trials = [trial(degradation(kind="gaussian", sigma_8bit=[15, 50], quantise=False))]
+
+    restored = restore_all(tmp_path, trials, precision)
+
+    facts = json.loads((restored / "tiling.json").read_text())
+    if facts["precision"] == "float32":
+        pytest.skip(f"this machine only emulates {precision}")
+    assert facts["precision"] == precision
+    assert set(facts["loss"]) == {"set/gaussian_15", "set/gaussian_50"}
+    assert all(0 < loss["rms_8bit"] <= loss["max_8bit"] < 5 for loss in facts["loss"].values())

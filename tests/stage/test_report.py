@@ -90,6 +90,8 @@ class Project:
                 path = self.folders["restored"] / name / "bsd68" / level / f"{image}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_png(path, picture(number) * np.float32(0.9 - 0.1 * position))
+        tiling = self.folders["restored"] / name / "tiling.json"
+        tiling.write_text('{"halo": 8, "tile": 512, "precision": "float32"}')
         self.write_scores(self.folders["evaluated"] / f"{name}.csv", name, "dncnn.dncnn_s", psnr)
         self.write_card(
             name, {"degradation": NOISE, "recipe": RECIPE, "trained_on": BANK, **SEEDED}

@@ -2,6 +2,9 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from pipeline.params import Experiment, Gaussian, Imported, Trial
 from pipeline.published import Published
@@ -10,12 +13,13 @@ from pipeline.report.crops import Crop
 from pipeline.report.curves import Curve, draw_curve
 from pipeline.report.overlaps import Overlap, SharedScene
 from pipeline.report.page import Findings, Report, render_page
+from pipeline.report.restoring import Restoring
 from pipeline.report.results import Measurement, Result
 from tests.unit.report_data import PAPER, result_of
 
 NETWORK = result_of(29.13)
 BASELINE = result_of(27.5, experiment="tv", model="tv", ssim=0.85, is_baseline=True)
-CARD = {
+CARD: dict[str, Any] = {
     "model": {"class": "DnCNN", "channels": 1, "width": 32},
     "parameters": 56097,
     "weights_sha256": "ab",
@@ -31,6 +35,9 @@ OVERLAP = Overlap(
     why="the paper did so",
     scenes=(SharedScene(test_image="one", train_image="left", how="crop"),),
 )
+
+
+IN_FLOAT32 = Restoring(tile=512, halo=17, precision="float32", rms_8bit=None, max_8bit=None)
 
 
 def report(*crops: Crop, **changes: object) -> Report:
@@ -51,6 +58,7 @@ def report(*crops: Crop, **changes: object) -> Report:
         card=CARD,
         trials=[trial],
         charts=draw_curve(curve),
+        restoring=IN_FLOAT32,
         crops=crops,
         overlaps={},
     )
@@ -324,3 +332,30 @@ def test_names_of_images_are_escaped() -> None:
     assert name not in page
     assert page.count("&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; co") == 6
     assert "a paper &amp; its tables" in page
+
+
+def test_page_says_how_images_were_restored() -> None:
+    page = section(page_of(NETWORK), "experiments")
+
+    assert "Restored in tiles of 512 pixels with a halo of 17 computed in float32" in page
+    assert "differs from float32" not in page
+
+
+def test_page_says_what_a_short_format_costs() -> None:
+    short = Restoring(tile=512, halo=17, precision="bfloat16", rms_8bit=0.0816, max_8bit=1.294)
+
+    page = section(page_of(NETWORK, reports=(report(restoring=short),)), "experiments")
+
+    assert (
+        "computed in bfloat16, which differs from float32 by an rms of up to 0.082 and at most "
+        "1.29 of 255"
+    ) in page
+
+
+@pytest.mark.parametrize(("compiled", "shown"), [(True, True), (False, False)])
+def test_page_says_whether_a_training_was_compiled(compiled: bool, shown: bool) -> None:
+    card = {**CARD, "computed": {**CARD["computed"], "compiled": compiled}}
+
+    page = section(page_of(NETWORK, reports=(report(card=card),)), "experiments")
+
+    assert ("on cpu, compiled" in page) == shown

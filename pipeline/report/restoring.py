@@ -1,0 +1,55 @@
+"""Read how the images of an experiment were restored, and what a short format cost."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Restoring:
+    """How whole images were restored.
+
+    Args:
+        tile: Side of a tile's core, in pixels.
+        halo: Pixels around it that the network was shown besides.
+        precision: Format of the convolutions.
+        rms_8bit: Root mean square difference from float32, of 255, the largest of all data sets
+            and levels; None in float32.
+        max_8bit: The largest difference, likewise.
+    """
+
+    tile: int
+    halo: int
+    precision: str
+    rms_8bit: float | None
+    max_8bit: float | None
+
+
+def read_restoring(path: Path, stage: str) -> Restoring:
+    """Read ``tiling.json`` beside restored images.
+
+    Args:
+        path: The file.
+        stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
+
+    Raises:
+        FileNotFoundError: The stage has not run.
+        ValueError: The file says something else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        losses = facts.get("loss", {}).values()
+        return Restoring(
+            tile=int(facts["tile"]),
+            halo=int(facts["halo"]),
+            precision=str(facts["precision"]),
+            rms_8bit=max((loss["rms_8bit"] for loss in losses), default=None),
+            max_8bit=max((loss["max_8bit"] for loss in losses), default=None),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected tile, halo and precision, came something else ({error!r}); run "
+            f"'dvc repro --force {stage}'"
+        ) from error

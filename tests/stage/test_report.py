@@ -38,7 +38,8 @@ IMAGES = ("bridge", "harbour", "market")
 NOISE = {"kind": "gaussian", "sigma_8bit": 25.0, "quantise": False}
 RECIPE = {"steps": 3000, "batch": 8}
 BANK = {"bank": "photos", "images": 11, "patches": 99, "patch_size": 40}
-SEEDED = {"steps": 3000, "seed": 0, "computed": {"device": "cpu", "precision": "float32"}}
+COMPUTED = {"device": "cpu", "precision": "float32", "compiled": False}
+SEEDED = {"steps": 3000, "seed": 0, "computed": COMPUTED}
 
 
 def picture(seed: int) -> Array:

@@ -26,7 +26,7 @@ CARD: dict[str, Any] = {
     "degradation": {"kind": "gaussian", "sigma_8bit": 25.0, "quantise": False},
     "recipe": {"steps": 3000, "schedule": {"kind": "linear", "warmup": 100}},
     "seed": 0,
-    "computed": {"device": "cpu", "precision": "bfloat16"},
+    "computed": {"device": "cpu", "precision": "bfloat16", "compiled": False},
     "trained_on": {"images": 11, "patches": 2345, "patch_size": 40},
 }
 OVERLAP = Overlap(

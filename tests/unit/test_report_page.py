@@ -335,7 +335,7 @@ def test_names_of_images_are_escaped() -> None:
 
 
 def test_page_says_how_images_were_restored() -> None:
-    page = section(page_of(NETWORK), "experiments")
+    page = section(page_of(NETWORK), "experiment-net")
 
     assert "Restored in tiles of 512 pixels with a halo of 17 computed in float32" in page
     assert "differs from float32" not in page
@@ -344,7 +344,7 @@ def test_page_says_how_images_were_restored() -> None:
 def test_page_says_what_a_short_format_costs() -> None:
     short = Restoring(tile=512, halo=17, precision="bfloat16", rms_8bit=0.0816, max_8bit=1.294)
 
-    page = section(page_of(NETWORK, reports=(report(restoring=short),)), "experiments")
+    page = section(page_of(NETWORK, reports=(report(restoring=short),)), "experiment-net")
 
     assert (
         "computed in bfloat16, which differs from float32 by an rms of up to 0.082 and at most "
@@ -356,6 +356,6 @@ def test_page_says_what_a_short_format_costs() -> None:
 def test_page_says_whether_a_training_was_compiled(compiled: bool, shown: bool) -> None:
     card = {**CARD, "computed": {**CARD["computed"], "compiled": compiled}}
 
-    page = section(page_of(NETWORK, reports=(report(card=card),)), "experiments")
+    page = section(page_of(NETWORK, reports=(report(card=card),)), "experiment-net")
 
     assert ("on cpu, compiled" in page) == shown

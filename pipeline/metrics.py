@@ -32,8 +32,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
-from skimage.metrics import structural_similarity
 
 from pipeline.images import Array, rgb_to_luma, to_8bit
 from pipeline.nearest import nearest_known
@@ -198,6 +196,8 @@ def ssim(true: Values, test: Values) -> float:
         true: ``(H, W, C)`` in [0, 255], at least 11 pixels a side.
         test: The same shape and range.
     """
+    from skimage.metrics import structural_similarity  # here: not all stages measure
+
     similarity = structural_similarity(
         true,
         test,
@@ -217,6 +217,8 @@ def volume_ssim(true: Values, test: Values) -> float:
         true: ``(H, W, C)`` in [0, 255].
         test: The same shape and range.
     """
+    from scipy.ndimage import gaussian_filter  # here: not all stages measure
+
     smooth: Callable[[Values], Values] = partial(
         gaussian_filter, sigma=1.5, radius=SSIM_WINDOW // 2, mode="nearest"
     )

@@ -103,13 +103,14 @@ def _write_version(
     image, level = version.image, version.level
     rng = generator(*key, level.label, version.draw, image.name)
     clean = bank.clean_image(image)
+    stored: NDArray[Any]
     if isinstance(level.settings, Jpeg):
         stored, card = compress(clean, level.settings, rng)
-        write_cut(file, version.first, stored, image.grid)
     else:
         result = degrade_image(from_8bit(clean), level, rng)
-        card = result.card
-        write_cut(file, version.first, result.image.astype(np.float16), image.grid)
+        stored, card = result.image.astype(np.float16), result.card
+    with file.writer() as write:
+        write_cut(write, version.first, stored, image.grid)
     return {"image": image.name, "label": level.label, "draw": version.draw, **card}
 
 

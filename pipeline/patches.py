@@ -13,6 +13,7 @@ import io
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -24,7 +25,7 @@ from pipeline.images import Bytes
 
 Pixel = TypeVar("Pixel", np.uint8, np.float16, np.float32)
 
-_GATHERED = 1 << 22
+_GATHERED = 1 << 24
 """Bytes of images to gather before they are cut."""
 
 _BUFFER = 1 << 20
@@ -92,11 +93,20 @@ def cut(image: NDArray[Pixel], grid: Grid) -> NDArray[Pixel]:
 
     Returns:
         ``(len(grid), size, size, C)``, the same range and type.
+
+    Raises:
+        ValueError: The image is smaller than what the patches cover.
     """
-    windows = np.lib.stride_tricks.sliding_window_view(image, (grid.size, grid.size), axis=(0, 1))
-    chosen = windows[:: grid.stride, :: grid.stride]  # (rows, columns, C, size, size)
-    patches = np.moveaxis(chosen, 2, -1).reshape(-1, grid.size, grid.size, image.shape[2])
-    return np.ascontiguousarray(patches)
+    if image.shape[0] < grid.covered[0] or image.shape[1] < grid.covered[1]:
+        raise ValueError(f"expected an image of {grid.covered} pixels or more, came {image.shape}")
+    down, right, step = image.strides
+    windows = np.lib.stride_tricks.as_strided(
+        image,
+        (len(grid.rows), len(grid.columns), grid.size, grid.size, image.shape[2]),
+        (grid.stride * down, grid.stride * right, down, right, step),
+        writeable=False,
+    )
+    return np.ascontiguousarray(windows.reshape(len(grid), *windows.shape[2:]))
 
 
 def write_cut(write: Writer, first: int, image: NDArray[Pixel], grid: Grid) -> None:
@@ -200,7 +210,8 @@ class PatchBank:
 
     def clean_image(self, image: BankImage) -> Bytes:
         """Return the covered part of a clean image, uint8 ``(height, width, C)``."""
-        return join(self.clean[image.patches], image.grid)
+        # A view of the same file: each slice of a memmap is a slow object of its own.
+        return join(np.asarray(self.clean)[image.patches], image.grid)
 
 
 def _read_images(rows: Iterable[dict[str, str]]) -> Iterator[BankImage]:
@@ -316,7 +327,7 @@ def _write_tables(folder: Path, grids: list[tuple[str, Grid]]) -> None:
     with (folder / "index.csv").open("w", newline="") as file:
         file.write("image,row,column\n")
         for name, grid in grids:
-            file.writelines(_index_lines(name, grid))
+            file.write(_index_lines(name, grid))
     with (folder / "images.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(
@@ -330,11 +341,14 @@ def _write_tables(folder: Path, grids: list[tuple[str, Grid]]) -> None:
             )
 
 
-def _index_lines(name: str, grid: Grid) -> Iterator[str]:
-    """Yield the lines of the index for one image, a row of patches at a time."""
+def _index_lines(name: str, grid: Grid) -> str:
+    """Return the lines of the index for one image."""
     start = io.StringIO()
     csv.writer(start, lineterminator="").writerow([name, ""])  # quoted if need be
-    ends = [f"{column}\n" for column in grid.columns]
-    for row in grid.rows:
-        before = f"{start.getvalue()}{row},"
-        yield before + before.join(ends)
+    return _places(grid).replace("\0", start.getvalue())
+
+
+@lru_cache(maxsize=16)
+def _places(grid: Grid) -> str:
+    """Return the lines of the index for an image whose name is a zero."""
+    return "".join(f"\0{row},{column}\n" for row, column in grid)

@@ -45,14 +45,22 @@ TIMES_PILLOW = 1.5
 
 
 def by_turns(
-    tasks: Mapping[str, Callable[[], object]], repetitions: int
+    tasks: Mapping[str, Callable[[], object]], repetitions: int, clean: Path | None = None
 ) -> dict[str, tuple[float, ...]]:
-    """Run each task once to warm up, then all of them by turns; return the seconds of each."""
+    """Run each task once to warm up, then all of them by turns; return the seconds of each.
+
+    Args:
+        tasks: What to run, by name.
+        repetitions: How often.
+        clean: Folder to empty before each run, outside of the time that counts.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for task in tasks.values():
         task()
     for _ in range(repetitions):
         for name, task in tasks.items():
+            if clean is not None:
+                shutil.rmtree(clean, ignore_errors=True)
             start = time.perf_counter()
             task()
             seconds[name].append(time.perf_counter() - start)
@@ -101,16 +109,14 @@ def raw_set(sets: Path | None, count: int) -> Iterator[tuple[Path, Path]]:
 
 
 def extracting(raw: Path, out: Path, stride: int) -> int:
-    """Run the stage ``extract`` anew; return the number of patches."""
-    shutil.rmtree(out, ignore_errors=True)
+    """Run the stage ``extract``; return the number of patches."""
     settings = Patches(dataset="bench", colour="gray", size=SIZE, stride=stride, scales=[1.0])
     extract(bank=settings, images=raw, out=out)
     return len(np.load(out / "clean.npy", mmap_mode="r"))
 
 
 def degrading(patches: Path, out: Path, settings: Degradation) -> None:
-    """Run the stage ``degrade`` anew."""
-    shutil.rmtree(out, ignore_errors=True)
+    """Run the stage ``degrade``."""
     degrade(experiment="bench", degradation=settings, patches=patches, out=out, seed=0)
 
 
@@ -144,9 +150,11 @@ def extraction(
     rows = []
     with raw_set(sets, images) as (folder, raw):
         for stride in (10, SIZE):
-            count = extracting(raw, folder / "patches", stride)
+            count = extracting(raw, folder / "out/patches", stride)
             seconds = by_turns(
-                {"extract": partial(extracting, raw, folder / "patches", stride)}, repetitions
+                {"extract": partial(extracting, raw, folder / "out/patches", stride)},
+                repetitions,
+                folder / "out",
             )["extract"]
             rows.append(
                 Measurement(
@@ -175,8 +183,8 @@ def degrading_after_extracting(
         for stride in (SIZE, 10):
 
             def both(kind: str, stride: int = stride) -> None:
-                extracting(raw, folder / "patches", stride)
-                degrading(folder / "patches", folder / "degraded", settings[kind])
+                extracting(raw, folder / "out/patches", stride)
+                degrading(folder / "out/patches", folder / "out/degraded", settings[kind])
 
             seconds = by_turns(
                 {
@@ -185,6 +193,7 @@ def degrading_after_extracting(
                     **{kind: partial(both, kind) for kind in settings},
                 },
                 repetitions,
+                folder / "out",
             )
             for kind in settings:
                 for reference in ("decode, encode", "decode, encode, decode"):

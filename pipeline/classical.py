@@ -1,14 +1,13 @@
 """Classical methods that need no training, as rows to compare the networks with.
 
 Each takes a degraded image and the noise level that was applied, which it may use: a network
-trained for one level knows it too.
+trained for one level knows it too. What they import takes half a second, so each does when it runs.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet
 
 from pipeline.images import Array
 from pipeline.levels import Level
@@ -50,6 +49,8 @@ def _knowing_sigma(denoise: Callable[[Array, float], Any]) -> Callable[[Array, L
 
 
 def _nl_means(noisy: Array, sigma: float) -> Any:  # noqa: ANN401  (scikit-image is not typed)
+    from skimage.restoration import denoise_nl_means
+
     # A. Buades, B. Coll, J.-M. Morel, CVPR 2005; h, patch and distance tuned on BSD400.
     return denoise_nl_means(
         noisy, patch_size=5, patch_distance=7, h=0.6 * sigma, sigma=sigma, channel_axis=-1
@@ -57,11 +58,15 @@ def _nl_means(noisy: Array, sigma: float) -> Any:  # noqa: ANN401  (scikit-image
 
 
 def _bayes_shrink(noisy: Array, sigma: float) -> Any:  # noqa: ANN401
+    from skimage.restoration import denoise_wavelet
+
     # S. G. Chang, B. Yu, M. Vetterli, Adaptive wavelet thresholding, IEEE TIP 9(9), 2000.
     return denoise_wavelet(noisy, sigma=sigma, wavelet="db2", mode="soft", channel_axis=-1)
 
 
 def _tv(noisy: Array, sigma: float) -> Any:  # noqa: ANN401
+    from skimage.restoration import denoise_tv_chambolle
+
     # A. Chambolle, An algorithm for total variation minimization, JMIV 20, 2004; the weight
     # 0.12 at sigma 25, tuned on BSD400, grows with the noise.
     return denoise_tv_chambolle(noisy, weight=0.12 * sigma * 255 / 25, channel_axis=-1)

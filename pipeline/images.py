@@ -6,6 +6,7 @@ image is float32 ``(H, W, C)`` in [0, 1], with one channel (gray or luma) or thr
 
 import io
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,7 @@ def compress_jpeg_8bit(values: Bytes, quality: int, subsampling: str) -> Bytes:
         return np.asarray(decoded).reshape(values.shape)
 
 
+@cache
 def jpeg_encoder() -> str:
     """Return name and version of the library that compresses JPEG files."""
     from PIL import features

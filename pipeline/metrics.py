@@ -196,7 +196,7 @@ def ssim(true: Values, test: Values) -> float:
         true: ``(H, W, C)`` in [0, 255], at least 11 pixels a side.
         test: The same shape and range.
     """
-    from skimage.metrics import structural_similarity  # only those who measure pay for it
+    from skimage.metrics import structural_similarity  # here: not all stages measure
 
     similarity = structural_similarity(
         true,
@@ -217,7 +217,7 @@ def volume_ssim(true: Values, test: Values) -> float:
         true: ``(H, W, C)`` in [0, 255].
         test: The same shape and range.
     """
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import gaussian_filter  # here: not all stages measure
 
     smooth: Callable[[Values], Values] = partial(
         gaussian_filter, sigma=1.5, radius=SSIM_WINDOW // 2, mode="nearest"

@@ -11,17 +11,22 @@ A bank is one array file and two tables, never one file a patch:
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.array_file import ArrayFile
+from pipeline.array_file import ArrayFile, Writer
 from pipeline.images import Bytes
 
 Pixel = TypeVar("Pixel", np.uint8, np.float16, np.float32)
+
+_GATHERED = 1 << 24
+"""Bytes of images to gather before they are cut."""
 
 _BUFFER = 1 << 20
 """Bytes of patches to cut before they are written, which fit into the cache of a core."""
@@ -88,20 +93,29 @@ def cut(image: NDArray[Pixel], grid: Grid) -> NDArray[Pixel]:
 
     Returns:
         ``(len(grid), size, size, C)``, the same range and type.
+
+    Raises:
+        ValueError: The image is smaller than what the patches cover.
     """
-    windows = np.lib.stride_tricks.sliding_window_view(image, (grid.size, grid.size), axis=(0, 1))
-    chosen = windows[:: grid.stride, :: grid.stride]  # (rows, columns, C, size, size)
-    patches = np.moveaxis(chosen, 2, -1).reshape(-1, grid.size, grid.size, image.shape[2])
-    return np.ascontiguousarray(patches)
+    if image.shape[0] < grid.covered[0] or image.shape[1] < grid.covered[1]:
+        raise ValueError(f"expected an image of {grid.covered} pixels or more, came {image.shape}")
+    down, right, step = image.strides
+    windows = np.lib.stride_tricks.as_strided(
+        image,
+        (len(grid.rows), len(grid.columns), grid.size, grid.size, image.shape[2]),
+        (grid.stride * down, grid.stride * right, down, right, step),
+        writeable=False,
+    )
+    return np.ascontiguousarray(windows.reshape(len(grid), *windows.shape[2:]))
 
 
-def write_cut(file: ArrayFile, first: int, image: NDArray[Pixel], grid: Grid) -> None:
+def write_cut(write: Writer, first: int, image: NDArray[Pixel], grid: Grid) -> None:
     """Cut an image and write its patches, a few rows of them at a time.
 
     Args:
-        file: What to write them to.
+        write: Writes patches at a position.
         first: Position of the first of them.
-        image: ``(H, W, C)``, any range, and the type of the file.
+        image: ``(H, W, C)``, any range, and the type of what is written.
         grid: Where its patches lie.
 
     Raises:
@@ -113,7 +127,7 @@ def write_cut(file: ArrayFile, first: int, image: NDArray[Pixel], grid: Grid) ->
         part = grid.rows[row : row + step]
         band = image[part[0] : part[-1] + grid.size]
         patches = cut(band, Grid(len(band), grid.width, grid.size, grid.stride))
-        file.write(first + row * across, patches)
+        write(first + row * across, patches)
 
 
 def join(patches: NDArray[Pixel], grid: Grid) -> NDArray[Pixel]:
@@ -196,7 +210,8 @@ class PatchBank:
 
     def clean_image(self, image: BankImage) -> Bytes:
         """Return the covered part of a clean image, uint8 ``(height, width, C)``."""
-        return join(self.clean[image.patches], image.grid)
+        # A view of the same file: each slice of a memmap is a slow object of its own.
+        return join(np.asarray(self.clean)[image.patches], image.grid)
 
 
 def _read_images(rows: Iterable[dict[str, str]]) -> Iterator[BankImage]:
@@ -226,44 +241,93 @@ def write_bank(
         ValueError: An image is smaller than a patch, its partner has another size, only some
             have partners, or there are no images.
     """
-    clean = degraded = None
+    clean = _Patches(folder / "clean.npy", size)
+    degraded = _Patches(folder / "degraded.npy", size)
     grids: list[tuple[str, Grid]] = []
-    count, paired = 0, 0
-    for name, image, partner in images:
-        grid = grid_on(image.shape[0], image.shape[1], size, stride, name)
-        clean = clean or _patch_file(folder / "clean.npy", image, size)
-        write_cut(clean, count, image, grid)
-        if partner is not None:
-            if partner.shape != image.shape:
-                raise ValueError(
-                    f"image '{name}': expected a degraded partner of shape {image.shape}, came "
-                    f"{partner.shape}"
-                )
-            degraded = degraded or _patch_file(folder / "degraded.npy", image, size)
-            write_cut(degraded, count, partner, grid)
-            paired += 1
-        grids.append((name, grid))
-        count += len(grid)
-    if clean is None:
+    with clean, degraded:
+        for name, image, partner in _gathered(images):
+            grid = grid_on(image.shape[0], image.shape[1], size, stride, name)
+            grids.append((name, grid))
+            clean.add(image, grid)
+            if partner is not None:
+                if partner.shape != image.shape:
+                    raise ValueError(
+                        f"image '{name}': expected a degraded partner of shape {image.shape}, "
+                        f"came {partner.shape}"
+                    )
+                degraded.add(partner, grid)
+    if not grids:
         raise ValueError("expected at least one image to cut, came none")
-    if degraded and paired != len(grids):
+    if degraded.images not in {0, len(grids)}:
         raise ValueError(
-            f"expected degraded partners of all {len(grids)} images or of none, came {paired}"
+            f"expected degraded partners of all {len(grids)} images or of none, came "
+            f"{degraded.images}"
         )
-    for file in filter(None, (clean, degraded)):
-        file.finish(count)
     _write_tables(folder, grids)
 
 
-def _patch_file(path: Path, image: Bytes, size: int) -> ArrayFile:
-    return ArrayFile(path, (size, size, image.shape[2]), np.dtype(np.uint8))
+def _gathered(images: Iterable[tuple[str, Bytes, Bytes | None]]) -> Iterator[Any]:
+    """Yield the same images, but take small ones several at a time.
+
+    Threads that read the next ones and the one that writes would have to wait for Python's lock
+    at each of them, and that takes longer than to read and to write by turns.
+    """
+    waiting = []
+    size = 0
+    try:
+        for entry in images:
+            waiting.append(entry)
+            size += entry[1].nbytes
+            if size >= _GATHERED:
+                yield from waiting
+                waiting.clear()
+                size = 0
+    except Exception:  # that of an image behind those
+        yield from waiting
+        raise
+    yield from waiting
+
+
+class _Patches:
+    """The patches of images one after the other, in a file that is made for the first one.
+
+    Args:
+        path: The file.
+        size: Side of a patch, in pixels.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.images = 0
+        self._path = path
+        self._size = size
+        self._count = 0
+        self._file: ArrayFile | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._open.close()
+        if self._file:
+            self._file.finish(self._count)
+
+    def add(self, image: Bytes, grid: Grid) -> None:
+        """Cut an image and write its patches behind those of the images before."""
+        if self._file is None:
+            row = (self._size, self._size, image.shape[2])
+            self._file = ArrayFile(self._path, row, np.dtype(np.uint8))
+            self._write = self._open.enter_context(self._file.writer())
+        write_cut(self._write, self._count, image, grid)
+        self._count += len(grid)
+        self.images += 1
 
 
 def _write_tables(folder: Path, grids: list[tuple[str, Grid]]) -> None:
     with (folder / "index.csv").open("w", newline="") as file:
         file.write("image,row,column\n")
         for name, grid in grids:
-            file.writelines(_index_lines(name, grid))
+            file.write(_index_lines(name, grid))
     with (folder / "images.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(
@@ -277,11 +341,14 @@ def _write_tables(folder: Path, grids: list[tuple[str, Grid]]) -> None:
             )
 
 
-def _index_lines(name: str, grid: Grid) -> Iterator[str]:
-    """Yield the lines of the index for one image, a row of patches at a time."""
+def _index_lines(name: str, grid: Grid) -> str:
+    """Return the lines of the index for one image."""
     start = io.StringIO()
     csv.writer(start, lineterminator="").writerow([name, ""])  # quoted if need be
-    ends = [f"{column}\n" for column in grid.columns]
-    for row in grid.rows:
-        before = f"{start.getvalue()}{row},"
-        yield before + before.join(ends)
+    return _places(grid).replace("\0", start.getvalue())
+
+
+@lru_cache(maxsize=16)
+def _places(grid: Grid) -> str:
+    """Return the lines of the index for an image whose name is a zero."""
+    return "".join(f"\0{row},{column}\n" for row, column in grid)

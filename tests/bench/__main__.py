@@ -18,13 +18,13 @@ from pathlib import Path
 from tests.bench.measurement import Measurement, as_lines, from_lines
 from tests.bench.table import as_text, draw
 
-PARTS: Mapping[str, Sequence[str]] = {
-    "training": ("tests.bench.training",),
-    "inference": ("tests.bench.inference",),
-    "data": ("tests.bench.data", "--json"),
-    "startup": ("tests.bench.startup",),
+IN_A_HURRY: Mapping[str, Sequence[str]] = {
+    "training": ("--plain", "--rounds=1", "--seconds=0.1", "--networks", "DnCNN-S 17x64"),
+    "inference": ("--rounds=1", "--megapixels=0.3"),
+    "data": ("--images=20",),
+    "startup": ("--rounds=1", "--experiments=3"),
 }
-"""Modules that print their measurements, a line of JSON each."""
+"""The modules beside this one that print measurements, and what makes each of them hurry."""
 
 
 def main() -> None:
@@ -32,20 +32,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(IN_A_HURRY)}")
     parser.add_argument("--sets", type=Path, help="folder with one folder a published image set")
     parser.add_argument("--out", type=Path, default=Path("benchmark"), help="folder to write into")
     parser.add_argument("--against", type=Path, help="benchmark.jsonl of an earlier run")
+    parser.add_argument(
+        "--quick", action="store_true", help="once and roughly, to see that all of it works"
+    )
     options = parser.parse_args()
-    unknown = set(options.parts) - set(PARTS)
+    unknown = set(options.parts) - set(IN_A_HURRY)
     if unknown:
         parser.error(f"no part is called {', '.join(sorted(unknown))}")
     before = from_lines(options.against.read_text().splitlines()) if options.against else []
     options.out.mkdir(parents=True, exist_ok=True)
     _say(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores\n")
     now: list[Measurement] = []
-    for part in options.parts or PARTS:
-        command = [sys.executable, "-m", *PARTS[part]]
+    for part in options.parts or IN_A_HURRY:
+        command = [sys.executable, "-m", f"tests.bench.{part}"]
+        command += IN_A_HURRY[part] if options.quick else ()
         if part == "data" and options.sets:
             command.append(str(options.sets))
         found = _measured(command)

@@ -31,7 +31,7 @@ from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 from pipeline.tiling.restoring import Restorer
 from pipeline.tiling.streaming import restore_file
-from tests.bench.measurement import Measurement, as_lines
+from tests.bench.measurement import Measurement, print_lines
 
 MODEL = DnCNN(channels=1, width=64, depth=17, batch_norm=True)
 WORK = 2 * 556_032 / 1e3
@@ -54,9 +54,7 @@ def main() -> None:
     elif options.way:
         one_way(options.way, options.megapixels)
     else:
-        for line in as_lines(measure(options.megapixels, options.rounds, huge=options.huge)):
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
+        print_lines(measure(options.megapixels, options.rounds, huge=options.huge))
 
 
 def measure(megapixels: float, rounds: int, *, huge: bool) -> Iterator[Measurement]:

@@ -1,6 +1,7 @@
 """One figure of a benchmark, measured several times."""
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from statistics import median
@@ -13,9 +14,9 @@ class Measurement:
     Args:
         group: What it belongs to.
         name: What was measured.
-        unit: Of the values; more is better, but for seconds and megabytes.
+        unit: Of the values; more is better, but for ``s``, ``MB`` and ``times``.
         values: One a repetition.
-        limit: What the machine would give at its best, in the same unit; None if nobody knows.
+        limit: What the machine would give at its best, in the same unit, or what is aimed at.
         note: What to know about it.
     """
 
@@ -41,6 +42,13 @@ def as_lines(measurements: Iterable[Measurement]) -> Iterator[str]:
     """Yield each measurement as a line of JSON."""
     for one in measurements:
         yield json.dumps(asdict(one))
+
+
+def print_lines(measurements: Iterable[Measurement]) -> None:
+    """Print each measurement as a line of JSON as soon as it is there."""
+    for line in as_lines(measurements):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 def from_lines(lines: Iterable[str]) -> list[Measurement]:

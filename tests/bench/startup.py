@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.params_file import read_yaml
-from tests.bench.measurement import Measurement, as_lines
+from tests.bench.measurement import Measurement, print_lines
 from tests.project import command_environment, copy_project, run
 
 WITHOUT_TORCH = (
@@ -52,9 +52,7 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
         project = finished_project(Path(folder) / "project", options.experiments)
-        for line in as_lines(measure(project, options.rounds)):
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
+        print_lines(measure(project, options.rounds))
 
 
 def finished_project(target: Path, experiments: int) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.bench.measurement import Measurement
 
-LESS_IS_BETTER = {"s", "MB"}
+LESS_IS_BETTER = {"s", "MB", "times"}
 
 
 def as_text(now: Sequence[Measurement], before: Sequence[Measurement] = ()) -> str:

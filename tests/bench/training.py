@@ -5,7 +5,6 @@ threads and the same allocator.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.loop import Training, TrainingStoppedError
 from pipeline.training.pairs import Pairs
 from pipeline.training.step import Way
-from tests.bench.measurement import Measurement, as_lines
+from tests.bench.measurement import Measurement, print_lines
 
 PATCHES = 4096
 """In memory; no network is trained on them long enough to see them twice."""
@@ -57,6 +56,16 @@ CASES: Mapping[str, Case] = {
     "RED30": Case(RedNet(channels=1, width=64, depth=30), 50, 16),
 }
 
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure: rounds, seconds of each figure in each round, and of what."""
+
+    rounds: int
+    seconds: float
+    compiled: bool
+
+
 Steps = Callable[[int], object]
 """Takes so many training steps."""
 
@@ -66,22 +75,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each figure in each round")
+    parser.add_argument("--plain", action="store_true", help="nothing compiled")
     parser.add_argument("--networks", nargs="+", choices=CASES, default=list(CASES))
     options = parser.parse_args()
     device = pick_device(usable_threads(64))
     for name in options.networks:
-        for line in as_lines(measure(name, device, options.rounds, options.seconds)):
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
+        effort = Effort(options.rounds, options.seconds, compiled=not options.plain)
+        print_lines(measure(name, device, effort))
 
 
-def measure(name: str, device: torch.device, rounds: int, seconds: float) -> Iterator[Measurement]:
+def measure(name: str, device: torch.device, effort: Effort) -> Iterator[Measurement]:
     """Yield the figures of one network, each with the limit of its format."""
     case = CASES[name]
     ways = {
         f"{name_of(precision)}{', compiled' if compiled else ''}": Way(precision, compiled)
         for precision in (torch.float32, torch.bfloat16)
-        for compiled in (False, True)
+        for compiled in ((False, True) if effort.compiled else (False,))
     }
     with TemporaryDirectory() as folder:
         runners: dict[str, Steps] = {
@@ -94,15 +103,15 @@ def measure(name: str, device: torch.device, rounds: int, seconds: float) -> Ite
             take(2)
         rates: dict[str, list[float]] = {runner: [] for runner in runners}
         limits: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
-        for _ in range(rounds):
+        for _ in range(effort.rounds):
             for precision, found in limits.items():
                 found.append(convolution_rate(precision, device))
             for runner, take in runners.items():
-                rates[runner].append(case.batch / seconds_a_step(take, device, seconds))
+                rates[runner].append(case.batch / seconds_a_step(take, device, effort.seconds))
     work = gigaflops(case)
     for runner, found in rates.items():
         precision = ways[runner].precision if runner in ways else torch.float32
-        limit = sorted(limits[precision])[rounds // 2] / work
+        limit = sorted(limits[precision])[effort.rounds // 2] / work
         note = f"{work:.2f} GFLOP a patch of {case.size}, batch {case.batch}"
         yield Measurement(f"training {name}", runner, "patches/s", tuple(found), limit, note)
     if device.type == "cuda":

@@ -16,8 +16,11 @@ def test_pieces_in_any_order_give_the_bytes_of_numpy(
     np.save(tmp_path / "whole.npy", array)
 
     file = ArrayFile(tmp_path / "pieces.npy", row, dtype)
-    for first, last in ((10, 23), (0, 1), (1, 10)):
-        file.write(first, array[first:last])
+    with file.writer() as write, file.writer() as write_too:
+        write(10, array[10:20])
+        write_too(0, array[:1])
+        write(20, array[20:])
+        write_too(1, array[1:10])
     file.finish(len(array))
 
     assert (tmp_path / "pieces.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
@@ -42,7 +45,6 @@ def test_the_header_is_the_same_for_any_count(tmp_path: Path, count: int) -> Non
 def test_rows_of_another_kind_are_refused(tmp_path: Path, rows: Any) -> None:
     file = ArrayFile(tmp_path / "pieces.npy", (3,), np.uint8)
 
-    with pytest.raises(
-        ValueError, match=r"pieces\.npy: expected rows of shape \(3,\) and type uint8"
-    ):
-        file.write(0, rows)
+    expected = r"pieces\.npy: expected rows of shape \(3,\) and type uint8"
+    with file.writer() as write, pytest.raises(ValueError, match=expected):
+        write(0, rows)

@@ -101,6 +101,15 @@ def test_patch_lies_where_the_grid_says(grid: Grid, dtype: type) -> None:
         assert np.array_equal(patch, image[row : row + grid.size, column : column + grid.size])
 
 
+@pytest.mark.parametrize(("height", "width"), [(15, 24), (16, 23)])
+def test_nothing_is_cut_from_beyond_an_image(height: int, width: int) -> None:
+    grid = Grid(21, 24, 8, 8)
+
+    assert len(cut(photo(16, 24), grid)) == len(grid)
+    with pytest.raises(ValueError, match=r"expected an image of \(16, 24\) pixels or more"):
+        cut(photo(height, width), grid)
+
+
 @pytest.mark.parametrize(("height", "width"), [(39, 60), (60, 39), (1, 1)])
 def test_image_smaller_than_a_patch_is_named(height: int, width: int) -> None:
     with pytest.raises(ValueError, match=rf"'tiny' has {height}x{width} pixels, .* of 40x40"):

@@ -114,6 +114,24 @@ def test_calls_run_side_by_side(workers: int) -> None:
     assert list(each(work, range(workers))) == [0, 1, 2]
 
 
+@parametrised(["1", "3"])
+@pytest.mark.parametrize("most", [1, 2])
+def test_no_more_workers_than_are_of_use(workers: int, most: int) -> None:
+    running: list[int] = []
+    together = []
+
+    def work(item: int) -> None:
+        running.append(item)
+        time.sleep(0.005)
+        together.append(len(running))
+        running.remove(item)
+
+    for _ in each(work, range(20), most=most):
+        pass
+
+    assert max(together) == min(workers, most)
+
+
 def process_of(_item: int) -> int:
     return os.getpid()
 

@@ -15,7 +15,7 @@ from pipeline.images import Array
 from pipeline.machine.devices import say
 from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes
 from pipeline.tiling.rows import ArrayRows, Rows
-from pipeline.tiling.spans import Span, span_at, spans
+from pipeline.tiling.spans import Span, even_core, span_at, spans
 
 LEAST_TILE = 16
 """Pixels: below, hardly anything would be computed but halos."""
@@ -115,7 +115,8 @@ class Restorer:
         with ThreadPoolExecutor(1, "reader") as reader:
 
             def read(first: int) -> _Window:
-                rows = span_at(first, height, self.tile, self._halo)
+                core = even_core(height, self.tile)
+                rows = span_at(first, height, core, self._halo)
                 return _Window(rows, reader.submit(degraded.read, rows.start, rows.stop))
 
             coming: _Window | None = read(0)
@@ -185,7 +186,9 @@ class Restorer:
             self._halve()
 
     def _needed(self, height: int, width: int) -> float:
-        tall, wide = (min(side, self.tile + 2 * self._halo) for side in (height, width))
+        tall, wide = (
+            min(side, even_core(side, self.tile) + 2 * self._halo) for side in (height, width)
+        )
         pixels = max(tall * wide, min(height * width, self._pixels_at_once))
         return pixels * (self._bytes_each or 0) * _SCRATCH
 

@@ -1,5 +1,6 @@
 """Where tiles lie along one axis of an image."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -25,18 +26,27 @@ def spans(length: int, core: int, halo: int) -> list[Span]:
 
     Args:
         length: Pixels of the image.
-        core: Pixels of a core; the last one may be narrower.
+        core: Pixels of a core, at most.
         halo: Pixels of context on both sides.
 
     Returns:
-        Spans whose cores cover the axis once. All windows are ``core + 2 * halo`` long, or as
-        long as the image where that is shorter.
+        As few spans as possible, whose cores cover the axis once. All windows have one length,
+        which is that of a core and two halos, or of the image where that is shorter.
     """
-    return [span_at(first, length, core, halo) for first in range(0, length, core)]
+    even = even_core(length, core)
+    return [span_at(first, length, even, halo) for first in range(0, length, even)]
+
+
+def even_core(length: int, core: int) -> int:
+    """Return the length of cores of at most ``core`` pixels that divide an axis evenly.
+
+    Full ones with a narrow last one would be as many, and compute more.
+    """
+    return math.ceil(length / math.ceil(length / core))
 
 
 def span_at(first: int, length: int, core: int, halo: int) -> Span:
-    """Return the tile whose core begins at ``first``; the rest is as for ``spans``."""
+    """Return the tile whose core of ``core`` pixels begins at ``first``."""
     window = min(length, core + 2 * halo)
     start = min(max(0, first - halo), length - window)
     return Span(start, start + window, first, min(first + core, length))

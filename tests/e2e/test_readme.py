@@ -54,6 +54,10 @@ HERE = {
     "restore preset": "test_presets_are_listed_and_put_in_place",
     "restore preset literature": "test_presets_are_listed_and_put_in_place",
     "RESTORE_MIRROR=/data/image-sets dvc repro": "test_real_noise_comes_from_a_mirror",
+    "python -m tests.bench": "test_the_benchmark_measures_all_and_stands_beside_an_earlier_one",
+    "python -m tests.bench training startup --against benchmark/benchmark.jsonl": (
+        "test_the_benchmark_measures_all_and_stands_beside_an_earlier_one"
+    ),
     "restore schema > pipeline/params.schema.json": "test_the_schema_for_editors_is_up_to_date",
 }
 """Commands that a test of this file runs, with its own names and values where they matter."""
@@ -313,3 +317,28 @@ def test_real_noise_comes_from_a_mirror(real_data: Path, tmp_path: Path) -> None
     scores = json.loads((project / "data/metrics/dncnn_real.json").read_text())
     protocols = {"rgb-uint8", "rgb-float", "y-uint8", "y-float", "sidd"}
     assert set(scores["cc15"]["paired"]) == protocols
+
+
+@pytest.mark.slow
+def test_the_benchmark_measures_all_and_stands_beside_an_earlier_one(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    command = (sys.executable, "-m", "tests.bench", "--quick", "--out")
+
+    everything = run(ROOT, *command, str(first))
+    again = run(ROOT, *command, str(second), "startup", "--against", str(first / "benchmark.jsonl"))
+
+    for group in ("training DnCNN-S 17x64", "restoring", "extract", "bicubic", "start-up"):
+        assert re.search(f"^{group}", everything.stdout, re.MULTILINE)
+    assert {path.name for path in first.iterdir()} == {
+        "benchmark.jsonl",
+        "benchmark.txt",
+        "benchmark.png",
+    }
+    assert re.search(r"restore --help .* before", again.stdout)
+
+
+def test_an_unknown_part_of_the_benchmark_is_refused() -> None:
+    done = run(ROOT, sys.executable, "-m", "tests.bench", "trainings", check=False)
+
+    assert done.returncode == 2
+    assert "no part is called trainings" in done.stderr

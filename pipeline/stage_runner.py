@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import Params
-from pipeline.params_file import load_params
+from pipeline.params_file import ParamsError, load_params
 from pipeline.process import compute_environment, restart_with, usable_threads
 
 PARAMS = Path("params.yaml")
@@ -47,23 +47,31 @@ SECTIONS = {
 """Arguments that receive a whole section of ``params.yaml``, or one value that all share."""
 
 
-def run_stage(stage: Callable[..., None], *, computes: bool = False) -> None:
+def prepare_to_compute() -> None:
+    """Start this process again with the threads and the allocator that a network needs.
+
+    To be called by a stage's file before it imports torch, which takes a second each time.
+    """
+    try:
+        threads = load_params(PARAMS).resources.threads
+    except ParamsError:
+        return  # ``run_stage`` says what is wrong
+    restart_with(compute_environment(usable_threads(threads)))
+
+
+def run_stage(stage: Callable[..., None]) -> None:
     """Call ``stage`` with what its command line and ``params.yaml`` say, and exit.
 
     The whole of ``params.yaml`` is validated first, whatever part of it the stage uses.
 
     Args:
         stage: A keyword-only function.
-        computes: Whether it runs a network: then the process is started again with the thread
-            count and the allocator that it needs.
     """
     # The project says what it did; libraries (matplotlib says much) only what went wrong.
     logging.basicConfig(format="%(message)s")
     logging.getLogger("pipeline").setLevel(logging.INFO)
     try:
         params = load_params(PARAMS)
-        if computes:
-            restart_with(compute_environment(usable_threads(params.resources.threads)))
         stage(**_arguments(stage, params))
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(_explain(stage.__name__, error))

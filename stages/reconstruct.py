@@ -1,5 +1,10 @@
 """Stage ``reconstruct``: restore the test images of one experiment, tile by tile."""
 
+from pipeline.stage_runner import prepare_to_compute, run_stage
+
+if __name__ == "__main__":
+    prepare_to_compute()
+
 import json
 from pathlib import Path
 
@@ -12,7 +17,6 @@ from pipeline.machine.precision import choose_precision, name_of
 from pipeline.models import build_model
 from pipeline.outputs import new_folder
 from pipeline.params import Model
-from pipeline.stage_runner import run_stage
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 from pipeline.tiling.precision_loss import precision_loss
@@ -70,4 +74,4 @@ def reconstruct(
 
 
 if __name__ == "__main__":
-    run_stage(reconstruct, computes=True)
+    run_stage(reconstruct)

@@ -1,5 +1,10 @@
 """Stage ``train``: train the network of one experiment."""
 
+from pipeline.stage_runner import prepare_to_compute, run_stage
+
+if __name__ == "__main__":
+    prepare_to_compute()
+
 import csv
 import json
 import signal
@@ -24,7 +29,6 @@ from pipeline.outputs import new_file, new_folder
 from pipeline.params import Degradation, Gaussian, Model, Recipe
 from pipeline.patches import PatchBank
 from pipeline.randomness import seed_of
-from pipeline.stage_runner import run_stage
 from pipeline.training.checkpoints import CheckpointFile, digest_of
 from pipeline.training.choosing import choose_way
 from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
@@ -217,4 +221,4 @@ def _code(network: nn.Module) -> str:
 
 
 if __name__ == "__main__":
-    run_stage(train, computes=True)
+    run_stage(train)

@@ -202,10 +202,12 @@ def test_every_section_of_the_params_is_used_by_a_stage() -> None:
 
 def test_stages_reserve_the_cores_that_they_use() -> None:
     threaded = {name for name in GRAPH if "threads" in inspect.signature(function(name)).parameters}
+    using = imports().find_modules_that_directly_import("pipeline.workers") - PLUMBING
     side_by_side = {
         name
         for name in GRAPH
-        if "pipeline.workers" in imports().find_upstream_modules(f"stages.{module_of(name)}")
+        for module in [f"stages.{module_of(name)}"]
+        if using & {module, *imports().find_upstream_modules(module)}
     }
 
     reserved = {name for name in GRAPH if "cpus" in definition(name).get("meta", {})}
@@ -227,4 +229,5 @@ def test_stages_reserve_the_cores_that_they_use() -> None:
 def test_stages_that_run_a_network_start_with_its_threads_and_allocator(name: str) -> None:
     code = (ROOT / "stages" / f"{name}.py").read_text(encoding="utf-8")
 
-    assert f"run_stage({name}, computes=True)" in code
+    prepared = code.index('if __name__ == "__main__":\n    prepare_to_compute()\n')
+    assert prepared < code.index("import torch")

@@ -22,6 +22,9 @@ _WAITING = 16
 """Calls of each worker that may be ahead of the one read next, so that results never fill the
 memory."""
 
+_WAITING_LONG = 4
+"""The same of calls that take their time, whose results are large as a rule."""
+
 _WAITING_FOR_READER = 2
 """The same while whoever reads the results is busy with one."""
 
@@ -162,7 +165,9 @@ class _Queue:
     @property
     def _most(self) -> int:
         # joblib looks for results every 10 ms: a reader who has none is not slow.
-        return _WAITING_FOR_READER if self._reader_busy else _WAITING
+        if self._reader_busy:
+            return _WAITING_FOR_READER
+        return _WAITING if self._together > 1 else _WAITING_LONG
 
 
 def _call(function: Callable[[Item], Result], items: Sequence[Item]) -> _Outcome[Result]:

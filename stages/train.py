@@ -186,6 +186,7 @@ def _write(training: Training, facts: dict[str, Any], out: Path, curve: Path) ->
             **facts,
             "parameters": sum(p.numel() for p in training.network.parameters()),
             "steps": training.step,
+            "micro_batch": training.micro_batch,
             "weights_sha256": _sha256(folder / "weights.safetensors"),
         }
         (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n")

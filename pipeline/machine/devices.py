@@ -35,12 +35,18 @@ def supports_bfloat16(device: torch.device) -> bool:
     if platform.machine().lower() in {"x86_64", "amd64"}:
         # oneDNN takes bfloat16 on any AVX-512, and emulates it without these instructions.
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return _has_onednn() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def supports_float16(device: torch.device) -> bool:
     """Tell whether ``device`` has instructions for float16, and does not only emulate it."""
-    return device.type == "cuda" or bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
+    if device.type == "cuda":
+        return True
+    return _has_onednn() and bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
+
+
+def _has_onednn() -> bool:
+    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
 def say(line: str) -> None:

@@ -7,12 +7,14 @@ processor and the version of torch; delete the file to have it all measured anew
 
 import contextlib
 import json
-import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from filelock import FileLock
+
+from pipeline.machine.devices import say
 
 FILE = Path(".restore") / "machine.json"
 
@@ -26,10 +28,7 @@ def remembered(question: str, decide: Callable[[], bool]) -> bool:
     """
     key = f"{processor()}, torch {torch.__version__}: {question}"
     answers = _read()
-    if key not in answers:
-        answers = {key: decide(), **_read()}
-        _write(answers)
-    return answers[key]
+    return answers[key] if key in answers else _keep(key, decide())
 
 
 def processor() -> str:
@@ -57,10 +56,16 @@ def _read() -> dict[str, bool]:
     return {key: value for key, value in found.items() if isinstance(value, bool)}
 
 
-def _write(answers: dict[str, bool]) -> None:
-    # A folder that cannot be written costs a measurement the next time, no result.
-    with contextlib.suppress(OSError):
+def _keep(key: str, answer: bool) -> bool:
+    """Write an answer to the others, unless somebody was faster; return the one that counts."""
+    try:
         FILE.parent.mkdir(exist_ok=True)
-        unfinished = FILE.with_name(f".{FILE.name}.{os.getpid()}")
-        unfinished.write_text(json.dumps(answers, indent=2) + "\n")
-        unfinished.replace(FILE)
+        with FileLock(FILE.with_suffix(".lock")):
+            answers = {key: answer, **_read()}
+            unfinished = FILE.with_suffix(".unfinished")
+            unfinished.write_text(json.dumps(answers, indent=2) + "\n")
+            unfinished.replace(FILE)
+    except OSError as error:
+        say(f"{FILE} cannot be written ({error.strerror}): the next run may decide differently")
+        return answer
+    return answers[key]

@@ -3,7 +3,7 @@
 import resource
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -11,8 +11,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+_GROUPS = Path("/proc/self/cgroup")
 _CGROUP = Path("/sys/fs/cgroup")
-_WITHOUT_MEMORY = ("can't allocate memory", "std::bad_alloc", "out of memory")
+_WITHOUT_MEMORY = ("can't allocate memory", "std::bad_alloc", "out of memory", "alloc_failed")
 
 
 def free_memory(device: torch.device) -> int:
@@ -29,21 +30,57 @@ def free_memory(device: torch.device) -> int:
 
 
 def _in_container() -> int:
-    """Return what the control group leaves; caches of files count as free, as the kernel does."""
+    """Return what the control groups leave, from this process's own up to the outermost."""
+    found = sys.maxsize
+    for folder in _control_groups():
+        for limit, usage in _LIMITS:
+            try:
+                allowed = int((folder / limit).read_text())
+                used = int((folder / usage).read_text())
+            except (OSError, ValueError):  # no such file, or no limit: "max"
+                continue
+            found = min(found, allowed - used + _reclaimable(folder))
+    return found
+
+
+_LIMITS = (
+    ("memory.max", "memory.current"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes"),  # of the first version
+)
+
+
+def _control_groups() -> Iterator[Path]:
+    """Yield the folders of the control groups that this process is in."""
     try:
-        limit = int((_CGROUP / "memory.max").read_text())
-        used = int((_CGROUP / "memory.current").read_text())
-        statistics = (_CGROUP / "memory.stat").read_text().split()
-        cached = int(statistics[statistics.index("file") + 1])
-    except (OSError, ValueError):  # no control group, or one without a limit: "max"
-        return sys.maxsize
-    return limit - used + cached
+        lines = _GROUPS.read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines or ["0::/"]:
+        _, controllers, place = line.split(":", 2)
+        if controllers in ("", "memory"):
+            root = _CGROUP / controllers
+            group = root / place.lstrip("/")
+            yield from (one for one in (group, *group.parents) if one.is_relative_to(root))
+
+
+def _reclaimable(folder: Path) -> int:
+    """Return what the kernel takes back when it needs it: caches of files, but not shared ones."""
+    try:
+        words = (folder / "memory.stat").read_text().split()
+        facts = dict(zip(words[::2], map(int, words[1::2]), strict=True))
+    except (OSError, ValueError):
+        return 0
+    return facts.get("file", facts.get("cache", 0)) - facts.get("shmem", 0)
 
 
 def _in_own_limits() -> int:
     used = psutil.Process().memory_info()
     found = sys.maxsize
-    for kind, taken in ((resource.RLIMIT_AS, used.vms), (resource.RLIMIT_DATA, used.data)):
+    for kind, taken in (
+        (resource.RLIMIT_AS, used.vms),
+        # Not every system tells the data apart.
+        (resource.RLIMIT_DATA, getattr(used, "data", used.vms)),
+    ):
         limit, _ = resource.getrlimit(kind)
         if limit != resource.RLIM_INFINITY:
             found = min(found, limit - taken)

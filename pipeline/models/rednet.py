@@ -64,7 +64,7 @@ class RedNet(nn.Module):
             features = layer(features)
             mirror = half - decoded
             if mirror % 2 == 0:
-                features += encoded[mirror]
+                features = features + encoded[mirror]  # the image itself stays float32
             if mirror > 0:
                 features = relu(features, inplace=True)
         return features

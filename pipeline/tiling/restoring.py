@@ -27,6 +27,10 @@ _SCRATCH = 1.5
 """What kernels need while they run, on top of the tensors that they make."""
 
 
+_BANDS = 4
+"""As wide as the image, at one time: the next one read, this one, its result, and one written."""
+
+
 class TooLittleMemoryError(RuntimeError):
     """Not even the smallest tile fits into the memory."""
 
@@ -78,6 +82,7 @@ class Restorer:
         self._precision = precision
         self._pixels_at_once = _PIXELS_AT_ONCE[device.type]
         self._bytes_each: float | None = None
+        self._known_to_fit = 0.0
 
     def in_float32(self) -> "Restorer":
         """Return the same, computing in float32."""
@@ -177,20 +182,25 @@ class Restorer:
     def _fit(self, height: int, width: int, channels: int) -> None:
         """Take smaller tiles where the free memory would not do for those that were asked for.
 
-        A CPU has to ask before: whoever takes too much there is killed, not told.
+        A CPU has to ask before: whoever takes too much there is killed, not told. What was
+        enough once is not asked for again, as the allocator keeps it.
         """
+        if self._device.type != "cpu":
+            return
         if self._bytes_each is None:
             self._bytes_each = _bytes_each_pixel(self._network, channels, self._precision)
-        free = free_memory(self._device)
-        while self._needed(height, width) > free and self.tile >= 2 * LEAST_TILE:
+        free = max(free_memory(self._device), self._known_to_fit)
+        while self._needed(height, width, channels) > free and self.tile >= 2 * LEAST_TILE:
             self._halve()
+        self._known_to_fit = max(self._known_to_fit, self._needed(height, width, channels))
 
-    def _needed(self, height: int, width: int) -> float:
+    def _needed(self, height: int, width: int, channels: int) -> float:
         tall, wide = (
             min(side, even_core(side, self.tile) + 2 * self._halo) for side in (height, width)
         )
         pixels = max(tall * wide, min(height * width, self._pixels_at_once))
-        return pixels * (self._bytes_each or 0) * _SCRATCH
+        bands = _BANDS * 4 * tall * width * channels
+        return pixels * (self._bytes_each or 0) * _SCRATCH + bands
 
     def _halve(self) -> None:
         gc.collect()

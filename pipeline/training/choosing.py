@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from statistics import median
 
@@ -14,7 +15,7 @@ from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes
 from pipeline.machine.precision import choose_precision, name_of
 from pipeline.params import Recipe
 from pipeline.training.pairs import Pairs
-from pipeline.training.step import NoSmallerStepError, Step, Way
+from pipeline.training.step import STEPS_BEFORE_CAPTURE, NoSmallerStepError, Step, Way
 
 _WORTH_TRYING = 600.0
 """Seconds that a training must take before compiling is tried: it takes half a minute itself."""
@@ -57,10 +58,14 @@ def _is_compiled(network: nn.Module, pairs: Pairs, recipe: Recipe, precision: to
             f"compiling {type(network).__name__} {structure} pays in {recipe.steps} steps of "
             f"{shape} in {name_of(precision)}"
         )
-        return remembered(question, lambda: _compiling_pays(network, pairs, recipe, precision))
+        pays = remembered(question, lambda: _compiling_pays(network, pairs, recipe, precision))
+        if pays:  # the compiler may be gone since
+            _seconds(network, pairs, recipe, Way(precision, compiled=True), repetitions=0)
+        return pays
     except Exception as error:
         first, *_ = str(error).splitlines() or [type(error).__name__]
-        say(f"torch.compile does not work here, training goes on without it: {first}")
+        what = "cannot be tried" if is_out_of_memory(error) else "does not work"
+        say(f"torch.compile {what} here, training goes on without it: {first}")
         return False
 
 
@@ -79,9 +84,16 @@ def _seconds(
 ) -> tuple[float, float]:
     """Return how long the first step and a later one take, of a copy of the network."""
     step = Step(deepcopy(network).train(), recipe, way)
+    fit_into_memory(step, pairs, tell=_tell_nobody)
     degraded, clean = pairs.at(0)
-    times = [_timed(step, degraded, clean) for _ in range(1 + repetitions)]
-    return times[0], median(times[1:] or times)
+    # On a GPU the steps before and at the capture of a graph are not like those after it.
+    first = 1 if step.device.type == "cpu" else STEPS_BEFORE_CAPTURE
+    times = [_timed(step, degraded, clean) for _ in range(first + repetitions)]
+    return times[0], median(times[first:] or times)
+
+
+def _tell_nobody(_line: str) -> None:
+    """Keep quiet: whoever trains says it."""
 
 
 def _timed(step: Step, degraded: Tensor, clean: Tensor) -> float:
@@ -92,24 +104,27 @@ def _timed(step: Step, degraded: Tensor, clean: Tensor) -> float:
     return time.perf_counter() - start
 
 
-def fit_into_memory(step: Step, pairs: Pairs) -> None:
+def fit_into_memory(step: Step, pairs: Pairs, tell: Callable[[str], None] = say) -> None:
     """Shrink a step, with a line that says so, until it should fit into the free memory.
 
-    A CPU has to ask before: whoever takes too much there is killed, not told.
+    A CPU has to ask before: whoever takes too much there is killed, not told. A GPU says so.
 
     Args:
         step: One that has not been taken yet.
         pairs: Knows the shape of the batches.
+        tell: Gets the line.
     """
+    if step.device.type != "cpu":
+        return
     free = free_memory(step.device)
     each = _bytes_each(step.network, pairs.shape)
     while each * step.micro_batch * _SCRATCH > free and not step.offloads:
         needed = each * step.micro_batch * _SCRATCH / 2**20
         shortage = f"a step needs about {needed:.0f} MiB, free are {free / 2**20:.0f}"
         try:
-            say(f"{shortage}: {step.shrink()}")
+            tell(f"{shortage}: {step.shrink()}")
         except NoSmallerStepError:
-            say(f"{shortage}: it is tried all the same")
+            tell(f"{shortage}: it is tried all the same")
             return
 
 

@@ -80,6 +80,11 @@ class Training:
         """What is trained."""
         return self._step.network
 
+    @property
+    def micro_batch(self) -> int:
+        """Patches that go through the network at once."""
+        return self._step.micro_batch
+
     def run(
         self,
         on_step: Callable[[int], None],
@@ -121,8 +126,7 @@ class Training:
     def _take_step(self) -> bool:
         """Take a step; where memory runs out go back to the last checkpoint, in smaller parts."""
         try:
-            degraded, clean = self.pairs.at(self.step)
-            self._step.take(degraded, clean, learning_rate(self.recipe, self.step))
+            self._step.take(*self.pairs.at(self.step), learning_rate(self.recipe, self.step))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -135,7 +139,11 @@ class Training:
             torch.cuda.empty_cache()
         how = self._step.shrink()
         smaller = self._step.micro_batch, self._step.offloads
-        self._resume()
+        if not self._resume():
+            raise FileNotFoundError(
+                f"{self.checkpoint.path}: memory ran out, and the checkpoint to go back to is "
+                "gone: start the same stage again"
+            )
         self._step.load(*smaller)
         self._save()
         say(f"memory ran out; training goes on from step {self.step}: {how}")

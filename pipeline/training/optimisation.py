@@ -120,7 +120,8 @@ def clip_gradients(settings: Clip, network: nn.Module, rate: float | Tensor) -> 
     if isinstance(settings, NormClip):
         nn.utils.clip_grad_norm_(network.parameters(), settings.limit)
     elif isinstance(settings, ValueOverRateClip):
-        limit: Any = settings.theta / rate
+        # A rate of 0 limits nothing: on a GPU the quotient is infinite by itself.
+        limit: Any = settings.theta / rate if isinstance(rate, Tensor) or rate else math.inf
         for weights in network.parameters():
             if weights.grad is not None:
                 weights.grad.clamp_(-limit, limit)

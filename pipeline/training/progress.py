@@ -41,9 +41,9 @@ class Progress:
     ) -> None:
         self.bar.close()
 
-    def advance(self, step: int) -> None:  # noqa: ARG002  (what the loop calls after each step)
-        """Note that one more step is done."""
-        self.bar.update(self.batch)
+    def advance(self, step: int) -> None:
+        """Note how many steps are done; they may be fewer after memory ran out."""
+        self.bar.update(step * self.batch - self.bar.n)
 
     def show(self, point: CurvePoint) -> None:
         """Show a new point of the curve."""

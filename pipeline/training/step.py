@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.machine.devices import say
+from pipeline.machine.memory import is_out_of_memory
 from pipeline.params import Recipe
 from pipeline.training.optimisation import LOSSES, build_optimiser, clip_gradients
 
-_STEPS_BEFORE_CAPTURE = 3
+STEPS_BEFORE_CAPTURE = 3
 """Steps that allocate what the optimiser and the libraries keep, before a graph is captured."""
 
 
@@ -56,6 +57,8 @@ class Step:
         self._rate = torch.zeros((), device=self.device) if self.device.type == "cuda" else None
         self._graph: _Graph | None = None
         self._eager_steps = 0
+        # As torch asks for before a capture: the steps before it run on another stream.
+        self._side = torch.cuda.Stream(self.device) if self._rate is not None else None  # type: ignore[no-untyped-call]
 
     def take(self, degraded: Tensor, clean: Tensor, rate: float) -> None:
         """Move the weights by one step.
@@ -110,20 +113,25 @@ class Step:
         if self._graph is not None:
             self._graph.replay(degraded, clean)
             return
-        self._eager_steps += 1
-        # As torch asks for before a capture: the first steps run on another stream.
-        stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(stream):
+        if self.offloads or self._eager_steps >= STEPS_BEFORE_CAPTURE or self._side is None:
             self._learn(degraded, clean, rate)
-        torch.cuda.current_stream(self.device).wait_stream(stream)
-        if self._eager_steps == _STEPS_BEFORE_CAPTURE and not self.offloads:
+            return
+        self._eager_steps += 1
+        self._side.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self._side):
+            self._learn(degraded, clean, rate)
+        torch.cuda.current_stream(self.device).wait_stream(self._side)
+        if self._eager_steps == STEPS_BEFORE_CAPTURE:
             self._capture(degraded, clean, rate)
 
     def _capture(self, degraded: Tensor, clean: Tensor, rate: Tensor) -> None:
         try:
-            self._graph = _Graph(self, degraded, clean, rate)
+            # A capture that fails leaves its own stream behind as the current one.
+            with torch.cuda.stream(torch.cuda.current_stream(self.device)):
+                self._graph = _Graph(self, degraded, clean, rate)
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             first, *_ = str(error).splitlines() or [""]
             say(f"no CUDA graph of the training step, its kernels start one by one: {first}")
 
@@ -156,7 +164,7 @@ class Step:
     def _kept(self) -> AbstractContextManager[object]:
         """Return where what the backward pass needs is kept."""
         if self.offloads:
-            return torch.autograd.graph.save_on_cpu(pin_memory=self.device.type == "cuda")
+            return torch.autograd.graph.saved_tensors_hooks(_to_host, _to_device)
         return nullcontext()
 
 
@@ -166,7 +174,8 @@ class _Graph:
     def __init__(self, step: Step, degraded: Tensor, clean: Tensor, rate: Tensor) -> None:
         self._inputs = degraded.clone(), clean.clone()
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # Only this thread is captured: another one may be reading patches ahead.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             step._learn(*self._inputs, rate)
 
     def replay(self, degraded: Tensor, clean: Tensor) -> None:
@@ -174,6 +183,18 @@ class _Graph:
         self._inputs[0].copy_(degraded)
         self._inputs[1].copy_(clean)
         self._graph.replay()
+
+
+def _to_host(tensor: Tensor) -> tuple[Tensor, torch.device]:
+    """Copy a tensor into the memory of the host, in the same order: other kernels, other bits."""
+    kept = torch.empty_like(tensor, device="cpu", pin_memory=tensor.is_cuda)
+    kept.copy_(tensor)
+    return kept, tensor.device
+
+
+def _to_device(kept: tuple[Tensor, torch.device]) -> Tensor:
+    tensor, device = kept
+    return tensor.to(device, non_blocking=True)
 
 
 def _has_batch_statistics(network: nn.Module) -> bool:

@@ -16,6 +16,10 @@ _AHEAD = 4
 """Batches that are read before they are asked for."""
 
 
+_PIECE = 2**26
+"""Bytes that are copied to a device at once."""
+
+
 class Store(Protocol):
     """Arrays of patches, from which each step takes some rows."""
 
@@ -50,13 +54,23 @@ class _Resident:
         chosen: Callable[[int], NDArray[np.int64]],
         device: torch.device,
     ) -> None:
-        self._banks = [torch.from_numpy(np.array(array)).to(device) for array in arrays]
+        self._banks = [_held(array, device) for array in arrays]
         self._chosen = chosen
         self._device = device
 
     def rows(self, step: int) -> list[Tensor]:
         positions = upload(self._chosen(step), self._device)
         return [bank.index_select(0, positions % len(bank)) for bank in self._banks]
+
+
+def _held(array: Stored, device: torch.device) -> Tensor:
+    """Copy an array to a device piece by piece: all of it may not fit into the host's memory."""
+    some = max(1, _PIECE // max(1, array[:1].nbytes))
+    first = torch.from_numpy(np.array(array[:some]))
+    held = torch.empty(array.shape, dtype=first.dtype, device=device)
+    for begin in range(0, len(array), some):
+        held[begin : begin + some] = torch.from_numpy(np.array(array[begin : begin + some]))
+    return held
 
 
 class _Streamed:

@@ -3,8 +3,8 @@
 Every part runs in a process of its own. Writes ``benchmark.jsonl`` with all values,
 ``benchmark.txt`` with medians and spreads and ``benchmark.png``; with ``--against FILE`` each
 figure stands beside that of an earlier ``benchmark.jsonl``. More is better but for seconds and
-megabytes; the limit is what the machine gave to bare convolutions, or to the codecs alone, in the
-same run. Times of a busy machine mean nothing: let it do nothing else.
+megabytes; the limit is what the machine gave to bare convolutions or to Pillow in the same run, or,
+for the data stages, what is aimed at. Times of a busy machine mean nothing: let it do nothing else.
 """
 
 import argparse

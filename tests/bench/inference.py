@@ -162,7 +162,8 @@ def noise(megapixels: float) -> Array:
 
 
 def _tell(seconds: float) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
     sys.stdout.write(json.dumps({"seconds": seconds, "megabytes": peak}))
 
 

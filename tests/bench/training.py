@@ -225,17 +225,18 @@ def usual_steps(case: Case, device: torch.device) -> Steps:
 
 
 def seconds_a_step(take: Steps, device: torch.device, seconds: float) -> float:
-    """Return how long a step takes, from as many as fit into some seconds."""
-    count, start = 0, time.perf_counter()
-    steps = 50 if device.type == "cuda" else 1
-    while True:
-        take(steps)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        count += steps
-        passed = time.perf_counter() - start
-        if passed >= seconds and count >= 2:
-            return passed / count
+    """Return how long a step takes, from as many in one go as fit into some seconds."""
+    steps = 1 if device.type == "cpu" else 20
+    steps = max(2, round(seconds / (_timed(take, steps) / steps)))
+    return _timed(take, steps) / steps
+
+
+def _timed(take: Steps, steps: int) -> float:
+    start = time.perf_counter()
+    take(steps)
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
 def gigaflops(case: Case) -> float:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -62,10 +63,22 @@ def test_a_damaged_file_costs_a_measurement_and_no_more(content: str) -> None:
     assert list(json.loads(FILE.read_text()).values()) == [True]
 
 
-def test_a_folder_that_cannot_be_written_costs_a_measurement_and_no_more() -> None:
+def test_a_folder_that_cannot_be_written_costs_a_line_that_says_so(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     FILE.parent.touch()  # a file where the folder should be
 
     assert remembered("does it pay", lambda: True)
+    assert "machine.json cannot be written" in capfd.readouterr().err
+
+
+def test_of_two_answers_at_once_the_first_one_counts() -> None:
+    def decide_late() -> bool:
+        remembered("does it pay", lambda: True)
+        return False
+
+    assert remembered("does it pay", decide_late)
+    assert remembered("does it pay", lambda: False)
 
 
 def test_what_a_failed_measurement_found_is_not_kept() -> None:
@@ -127,27 +140,66 @@ def test_measuring_leaves_the_random_numbers_of_others_alone() -> None:
 # ------------------------------------------------------------------------------ memory
 
 
-def test_free_memory_is_no_more_than_a_limit_of_the_container_leaves(
+@pytest.fixture
+def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of the control groups, of which this process is in ``outer/inner``."""
+    (tmp_path / "self").write_text("1:cpu:/else\n4:memory:/old\n0::/outer/inner\n")
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "self")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path / "groups")
+    for folder in ("outer/inner", "memory/old"):
+        (tmp_path / "groups" / folder).mkdir(parents=True)
+    return tmp_path / "groups"
+
+
+def limit(folder: Path, most: str, used: int, statistics: str = "") -> None:
+    (folder / "memory.max").write_text(f"{most}\n")
+    (folder / "memory.current").write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(statistics)
+
+
+@pytest.mark.parametrize("where", ["outer/inner", "outer", ""])
+def test_free_memory_is_what_the_narrowest_control_group_leaves(groups: Path, where: str) -> None:
+    for folder in ("outer/inner", "outer", ""):
+        limit(groups / folder, "max", 5)
+
+    limit(groups / where, "700000", 500_000, "anon 400000\nfile 60000\nshmem 10000\n")
+
+    assert free_memory(CPU) == 250_000
+
+
+def test_control_groups_of_the_first_version_count_too(groups: Path) -> None:
+    (groups / "memory/old/memory.limit_in_bytes").write_text("900000\n")
+    (groups / "memory/old/memory.usage_in_bytes").write_text("500000\n")
+
+    assert free_memory(CPU) == 400_000
+
+
+def test_control_groups_without_a_limit_take_nothing_away(groups: Path) -> None:
+    limit(groups / "outer", "max", 5)
+
+    assert memory._in_container() == sys.maxsize
+
+
+def test_a_system_without_control_groups_takes_nothing_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "memory.max").write_text("700000\n")
-    (tmp_path / "memory.current").write_text("500000\n")
-    (tmp_path / "memory.stat").write_text("anon 400000\nfile 60000\n")
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-
-    assert free_memory(CPU) == 260_000
-
-
-@pytest.mark.parametrize("limit", ["max\n", None])
-def test_a_container_without_a_limit_takes_nothing_away(
-    limit: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if limit:
-        (tmp_path / "memory.max").write_text(limit)
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "none")
     monkeypatch.setattr(memory, "_CGROUP", tmp_path)
 
     assert memory._in_container() == sys.maxsize
     assert free_memory(CPU) > 2**20
+
+
+def test_a_system_that_does_not_tell_data_apart_has_memory_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Process:
+        def memory_info(self) -> object:
+            return SimpleNamespace(rss=1, vms=2, pfaults=3, pageins=4)
+
+    monkeypatch.setattr("psutil.Process", Process)
+
+    assert memory._in_own_limits() > 2**20
 
 
 @pytest.mark.parametrize(
@@ -157,6 +209,7 @@ def test_a_container_without_a_limit_takes_nothing_away(
         (torch.OutOfMemoryError("CUDA out of memory."), True),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
         (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
         (RuntimeError("expected input to have 3 channels"), False),
         (ValueError("out of memory of the past"), False),
     ],

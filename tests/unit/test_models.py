@@ -284,3 +284,14 @@ def test_building_leaves_the_random_numbers_of_others_alone() -> None:
     build_model(SMALL["dncnn"], 5)
 
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_output_keeps_the_digits_of_the_image_in_a_short_format(name: str) -> None:
+    network = build_model(SMALL[name], 0).eval()
+    image = torch.rand(1, SMALL[name].channels, 16, 16)
+
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        restored = network(image)
+
+    assert restored.dtype == torch.float32

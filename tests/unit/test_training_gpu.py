@@ -35,7 +35,7 @@ def test_captured_steps_are_taken_and_give_the_weights_of_single_kernels(
 ) -> None:
     chosen = recipe(precision=precision, steps=30)
     captured = run(training(tmp_path / "one", chosen, CUDA, batch_norm=batch_norm))
-    monkeypatch.setattr("pipeline.training.step._STEPS_BEFORE_CAPTURE", 10**9)
+    monkeypatch.setattr("pipeline.training.step.STEPS_BEFORE_CAPTURE", 10**9)
 
     single = run(training(tmp_path / "other", chosen, CUDA, batch_norm=batch_norm))
 

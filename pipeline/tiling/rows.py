@@ -1,8 +1,7 @@
 """Rows of images: arrays in memory, or files of which never more is in memory than asked for."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 
@@ -58,32 +57,3 @@ class NpyRows:
         begin = self._begin + 4 * first * each
         values = np.fromfile(self._path, np.float32, (last - first) * each, offset=begin)
         return values.reshape(last - first, width, channels)
-
-
-class NpyWriter:
-    """Writes a float32 image ``(H, W, C)`` as a ``.npy`` file, from its first row to its last.
-
-    Args:
-        path: File to write.
-        shape: Of the image.
-    """
-
-    def __init__(self, path: Path, shape: tuple[int, int, int]) -> None:
-        self._file = path.open("wb")
-        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, header)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
-
-    def write(self, rows: Array) -> None:
-        """Write the next rows, ``(n, W, C)``."""
-        self._file.write(np.ascontiguousarray(rows, "<f4").data)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.array_file import ArrayFile
 from pipeline.images import to_8bit, write_8bit_png
 from pipeline.tiling.restoring import Band, Restorer
-from pipeline.tiling.rows import NpyRows, NpyWriter
+from pipeline.tiling.rows import NpyRows
 
 
 def restore_file(degraded: Path, restored: Path, picture: Path, restorer: Restorer) -> None:
@@ -26,14 +27,13 @@ def restore_file(degraded: Path, restored: Path, picture: Path, restorer: Restor
         TooLittleMemoryError: There is none even for small tiles.
     """
     rows = NpyRows(degraded)
+    height, *row = rows.shape
     shown = np.empty(rows.shape, np.uint8)
-    with (
-        NpyWriter(restored, rows.shape) as writer,
-        ThreadPoolExecutor(1, "writer") as writing,
-    ):
+    file = ArrayFile(restored, tuple(row), np.float32)
+    with file.writer() as write_rows, ThreadPoolExecutor(1, "writer") as writing:
 
         def write(band: Band) -> None:
-            writer.write(band.rows)
+            write_rows(band.first, band.rows)
             shown[band.first : band.first + len(band.rows)] = to_8bit(band.rows)
 
         pending: Future[None] | None = None
@@ -43,4 +43,5 @@ def restore_file(degraded: Path, restored: Path, picture: Path, restorer: Restor
             pending = writing.submit(write, band)
         if pending is not None:
             pending.result()
+    file.finish(height)
     write_8bit_png(picture, shown)

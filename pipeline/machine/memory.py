@@ -13,7 +13,15 @@ from torch.utils._pytree import tree_leaves
 
 _GROUPS = Path("/proc/self/cgroup")
 _CGROUP = Path("/sys/fs/cgroup")
-_WITHOUT_MEMORY = ("can't allocate memory", "std::bad_alloc", "out of memory", "alloc_failed")
+_WITHOUT_MEMORY = (
+    "can't allocate memory",
+    "std::bad_alloc",
+    "out of memory",
+    "alloc_failed",
+    # What oneDNN says when there is no room for the code of a kernel or for its scratch.
+    "could not create a primitive",
+    "could not execute a primitive",
+)
 
 
 def free_memory(device: torch.device) -> int:

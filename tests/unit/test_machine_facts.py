@@ -209,6 +209,7 @@ def test_a_system_that_does_not_tell_data_apart_has_memory_too(
         (torch.OutOfMemoryError("CUDA out of memory."), True),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
         (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("could not create a primitive"), True),
         (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
         (RuntimeError("expected input to have 3 channels"), False),
         (ValueError("out of memory of the past"), False),

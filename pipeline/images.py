@@ -177,7 +177,7 @@ def _blocks(
 
 def write_png(path: Path, image: Array) -> None:
     """Write ``(H, W, C)`` in [0, 1], clipped and rounded to 8 bits, as a PNG file."""
-    _to_pillow(to_8bit(image)).save(path, format="png")
+    write_8bit_png(path, to_8bit(image))
 
 
 def write_8bit_png(path: Path, values: Bytes) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from pipeline.machine.devices import pick_device
+from pipeline.machine.transfer import wait_for
 from pipeline.models import build_model
 from pipeline.params import Gaussian, Model, Params, Recipe
 from pipeline.params_file import load_params
@@ -41,8 +42,7 @@ class _Clock:
     ends: list[float] = field(default_factory=list)
 
     def note(self, _step: int) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize()
+        wait_for(self.device)
         self.ends.append(time.perf_counter())
 
     def is_over(self) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import Params
-from pipeline.params_file import ParamsError, load_params
+from pipeline.params_file import load_params
 from pipeline.process import compute_environment, restart_with, usable_threads
 
 PARAMS = Path("params.yaml")
@@ -53,10 +53,10 @@ def prepare_to_compute() -> None:
     To be called by a stage's file before it imports torch, which takes a second each time.
     """
     try:
-        threads = load_params(PARAMS).resources.threads
-    except ParamsError:
-        return  # ``run_stage`` says what is wrong
-    restart_with(compute_environment(usable_threads(threads)))
+        threads = usable_threads(load_params(PARAMS).resources.threads)
+    except ValueError:
+        return  # the stage meets the same fault, and ``run_stage`` says what is wrong
+    restart_with(compute_environment(threads))
 
 
 def run_stage(stage: Callable[..., None]) -> None:

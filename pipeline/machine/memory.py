@@ -1,5 +1,6 @@
 """Memory: how much is free, how much a computation needs, and the errors when there is none."""
 
+import gc
 import resource
 import sys
 import weakref
@@ -93,6 +94,13 @@ def _in_own_limits() -> int:
         if limit != resource.RLIM_INFINITY:
             found = min(found, limit - taken)
     return found
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what nobody uses any more, before something smaller is tried."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from torch import nn
 
 from pipeline.machine.devices import say, supports_bfloat16, supports_float16
 from pipeline.machine.facts import remembered
+from pipeline.machine.transfer import wait_for
 
 _FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _SUPPORTED = {"bfloat16": supports_bfloat16, "float16": supports_float16}
@@ -79,17 +80,12 @@ def convolution_rate(
     seconds = []
     with torch.set_grad_enabled(backward):
         for _ in range(repetitions + 2):
-            _wait(device)
+            wait_for(device)
             start = time.perf_counter()
             output = layer(images)
             if backward:
                 output.backward(output.detach())
-            _wait(device)
+            wait_for(device)
             seconds.append(time.perf_counter() - start)
     work = 2 * 64 * 64 * 9 * batch * 40 * 40 * (3 if backward else 1)
     return work / median(seconds[2:]) / 1e9
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -1,6 +1,5 @@
 """A network made ready to restore whole images, in bands of tiles and within bounded memory."""
 
-import gc
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +12,13 @@ from torch import Tensor, nn
 
 from pipeline.images import Array
 from pipeline.machine.devices import say
-from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes
+from pipeline.machine.memory import (
+    free_memory,
+    is_out_of_memory,
+    peak_bytes,
+    release_memory,
+)
+from pipeline.machine.transfer import upload
 from pipeline.tiling.rows import ArrayRows, Rows
 from pipeline.tiling.spans import Span, even_core, span_at, spans
 
@@ -25,7 +30,6 @@ _PIXELS_AT_ONCE = {"cpu": 2**18, "cuda": 2**22}
 
 _SCRATCH = 1.5
 """What kernels need while they run, on top of the tensors that they make."""
-
 
 _BANDS = 4
 """As wide as the image, at one time: the next one read, this one, its result, and one written."""
@@ -173,11 +177,13 @@ class Restorer:
             yield done, output.wait()
 
     def _apply(self, tiles: Array) -> "_Output":
-        batch = torch.from_numpy(tiles)
-        if self._device.type == "cuda":
-            batch = batch.pin_memory().to(self._device, non_blocking=True)
-        with torch.inference_mode():
-            return _Output(infer(self._network, batch.permute(0, 3, 1, 2), self._precision))
+        batch = upload(tiles, self._device).permute(0, 3, 1, 2)
+        enabled = self._precision != torch.float32
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, self._precision, enabled=enabled),
+        ):
+            return _Output(self._network(batch).float())
 
     def _fit(self, height: int, width: int, channels: int) -> None:
         """Take smaller tiles where the free memory would not do for those that were asked for.
@@ -203,9 +209,7 @@ class Restorer:
         return pixels * (self._bytes_each or 0) * _SCRATCH + bands
 
     def _halve(self) -> None:
-        gc.collect()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(self._device)
         if self.tile < 2 * LEAST_TILE:
             raise TooLittleMemoryError(
                 f"memory ran out at tiles of {self.tile} pixels: free some, or take a smaller model"
@@ -229,39 +233,6 @@ class _Output:
             self._done.synchronize()
         found: Array = self._batch.numpy()
         return found
-
-
-def infer(network: nn.Module, batch: Tensor, precision: torch.dtype) -> Tensor:
-    """Return what a network makes of a batch ``(N, C, H, W)``, in float32.
-
-    Args:
-        network: In evaluation mode.
-        batch: On its device, in [0, 1] up to noise.
-        precision: Format of the convolutions.
-    """
-    batch = batch.contiguous(memory_format=torch.channels_last)
-    enabled = precision != torch.float32
-    with torch.autocast(batch.device.type, precision, enabled=enabled):
-        output: Tensor = network(batch)
-    return output.float()
-
-
-def apply(degraded: Array, network: nn.Module, device: torch.device) -> Array:
-    """Restore one image at once, in float32.
-
-    Args:
-        degraded: ``(H, W, C)`` in [0, 1] up to noise.
-        network: In evaluation mode, on ``device``.
-        device: Where the network is.
-
-    Returns:
-        ``(H, W, C)``, not clipped.
-    """
-    batch = torch.from_numpy(np.ascontiguousarray(degraded)).permute(2, 0, 1)[None].to(device)
-    with torch.inference_mode():
-        output = infer(network, batch, torch.float32)
-    restored: Array = output[0].permute(1, 2, 0).cpu().numpy()
-    return restored
 
 
 def _bytes_each_pixel(network: nn.Module, channels: int, precision: torch.dtype) -> float:

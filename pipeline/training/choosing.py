@@ -13,6 +13,7 @@ from pipeline.machine.devices import say
 from pipeline.machine.facts import remembered
 from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes
 from pipeline.machine.precision import choose_precision, name_of
+from pipeline.machine.transfer import wait_for
 from pipeline.params import Recipe
 from pipeline.training.pairs import Pairs
 from pipeline.training.step import STEPS_BEFORE_CAPTURE, NoSmallerStepError, Step, Way
@@ -48,20 +49,19 @@ def choose_way(network: nn.Module, pairs: Pairs, recipe: Recipe) -> Way:
 def _is_compiled(network: nn.Module, pairs: Pairs, recipe: Recipe, precision: torch.dtype) -> bool:
     if recipe.compile == "never":
         return False
+    structure = hashlib.sha256(str(network).encode()).hexdigest()[:12]
+    shape = "x".join(map(str, pairs.shape))
+    question = (
+        f"compiling {type(network).__name__} {structure} pays in {recipe.steps} steps of "
+        f"{shape} in {name_of(precision)}"
+    )
     try:
-        if recipe.compile == "always":
-            _seconds(network, pairs, recipe, Way(precision, compiled=True), repetitions=0)
-            return True
-        structure = hashlib.sha256(str(network).encode()).hexdigest()[:12]
-        shape = "x".join(map(str, pairs.shape))
-        question = (
-            f"compiling {type(network).__name__} {structure} pays in {recipe.steps} steps of "
-            f"{shape} in {name_of(precision)}"
+        wanted = recipe.compile == "always" or remembered(
+            question, lambda: _compiling_pays(network, pairs, recipe, precision)
         )
-        pays = remembered(question, lambda: _compiling_pays(network, pairs, recipe, precision))
-        if pays:  # the compiler may be gone since
+        if wanted:  # the compiler may be missing, or gone since
             _seconds(network, pairs, recipe, Way(precision, compiled=True), repetitions=0)
-        return pays
+        return wanted
     except Exception as error:
         first, *_ = str(error).splitlines() or [type(error).__name__]
         what = "cannot be tried" if is_out_of_memory(error) else "does not work"
@@ -84,7 +84,7 @@ def _seconds(
 ) -> tuple[float, float]:
     """Return how long the first step and a later one take, of a copy of the network."""
     step = Step(deepcopy(network).train(), recipe, way)
-    fit_into_memory(step, pairs, tell=_tell_nobody)
+    fit_into_memory(step, pairs, tell=lambda _line: None)  # whoever trains says it
     degraded, clean = pairs.at(0)
     # On a GPU the steps before and at the capture of a graph are not like those after it.
     first = 1 if step.device.type == "cpu" else STEPS_BEFORE_CAPTURE
@@ -92,15 +92,10 @@ def _seconds(
     return times[0], median(times[first:] or times)
 
 
-def _tell_nobody(_line: str) -> None:
-    """Keep quiet: whoever trains says it."""
-
-
 def _timed(step: Step, degraded: Tensor, clean: Tensor) -> float:
     start = time.perf_counter()
     step.take(degraded, clean, rate=_NO_RATE)
-    if step.device.type == "cuda":
-        torch.cuda.synchronize(step.device)
+    wait_for(step.device)
     return time.perf_counter() - start
 
 

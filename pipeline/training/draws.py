@@ -10,8 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.params import FloatRange, Gaussian
-from pipeline.randomness import generator
+from pipeline.params import FloatRange
+from pipeline.randomness import generator, seed_of
 
 WAYS = 8
 """Flips and quarter turns of a square: four turns, each of them also mirrored."""
@@ -43,17 +43,23 @@ class Draws:
         """Return for each pair of a batch which of the eight flips and quarter turns it gets."""
         return generator(*self.key, "turn", step).integers(WAYS, size=self.batch)
 
-    def sigmas(self, noise: Gaussian, step: int) -> NDArray[np.float32]:
-        """Return the noise level of each pair of a batch, on the scale of [0, 1]."""
+    def sigmas(self, levels: FloatRange | list[float], step: int) -> NDArray[np.float32]:
+        """Return the noise level of each pair of a batch, on the scale of [0, 1].
+
+        Args:
+            levels: What there is to draw from, on the scale of 0 to 255.
+            step: The step.
+        """
         rng = generator(*self.key, "sigma", step)
-        given = noise.sigma_8bit
-        if isinstance(given, FloatRange):
-            drawn = rng.uniform(given.min, given.max, self.batch)
-        elif isinstance(given, list):
-            drawn = rng.choice(np.asarray(given, float), self.batch)
+        if isinstance(levels, FloatRange):
+            drawn = rng.uniform(levels.min, levels.max, self.batch)
         else:
-            drawn = np.full(self.batch, given)
+            drawn = rng.choice(np.asarray(levels, float), self.batch)
         return (drawn / 255).astype(np.float32)
+
+    def seed_of_noise(self, step: int) -> int:
+        """Return the seed of the noise itself, which is drawn on the device."""
+        return seed_of(*self.key, "noise", step)
 
 
 @lru_cache(maxsize=2)  # a pure function: an epoch asks for the same order at every step

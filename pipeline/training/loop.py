@@ -1,6 +1,5 @@
 """The training loop: one for every network."""
 
-import gc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import torch
 from torch import nn
 
 from pipeline.machine.devices import say
-from pipeline.machine.memory import is_out_of_memory
+from pipeline.machine.memory import is_out_of_memory, release_memory
 from pipeline.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.choosing import fit_into_memory
@@ -134,9 +133,7 @@ class Training:
             self.step += 1
             return True
         # Not within the handler: the error holds on to what was computed before it.
-        gc.collect()
-        if self.pairs.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(self.pairs.device)
         how = self._step.shrink()
         smaller = self._step.micro_batch, self._step.offloads
         if not self._resume():

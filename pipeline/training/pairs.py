@@ -5,10 +5,10 @@ from torch import Tensor
 
 from pipeline.images import Bytes
 from pipeline.machine.memory import free_memory
+from pipeline.machine.transfer import upload
 from pipeline.params import FloatRange, Gaussian
-from pipeline.randomness import seed_of
 from pipeline.training.draws import WAYS, Draws
-from pipeline.training.stores import Stored, open_store, upload
+from pipeline.training.stores import Stored, open_store
 
 _SHARE = 0.5
 """Of the free memory of a device that patches may take."""
@@ -47,19 +47,17 @@ class Pairs:
         if degraded is None and noise is None:
             raise ValueError("expected stored degraded patches or settings of noise, came neither")
         arrays = [clean] if degraded is None else [clean, degraded]
-        self._pairs = len(arrays[-1])
-        if self._pairs < batch:
+        pairs = len(arrays[-1])
+        if pairs < batch:
             raise ValueError(
-                f"expected at least one batch of {batch} training patches, came {self._pairs}: "
+                f"expected at least one batch of {batch} training patches, came {pairs}: "
                 "add images, or choose a smaller batch, patch or stride"
             )
-        self.batch = batch
         self.device = device
         self.shape = (batch, clean.shape[3], *clean.shape[1:3])
         self._noise = None if degraded is not None else noise
-        self._key = key
         self._augment = augment
-        self._draws = Draws(key, self._pairs, batch)
+        self._draws = Draws(key, pairs, batch)
         if memory is None:
             memory = int(_SHARE * free_memory(device))
         self._store = open_store(arrays, self._draws.chosen, device, memory)
@@ -67,7 +65,7 @@ class Pairs:
         self._first_pixels = (torch.arange(batch) * clean.shape[1] ** 2)[:, None].to(device)
 
     def __len__(self) -> int:
-        return self._pairs
+        return self._draws.pairs
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the degraded and the clean batch of a step.
@@ -87,7 +85,7 @@ class Pairs:
     def _noisy(self, clean: Tensor, step: int) -> Tensor:
         if self._noise is None:
             raise ValueError("expected settings of noise, came none")
-        source = torch.Generator(self.device).manual_seed(seed_of(*self._key, "noise", step))
+        source = torch.Generator(self.device).manual_seed(self._draws.seed_of_noise(step))
         noise = torch.empty_like(clean).normal_(generator=source)
         noisy = self._added(clean, noise, self._noise, step)
         if self._noise.quantise:
@@ -95,9 +93,10 @@ class Pairs:
         return noisy
 
     def _added(self, clean: Tensor, noise: Tensor, settings: Gaussian, step: int) -> Tensor:
-        if not isinstance(settings.sigma_8bit, FloatRange | list):
-            return torch.add(clean, noise, alpha=settings.sigma_8bit / 255)
-        sigmas = upload(self._draws.sigmas(settings, step), self.device)
+        levels = settings.sigma_8bit
+        if not isinstance(levels, FloatRange | list):
+            return torch.add(clean, noise, alpha=levels / 255)
+        sigmas = upload(self._draws.sigmas(levels, step), self.device)
         return torch.addcmul(clean, noise, sigmas.reshape(-1, 1, 1, 1))
 
 

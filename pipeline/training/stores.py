@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from pipeline.machine.transfer import pinned, upload
 
 Stored = NDArray[np.uint8] | NDArray[np.float16]
 """Patches ``(N, size, size, C)``: 0-255, or half precision in [0, 1] up to overshoot."""
@@ -15,9 +18,10 @@ Stored = NDArray[np.uint8] | NDArray[np.float16]
 _AHEAD = 4
 """Batches that are read before they are asked for."""
 
-
 _PIECE = 2**26
 """Bytes that are copied to a device at once."""
+
+_TENSOR_TYPES = {np.uint8: torch.uint8, np.float16: torch.float16}
 
 
 class Store(Protocol):
@@ -43,48 +47,39 @@ def open_store(
         memory: Bytes of the device that the arrays may take.
     """
     if sum(array.nbytes for array in arrays) <= memory:
-        return _Resident(arrays, chosen, device)
+        return _Resident([_held(array, device) for array in arrays], chosen, device)
     return _Streamed(arrays, chosen, device)
 
 
+@dataclass
 class _Resident:
-    def __init__(
-        self,
-        arrays: Sequence[Stored],
-        chosen: Callable[[int], NDArray[np.int64]],
-        device: torch.device,
-    ) -> None:
-        self._banks = [_held(array, device) for array in arrays]
-        self._chosen = chosen
-        self._device = device
+    banks: Sequence[Tensor]
+    chosen: Callable[[int], NDArray[np.int64]]
+    device: torch.device
 
     def rows(self, step: int) -> list[Tensor]:
-        positions = upload(self._chosen(step), self._device)
-        return [bank.index_select(0, positions % len(bank)) for bank in self._banks]
+        positions = upload(self.chosen(step), self.device)
+        return [bank.index_select(0, positions % len(bank)) for bank in self.banks]
 
 
 def _held(array: Stored, device: torch.device) -> Tensor:
     """Copy an array to a device piece by piece: all of it may not fit into the host's memory."""
+    held = torch.empty(array.shape, dtype=_TENSOR_TYPES[array.dtype.type], device=device)
     some = max(1, _PIECE // max(1, array[:1].nbytes))
-    first = torch.from_numpy(np.array(array[:some]))
-    held = torch.empty(array.shape, dtype=first.dtype, device=device)
     for begin in range(0, len(array), some):
         held[begin : begin + some] = torch.from_numpy(np.array(array[begin : begin + some]))
     return held
 
 
+@dataclass
 class _Streamed:
     """Reads the batches of the next steps in a thread, into memory that a GPU copies from."""
 
-    def __init__(
-        self,
-        arrays: Sequence[Stored],
-        chosen: Callable[[int], NDArray[np.int64]],
-        device: torch.device,
-    ) -> None:
-        self._arrays = arrays
-        self._chosen = chosen
-        self._device = device
+    arrays: Sequence[Stored]
+    chosen: Callable[[int], NDArray[np.int64]]
+    device: torch.device
+
+    def __post_init__(self) -> None:
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="patches")
         self._coming: dict[int, Future[list[Tensor]]] = {}
 
@@ -95,20 +90,8 @@ class _Streamed:
         for one in wanted:
             if one not in self._coming:
                 self._coming[one] = self._reader.submit(self._read, one)
-        return [
-            rows.to(self._device, non_blocking=True) for rows in self._coming.pop(step).result()
-        ]
+        return [rows.to(self.device, non_blocking=True) for rows in self._coming.pop(step).result()]
 
     def _read(self, step: int) -> list[Tensor]:
-        chosen = self._chosen(step)
-        return [_pinned(array[chosen % len(array)], self._device) for array in self._arrays]
-
-
-def upload(values: NDArray[Any], device: torch.device) -> Tensor:
-    """Return an array as a tensor on ``device``, without waiting for the device."""
-    return _pinned(values, device).to(device, non_blocking=True)
-
-
-def _pinned(values: NDArray[Any], device: torch.device) -> Tensor:
-    tensor = torch.from_numpy(values)
-    return tensor.pin_memory() if device.type == "cuda" else tensor
+        chosen = self.chosen(step)
+        return [pinned(array[chosen % len(array)], self.device) for array in self.arrays]

@@ -26,6 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pipeline.images import Bytes
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import convolution_rate, name_of
+from pipeline.machine.transfer import wait_for
 from pipeline.models import build_model
 from pipeline.params import VDSR, DnCNN, Gaussian, Model, Recipe, RedNet
 from pipeline.training.checkpoints import CheckpointFile
@@ -227,15 +228,14 @@ def usual_steps(case: Case, device: torch.device) -> Steps:
 def seconds_a_step(take: Steps, device: torch.device, seconds: float) -> float:
     """Return how long a step takes, from as many in one go as fit into some seconds."""
     steps = 1 if device.type == "cpu" else 20
-    steps = max(2, round(seconds / (_timed(take, steps) / steps)))
-    return _timed(take, steps) / steps
+    steps = max(2, round(seconds / (_timed(take, steps, device) / steps)))
+    return _timed(take, steps, device) / steps
 
 
-def _timed(take: Steps, steps: int) -> float:
+def _timed(take: Steps, steps: int, device: torch.device) -> float:
     start = time.perf_counter()
     take(steps)
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    wait_for(device)
     return time.perf_counter() - start
 
 

@@ -11,7 +11,6 @@ from pipeline.benchmarks import images_of, restored_path
 from pipeline.images import read_image
 from pipeline.models import build_model
 from pipeline.params import Trial
-from pipeline.tiling.restoring import apply
 from stages.baseline import baseline
 from stages.degrade_test import degrade_test
 from stages.evaluate import evaluate
@@ -25,6 +24,7 @@ from tests.stage.graph_data import (
     download_photos,
     trial,
 )
+from tests.whole_image import apply
 
 pytestmark = pytest.mark.usefixtures("own_tracker")
 

@@ -1,5 +1,6 @@
 """Batches of small patches whose pixels say which patch they are."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,24 @@ def test_patches_that_do_not_fit_the_device_are_streamed_to_the_same_batches(
     for step in (0, 1, 2, 3, 9, 4, 5):
         batches = zip(streamed.at(step), held.at(step), strict=True)
         assert all(torch.equal(one, other) for one, other in batches)
+
+
+def test_streamed_batches_are_read_before_they_are_asked_for() -> None:
+    four_read = threading.Event()
+    reads: list[int] = []
+
+    class Watched(np.ndarray):
+        def __getitem__(self, key: Any) -> Any:
+            reads.append(1)
+            if len(reads) == 4:
+                four_read.set()
+            return np.asarray(self)[key]
+
+    pairs = pairs_of(random_patches(40, 6).view(Watched), noise=noise(25), memory=0)
+
+    pairs.at(0)
+
+    assert four_read.wait(timeout=30)
 
 
 def test_a_bank_that_cannot_be_read_any_more_is_an_error_of_the_step() -> None:

@@ -1,5 +1,6 @@
 """Tiles against the whole image, for networks with weights as large as trained ones have."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from pipeline.params import VDSR, DnCNN, Model, RedNet
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 from pipeline.tiling.precision_loss import precision_loss
-from pipeline.tiling.restoring import Restorer, TooLittleMemoryError, apply
+from pipeline.tiling.restoring import Restorer, TooLittleMemoryError
 from pipeline.tiling.rows import ArrayRows, NpyRows
 from pipeline.tiling.spans import spans
 from pipeline.tiling.streaming import restore_file
+from tests.whole_image import apply
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -279,6 +281,30 @@ def test_memory_that_runs_out_in_the_middle_loses_no_row() -> None:
 
     assert [len(some) for some in rows] == [50, *[29] * 5, 5]
     assert np.abs(np.concatenate(rows) - apply(degraded, network, device)).max() <= 1e-5
+
+
+def test_the_next_rows_are_read_while_a_band_is_restored() -> None:
+    second_read, restored_before = threading.Event(), []
+
+    class Watched(ArrayRows):
+        def read(self, first: int, last: int) -> Array:
+            if first > 0:
+                second_read.set()
+            return super().read(first, last)
+
+    class Waiting(nn.Module):
+        def forward(self, degraded: Tensor) -> Tensor:
+            # Only the first band can tell: whoever reads after it would never come here.
+            restored_before.append(second_read.wait(timeout=30))
+            return degraded
+
+    restorer = Restorer(Waiting(), torch.device("cpu"), tile=64, halo=0)
+    restorer._bytes_each = 1.0  # not asked of the network, which waits
+
+    bands = list(restorer.bands(Watched(photo(128, 64, 1))))
+
+    assert len(bands) == 2
+    assert all(restored_before)
 
 
 def test_memory_that_holds_no_tile_is_an_error_that_says_what_to_do() -> None:

@@ -8,12 +8,13 @@ import torch
 
 from pipeline.models import build_model
 from pipeline.params import VDSR, Gaussian
-from pipeline.tiling.restoring import Restorer, apply
+from pipeline.tiling.restoring import Restorer
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.loop import Training
 from pipeline.training.pairs import Pairs
 from pipeline.training.step import Way
 from tests.unit.test_training_loop import recipe, run, training, weights
+from tests.whole_image import apply
 
 pytestmark = pytest.mark.gpu
 

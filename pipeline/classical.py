@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.degradation_settings import Gaussian
 from pipeline.images import Array
 from pipeline.levels import Level
-from pipeline.params import Baseline, Gaussian
+from pipeline.params import Baseline
 
 
 def restore(method: Baseline, degraded: Array, level: Level) -> Array:

@@ -4,17 +4,13 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
+from pipeline.degradation_settings import VARIED_SETTING, Bicubic, Degradation, FloatRange, Gaussian
 from pipeline.nearest import nearest_known
 from pipeline.params import (
     PROTOCOL_COLOURS,
     PROTOCOL_DEGRADATION,
-    VARIED_SETTING,
     Baseline,
-    Bicubic,
-    Degradation,
     Experiment,
-    FloatRange,
-    Gaussian,
     Imported,
     Params,
     SkimageDataset,
@@ -36,7 +32,7 @@ def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str
     bank = params.patches[experiment.train_on]
     recipe = params.recipes[experiment.recipe]
     field = params.models.named(experiment.arch)[experiment.model].receptive_field
-    if bank.size < field:
+    if field is not None and bank.size < field:
         yield (
             f"the patches are {bank.size} pixels wide, the receptive field of "
             f"{experiment.arch}.{experiment.model} is {field}: its outer part trains on padding"
@@ -215,10 +211,10 @@ def _experiment_faults(where: str, experiment: Experiment, params: Params) -> It
     bank = params.patches[experiment.train_on]
     degradation = params.degradations[experiment.degradation]
     channels = 3 if bank.colour == "rgb" else 1
-    if model.channels != channels:
+    if not model.accepts(channels):
         yield (
-            f"{where}: model {experiment.arch}.{experiment.model} has {model.channels} channel(s), "
-            f"patch bank '{experiment.train_on}' ({bank.colour}) has {channels}"
+            f"{where}: model {experiment.arch}.{experiment.model} has {model.input_channels} "
+            f"channel(s), patch bank '{experiment.train_on}' ({bank.colour}) has {channels}"
         )
     trials = params.benchmarks[experiment.test_on]
     if not {bank.dataset, *(trial.dataset for trial in trials)} <= params.datasets.keys():
@@ -231,13 +227,13 @@ def _experiment_faults(where: str, experiment: Experiment, params: Params) -> It
 
 
 def _channel_faults(where: str, tested: Experiment | Imported, params: Params) -> Iterator[str]:
-    channels = params.models.named(tested.arch)[tested.model].channels
+    model = params.models.named(tested.arch)[tested.model]
     for position, trial in enumerate(params.benchmarks[tested.test_on]):
         given = 3 if trial.colour == "rgb" else 1
-        if given != channels:
+        if not model.accepts(given):
             yield (
-                f"{where}: model {tested.arch}.{tested.model} has {channels} channel(s), "
-                f"benchmarks.{tested.test_on}.{position} ({trial.colour}) has {given}"
+                f"{where}: model {tested.arch}.{tested.model} has {model.input_channels} "
+                f"channel(s), benchmarks.{tested.test_on}.{position} ({trial.colour}) has {given}"
             )
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.datasets.describing import describe, image_sizes
+from pipeline.degradation_settings import Gaussian
 from pipeline.levels import levels
-from pipeline.params import Gaussian, Params, Patches, Trial
+from pipeline.params import Params, Patches, Trial
 from pipeline.patches import Grid
 
 Sizes = Sequence[tuple[int, int]]

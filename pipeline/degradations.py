@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import images
-from pipeline.images import Array
-from pipeline.levels import Level
-from pipeline.params import (
+from pipeline.degradation_settings import (
     Bicubic,
     FloatRange,
     Gaussian,
@@ -17,6 +15,8 @@ from pipeline.params import (
     QualityRange,
     RealPairs,
 )
+from pipeline.images import Array
+from pipeline.levels import Level
 from pipeline.resize import resize
 
 

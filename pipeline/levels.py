@@ -5,7 +5,7 @@ A list is several levels; a range stays one level, whose value is drawn anew for
 
 from dataclasses import dataclass
 
-from pipeline.params import (
+from pipeline.degradation_settings import (
     VARIED_SETTING,
     Bicubic,
     Degradation,

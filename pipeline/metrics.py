@@ -33,15 +33,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.degradation_settings import Degradation
 from pipeline.images import Array, rgb_to_luma, to_8bit
 from pipeline.nearest import nearest_known
-from pipeline.params import (
-    PROTOCOL_COLOURS,
-    PROTOCOL_DEGRADATION,
-    Degradation,
-    Protocol,
-    TrialColour,
-)
+from pipeline.params import PROTOCOL_COLOURS, PROTOCOL_DEGRADATION, Protocol, TrialColour
 
 Values = NDArray[np.float64]
 

@@ -13,8 +13,10 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline.degradation_settings import FloatRange
 from pipeline.nearest import nearest_known
-from pipeline.params import FloatRange, Section, TrialColour
+from pipeline.params import TrialColour
+from pipeline.section import Section
 
 SHIPPED = Path(__file__).with_name("papers.toml")
 """The facts that come with the project."""

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -19,30 +17,9 @@ from pydantic import (
     model_validator,
 )
 
-
-class Section(BaseModel):
-    """Base of every section: unknown keys and wrong types are rejected, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-NAME, SOURCE, SUBFOLDER = r"^[A-Za-z0-9][A-Za-z0-9_-]*$", r"^[^'\x00-\x1f]+$", r"^[^/.][^/]*$"
-
-PATTERNS = {
-    NAME: "a name of letters, digits, _ and -, the first a letter or a digit",
-    SOURCE: "a path without ' and control characters",
-    SUBFOLDER: "the name of a folder, without / and not hidden",
-}
-"""What the patterns ask for, in words."""
-
-Name = Annotated[str, Field(pattern=NAME)]
-"""Name of an entry: it becomes part of stage names, file names and tags."""
-
-Source = Annotated[str, Field(pattern=SOURCE)]
-"""Path of a file or folder: it stands in quotes on a command line of ``dvc.yaml``."""
-
-Subfolder = Annotated[str, Field(pattern=SUBFOLDER)]
-"""Name of a folder inside another one."""
+from pipeline.degradation_settings import Degradation
+from pipeline.network_settings import Architecture, Models
+from pipeline.section import Name, Section, Source, Subfolder
 
 Colour = Literal["gray", "y", "rgb"]
 """Working colour space: BT.601 gray (full range), BT.601 luma (studio range), or RGB."""
@@ -121,137 +98,6 @@ class Patches(Section):
     """Each image is also cut after downscaling by these factors; ``[1.0]`` for none."""
 
 
-# ------------------------------------------------------------------------- degradations
-
-
-class FloatRange(Section):
-    """A value drawn evenly from an interval, anew for every image or patch."""
-
-    min: NonNegativeFloat
-    max: NonNegativeFloat
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min >= self.max:
-            raise ValueError(f"min ({self.min:g}) must be below max ({self.max:g})")
-        return self
-
-
-class QualityRange(Section):
-    """A JPEG quality drawn evenly from a closed interval of integers."""
-
-    min: Annotated[int, Field(ge=1, le=100)]
-    max: Annotated[int, Field(ge=1, le=100)]
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min >= self.max:
-            raise ValueError(f"min ({self.min}) must be below max ({self.max})")
-        return self
-
-
-Sigma = NonNegativeFloat
-Scale = Annotated[float, Field(gt=1, le=16)]
-Quality = Annotated[int, Field(ge=1, le=100)]
-
-
-class Gaussian(Section):
-    """Additive white Gaussian noise, ``sigma_8bit`` on the 0-255 scale of the literature."""
-
-    kind: Literal["gaussian"]
-    sigma_8bit: Sigma | Annotated[list[Sigma], Field(min_length=1)] | FloatRange
-    quantise: bool
-    """Clip and round the noisy image to 8 bits, as a camera does; the literature does not."""
-
-
-class Bicubic(Section):
-    """MATLAB-compatible bicubic downscaling, interpolated back to full size."""
-
-    kind: Literal["bicubic"]
-    scale: Scale | Annotated[list[Scale], Field(min_length=1)]
-    quantise: bool
-    """Clip and round the small image to 8 bits, as a file does; tests on luma do not."""
-
-
-class Jpeg(Section):
-    """JPEG compression."""
-
-    kind: Literal["jpeg"]
-    quality: Quality | Annotated[list[Quality], Field(min_length=1)] | QualityRange
-    subsampling: Literal["yuv444", "yuv420"]
-    """Of the chroma channels, 4:4:4 or 4:2:0; without effect on one-channel images."""
-    draws: PositiveInt
-    """Stored versions of each training image when ``quality`` is a range; otherwise 1."""
-
-    @model_validator(mode="after")
-    def _draws_need_a_range(self) -> Self:
-        if self.draws > 1 and not isinstance(self.quality, QualityRange):
-            raise ValueError("draws above 1 need a quality range: a fixed quality draws nothing")
-        return self
-
-
-class RealPairs(Section):
-    """The degradation is in the photographs: the data set holds degraded partners."""
-
-    kind: Literal["paired"]
-
-
-Degradation = Annotated[Gaussian | Bicubic | Jpeg | RealPairs, Field(discriminator="kind")]
-
-VARIED_SETTING: Mapping[str, str] = {
-    "gaussian": "sigma_8bit",
-    "bicubic": "scale",
-    "jpeg": "quality",
-}
-"""The setting of each kind of degradation that may have several levels."""
-
-
-# ----------------------------------------------------------------------------- networks
-
-
-class DnCNN(Section):
-    """Residual CNN denoiser (``pipeline/models/dncnn.py``)."""
-
-    channels: Literal[1, 3]
-    width: PositiveInt
-    depth: Annotated[int, Field(ge=3)]
-    batch_norm: bool
-
-    @property
-    def receptive_field(self) -> int:
-        """Side of the square of input pixels that one output pixel sees."""
-        return 2 * self.depth + 1
-
-
-class VDSR(Section):
-    """Very deep super-resolution network (``pipeline/models/vdsr.py``)."""
-
-    channels: Literal[1, 3]
-    width: PositiveInt
-    depth: Annotated[int, Field(ge=3)]
-
-    @property
-    def receptive_field(self) -> int:
-        """Side of the square of input pixels that one output pixel sees."""
-        return 2 * self.depth + 1
-
-
-class RedNet(Section):
-    """Residual encoder-decoder network (``pipeline/models/rednet.py``)."""
-
-    channels: Literal[1, 3]
-    width: PositiveInt
-    depth: Annotated[int, Field(ge=4, multiple_of=2)]
-    """Convolutions and deconvolutions together: 10, 20 or 30 in the paper."""
-
-    @property
-    def receptive_field(self) -> int:
-        """Side of the square of input pixels that one output pixel sees."""
-        return 2 * self.depth + 1
-
-
-Model = DnCNN | VDSR | RedNet
-
 Layout = Literal[
     "restore",
     "kair",
@@ -264,19 +110,6 @@ Layout = Literal[
     "matconvnet_cells",
 ]
 """How a file of published weights is laid out; ``pipeline/foreign_weights`` reads it."""
-
-
-class Models(Section):
-    """Named settings of each architecture; an architecture may be left out."""
-
-    dncnn: dict[Name, DnCNN] = {}
-    vdsr: dict[Name, VDSR] = {}
-    rednet: dict[Name, RedNet] = {}
-
-    def named(self, arch: str) -> Mapping[str, Model]:
-        """Return the settings of architecture ``arch`` by name."""
-        found: Mapping[str, Model] = getattr(self, arch)
-        return found
 
 
 # ------------------------------------------------------------------------------ recipes
@@ -431,9 +264,6 @@ class Trial(Section):
     protocols: Annotated[list[Protocol], Field(min_length=1)]
     """Those that the report leads with; the tables have all that apply."""
     baselines: list[Baseline]
-
-
-Architecture = Literal["dncnn", "vdsr", "rednet"]
 
 
 class Experiment(Section):

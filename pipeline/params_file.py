@@ -11,7 +11,8 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.contradictions import contradictions
 from pipeline.nearest import nearest_known
-from pipeline.params import PATTERNS, Params
+from pipeline.params import Params
+from pipeline.section import PATTERNS
 
 Yaml = Any
 """What a YAML file may hold: nothing is known of it before it is validated."""

@@ -15,10 +15,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
+from pipeline.degradation_settings import Gaussian
 from pipeline.machine.devices import pick_device
 from pipeline.machine.transfer import wait_for
 from pipeline.models import build_model
-from pipeline.params import Gaussian, Model, Params, Recipe
+from pipeline.network_settings import Model
+from pipeline.params import Params, Recipe
 from pipeline.params_file import load_params
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.choosing import choose_way
@@ -66,7 +68,7 @@ def seconds_per_step(
         patience: Seconds to measure.
     """
     rng = np.random.default_rng(0)
-    shape = (recipe.batch, patch_size, patch_size, model.channels)
+    shape = (recipe.batch, patch_size, patch_size, model.input_channels)
     pairs = Pairs(
         clean=rng.integers(0, 256, shape, dtype=np.uint8),
         degraded=None,

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from pipeline.array_file import ArrayFile
 from pipeline.cards import write_cards
+from pipeline.degradation_settings import Bicubic, Degradation, Gaussian, Jpeg, RealPairs
 from pipeline.degradations import compress
 from pipeline.degradations import degrade as degrade_image
 from pipeline.images import from_8bit
 from pipeline.levels import Level, levels
 from pipeline.outputs import new_folder
-from pipeline.params import Bicubic, Degradation, Gaussian, Jpeg, RealPairs
 from pipeline.patches import BankImage, PatchBank, write_cut
 from pipeline.randomness import generator
 from pipeline.stage_runner import run_stage

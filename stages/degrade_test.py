@@ -8,12 +8,13 @@ from typing import Any
 
 from pipeline.benchmarks import BenchmarkImage, write_images
 from pipeline.cards import write_cards
+from pipeline.degradation_settings import RealPairs
 from pipeline.degradations import degrade, fitting_crop
 from pipeline.images import Array, in_colour, read_image, rgb_to_luma
 from pipeline.levels import Level, levels, scale_of
 from pipeline.metrics import applicable, smallest_side
 from pipeline.outputs import new_folder
-from pipeline.params import RealPairs, Trial
+from pipeline.params import Trial
 from pipeline.randomness import generator
 from pipeline.raw_images import RawImage, list_images
 from pipeline.stage_runner import run_stage

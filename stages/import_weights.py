@@ -9,8 +9,8 @@ from pipeline.file_checksum import sha256_of
 from pipeline.foreign_weights.assembling import assemble, build
 from pipeline.foreign_weights.chain import ForeignWeightsError
 from pipeline.foreign_weights.reading import read_network
+from pipeline.network_settings import Model
 from pipeline.outputs import new_folder
-from pipeline.params import Model
 from pipeline.stage_runner import run_stage
 
 

@@ -15,8 +15,8 @@ from pipeline.benchmarks import degraded_images
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import choose_precision, name_of
 from pipeline.models import build_model
+from pipeline.network_settings import Model
 from pipeline.outputs import new_folder
-from pipeline.params import Model
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 from pipeline.tiling.precision_loss import precision_loss
@@ -54,7 +54,7 @@ def reconstruct(
     device = pick_device(threads)
     network = build_model(model, seed=0)
     network.load_state_dict(load_file(weights / "weights.safetensors"))
-    halo = measure_halo(network, model.channels)
+    halo = measure_halo(network, model.input_channels)
     network = fold_normalisation(network.eval())
     chosen = choose_precision(precision, device)
     restorer = Restorer(network, device, tile=tile, halo=halo, precision=chosen)

@@ -21,12 +21,14 @@ from torch import nn
 
 import pipeline.training
 from pipeline import tracking
+from pipeline.degradation_settings import Degradation, Gaussian
 from pipeline.images import from_8bit
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
 from pipeline.models import build_model
+from pipeline.network_settings import Model
 from pipeline.outputs import new_file, new_folder
-from pipeline.params import Degradation, Gaussian, Model, Recipe
+from pipeline.params import Recipe
 from pipeline.patches import PatchBank
 from pipeline.randomness import seed_of
 from pipeline.training.checkpoints import CheckpointFile, digest_of

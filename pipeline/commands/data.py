@@ -262,7 +262,7 @@ def _damaged_raw(name: str) -> Iterator[str]:
 
 def _import(root: Path, options: argparse.Namespace) -> int:
     from pipeline.datasets.catalogue import list_catalogues
-    from pipeline.params import NAME
+    from pipeline.section import NAME
 
     name = options.name or re.sub("[^A-Za-z0-9_-]+", "_", options.folder.name).strip("_-")
     if not options.folder.is_dir():

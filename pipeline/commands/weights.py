@@ -88,8 +88,9 @@ def _absolute(text: str) -> Path:
 def _check_names(params: "Params", options: argparse.Namespace) -> None:
     from typing import get_args
 
-    from pipeline.params import NAME, Layout
+    from pipeline.params import Layout
     from pipeline.published import systems
+    from pipeline.section import NAME
 
     models = [f"{arch}.{name}" for arch, name in _models(params)]
     for option, given, known in (

@@ -8,13 +8,7 @@ from typing import Any
 from pipeline.datasets.catalogue import read_catalogue
 from pipeline.datasets.facts import RAW, at_hand, size_of, state_of
 from pipeline.datasets.terms import ACCEPTED_TERMS, is_accepted
-from pipeline.params import (
-    CatalogueDataset,
-    Dataset,
-    FolderDataset,
-    PairedDataset,
-    SkimageDataset,
-)
+from pipeline.params import CatalogueDataset, Dataset, FolderDataset, PairedDataset, SkimageDataset
 from pipeline.raw_images import TABLE, list_images
 
 

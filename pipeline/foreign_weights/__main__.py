@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.foreign_weights.chain import ForeignWeightsError
 from pipeline.foreign_weights.examining import examine
-from pipeline.params import Models
+from pipeline.network_settings import Models
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pipeline.foreign_weights.chain import Chain, ForeignWeightsError, Layer, Norm, Values
 from pipeline.foreign_weights.layouts import OURS
 from pipeline.models import build_model
-from pipeline.params import VDSR, DnCNN, Model, RedNet
+from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
 
 _SETTINGS: dict[str, type[Model]] = {"DnCNN": DnCNN, "VDSR": VDSR, "RedNet": RedNet}
 
@@ -115,7 +115,7 @@ def build(model: Model, weights: dict[str, Tensor]) -> nn.Module:
     """
     network = build_model(model, seed=0).eval()
     network.load_state_dict(weights)
-    image = torch.rand(1, model.channels, 64, 64, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(1, model.input_channels, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         restored = network(image)
     if not restored.isfinite().all():
@@ -125,9 +125,11 @@ def build(model: Model, weights: dict[str, Tensor]) -> nn.Module:
 
 def describe(model: Model) -> str:
     """Say what settings mean, in words."""
-    plural = "" if model.channels == 1 else "s"
+    if not isinstance(model, DnCNN | VDSR | RedNet):
+        return f"a {type(model).__name__} of {as_entry(model)}"
+    plural = "" if model.input_channels == 1 else "s"
     words = f"a {type(model).__name__} of {model.depth} layers, {model.width} wide, "
-    words += f"{model.channels} channel{plural}"
+    words += f"{model.input_channels} channel{plural}"
     if isinstance(model, DnCNN):
         words += f", with{'' if model.batch_norm else 'out'} normalisation"
     return words
@@ -140,7 +142,7 @@ def as_entry(model: Model) -> str:
 
 
 def _check_topology(chain: Chain, model: Model) -> None:
-    if chain.skips is None:
+    if chain.skips is None or not isinstance(model, DnCNN | VDSR | RedNet):
         return
     expected = {model.depth - 1: 0}
     half = model.depth // 2

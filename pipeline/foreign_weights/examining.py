@@ -14,7 +14,7 @@ from pipeline.foreign_weights.assembling import (
 )
 from pipeline.foreign_weights.chain import Chain, ForeignWeightsError
 from pipeline.foreign_weights.reading import read_network
-from pipeline.params import Model
+from pipeline.network_settings import Model
 
 
 def examine(

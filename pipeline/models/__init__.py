@@ -1,21 +1,18 @@
-"""Restoration networks: one architecture a module, and the table that names them.
+"""Restoration networks: one architecture a module, named by the table of their settings.
 
 A network's module is imported when it is built and not before, so that a stage depends on
-the code of its own network alone.
+the code of its own network alone. What networks share lies in ``channels.py``, ``grid.py`` and
+``pooling.py``.
 """
 
 from importlib import import_module
 
 from torch import nn
 
-from pipeline.params import Model
+from pipeline.models import channels, grid, pooling
+from pipeline.network_settings import NETWORKS, Model, SeparateChannels
 
-ARCHITECTURES = {
-    "DnCNN": "pipeline.models.dncnn",
-    "VDSR": "pipeline.models.vdsr",
-    "RedNet": "pipeline.models.rednet",
-}
-"""Where the network of each settings class lies; both have the same name."""
+__all__ = ["build_model", "channels", "grid", "pooling"]
 
 
 def build_model(settings: Model, seed: int) -> nn.Module:
@@ -27,9 +24,15 @@ def build_model(settings: Model, seed: int) -> nn.Module:
     """
     import torch
 
-    name = type(settings).__name__
-    constructor = getattr(import_module(ARCHITECTURES[name]), name)
+    (arch,) = (arch for arch, kind in NETWORKS.items() if kind is type(settings))
+    constructor = getattr(import_module(f"pipeline.models.{arch}"), type(settings).__name__)
+    options = settings.options
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network: nn.Module = constructor(**settings.model_dump())
+        if settings.channels == "shared":
+            return channels.EachChannel([constructor(**options)], settings.noise_map)
+        if isinstance(settings.channels, SeparateChannels):
+            networks = [constructor(**options) for _ in range(settings.channels.separate)]
+            return channels.EachChannel(networks, settings.noise_map)
+        network: nn.Module = constructor(**options)
     return network

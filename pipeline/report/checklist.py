@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipeline.degradation_settings import VARIED_SETTING, FloatRange
 from pipeline.levels import Level
 from pipeline.metrics import PROTOCOLS, Measure
 from pipeline.papers import Conditions, Paper, PerLevel, Trained
-from pipeline.params import VARIED_SETTING, FloatRange, Protocol, Trial, TrialColour
+from pipeline.params import Protocol, Trial, TrialColour
 from pipeline.published import Published
 
 Verdict = Literal["same", "differs", "unknown"]

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.params import FloatRange
+from pipeline.degradation_settings import FloatRange
 from pipeline.randomness import generator, seed_of
 
 WAYS = 8

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from pipeline.degradation_settings import FloatRange, Gaussian
 from pipeline.images import Bytes
 from pipeline.machine.memory import free_memory
 from pipeline.machine.transfer import upload
-from pipeline.params import FloatRange, Gaussian
 from pipeline.training.draws import WAYS, Draws
 from pipeline.training.stores import Stored, open_store
 

@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 from statistics import fmean
 
+from pipeline.degradation_settings import Bicubic, Gaussian, Jpeg
 from pipeline.degradations import degrade, fitting_crop
 from pipeline.images import SUFFIXES, in_colour, read_image
 from pipeline.levels import Level, levels
 from pipeline.metrics import Score, measure
-from pipeline.params import Bicubic, Colour, Gaussian, Jpeg, Protocol
+from pipeline.params import Colour, Protocol
 from pipeline.published import SHIPPED, Published, joined, read_published
 from pipeline.randomness import generator
 

@@ -20,8 +20,9 @@ import numpy as np
 from PIL import Image
 from pydantic import TypeAdapter
 
+from pipeline.degradation_settings import Degradation
 from pipeline.images import Bytes, from_8bit, read_8bit, write_png
-from pipeline.params import Degradation, FolderDataset, Patches
+from pipeline.params import FolderDataset, Patches
 from pipeline.resize import resize
 from pipeline.workers import count_workers, each
 from stages.degrade import degrade

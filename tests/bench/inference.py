@@ -26,7 +26,7 @@ from pipeline.images import Array
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import convolution_rate
 from pipeline.models import build_model
-from pipeline.params import DnCNN
+from pipeline.network_settings import DnCNN
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 from pipeline.tiling.restoring import Restorer
@@ -109,7 +109,7 @@ def in_tiles(precision: torch.dtype) -> Callable[[Array, torch.device], Array]:
 def restorer(device: torch.device, precision: torch.dtype) -> Restorer:
     """Return what the stage ``reconstruct`` restores with."""
     network = build_model(MODEL, 0)
-    halo = measure_halo(network, MODEL.channels)
+    halo = measure_halo(network, MODEL.input_channels)
     folded = fold_normalisation(network.eval())
     return Restorer(folded, device, tile=TILE, halo=halo, precision=precision)
 

@@ -23,12 +23,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipeline.degradation_settings import Gaussian
 from pipeline.images import Bytes
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import convolution_rate, name_of
 from pipeline.machine.transfer import wait_for
 from pipeline.models import build_model
-from pipeline.params import VDSR, DnCNN, Gaussian, Model, Recipe, RedNet
+from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
+from pipeline.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.loop import Training, TrainingStoppedError
 from pipeline.training.pairs import Pairs

@@ -214,7 +214,7 @@ def test_published_weights_are_measured_like_an_experiment(project: Path) -> Non
     # The very weights that were trained here, as a file of MATLAB would have them.
     params = load_params(project / "params.yaml")
     experiment = params.experiments["dncnn_s25"]
-    network = build_model(params.models.dncnn[experiment.model], seed=0)
+    network = build_model(params.models.named("dncnn")[experiment.model], seed=0)
     network.load_state_dict(load_file(project / "data/models/dncnn_s25/weights.safetensors"))
     (project / "weights").mkdir()
     write_version_7_3(project / "weights" / "official.mat", {"net": simplenn(network)})

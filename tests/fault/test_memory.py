@@ -19,7 +19,9 @@ import numpy as np, torch
 from pathlib import Path
 from pipeline.machine.memory import free_memory
 from pipeline.models import build_model
-from pipeline.params import VDSR, Gaussian, Recipe
+from pipeline.degradation_settings import Gaussian
+from pipeline.network_settings import VDSR
+from pipeline.params import Recipe
 from pipeline.tiling.restoring import Restorer
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.loop import Training

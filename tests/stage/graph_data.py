@@ -5,16 +5,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
+from pipeline.degradation_settings import Degradation
 from pipeline.images import Array, write_png
-from pipeline.params import (
-    Degradation,
-    DnCNN,
-    FolderDataset,
-    PairedDataset,
-    Patches,
-    Recipe,
-    Trial,
-)
+from pipeline.network_settings import DnCNN
+from pipeline.params import FolderDataset, PairedDataset, Patches, Recipe, Trial
 from stages.degrade import degrade
 from stages.download import download
 from stages.extract import extract

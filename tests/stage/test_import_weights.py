@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from pipeline.foreign_weights.chain import ForeignWeightsError
 from pipeline.models import build_model
-from pipeline.params import DnCNN
+from pipeline.network_settings import DnCNN
 from stages.import_weights import import_weights
 from tests import foreign_layouts as foreign
 

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from pipeline import published as literature
+from pipeline.degradation_settings import Gaussian
 from pipeline.images import Array, Bytes, read_image, to_8bit, write_png
 from pipeline.overlap_table import COLUMNS as OVERLAP_COLUMNS
 from pipeline.overlap_table import write_overlaps
-from pipeline.params import AcceptedOverlap, Experiment, Gaussian, Imported, Trial
+from pipeline.params import AcceptedOverlap, Experiment, Imported, Trial
 from pipeline.report.crops import detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import COLUMNS

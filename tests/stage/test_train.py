@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from pipeline.params import Degradation, Recipe
+from pipeline.degradation_settings import Degradation
+from pipeline.params import Recipe
 from pipeline.patches import PatchBank
 from pipeline.training.loop import TrainingDivergedError, TrainingStoppedError
 from stages.train import train

@@ -16,11 +16,12 @@ import pytest
 from pydantic import TypeAdapter
 from skimage.metrics import structural_similarity
 
+from pipeline.degradation_settings import Degradation
 from pipeline.degradations import degrade, fitting_crop
 from pipeline.images import SUFFIXES, Array, in_colour, read_image, rgb_to_luma, to_8bit
 from pipeline.levels import Level, levels
 from pipeline.metrics import Score, measure, psnr
-from pipeline.params import Colour, Degradation, Protocol
+from pipeline.params import Colour, Protocol
 from pipeline.randomness import generator
 from pipeline.resize import resize
 

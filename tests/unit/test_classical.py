@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from pipeline.classical import METHODS, restore
+from pipeline.degradation_settings import Bicubic, FloatRange, Gaussian
 from pipeline.degradations import degrade
 from pipeline.images import Array
 from pipeline.levels import Level, levels
-from pipeline.params import Baseline, Bicubic, FloatRange, Gaussian
+from pipeline.params import Baseline
 from pipeline.randomness import generator
 
 DENOISERS: tuple[Baseline, ...] = ("nl_means", "bayes_shrink", "tv")

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter
 
+from pipeline.degradation_settings import Degradation
 from pipeline.degradations import degrade, fitting_crop
 from pipeline.images import Array, from_8bit, to_8bit
 from pipeline.levels import Level, levels
-from pipeline.params import Degradation
 from pipeline.randomness import generator
 from pipeline.resize import resize
 

@@ -16,7 +16,8 @@ from pipeline.foreign_weights.chain import Norm
 from pipeline.foreign_weights.examining import examine
 from pipeline.foreign_weights.reading import LAYOUTS, read_network
 from pipeline.models import build_model
-from pipeline.params import VDSR, DnCNN, Layout, Model, RedNet
+from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
+from pipeline.params import Layout
 from tests import foreign_layouts as foreign
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -172,7 +173,7 @@ def test_simplenn_gives_the_network_that_was_written(
 
     again = imported(tmp_path / "net.mat", model)
 
-    assert difference(ours, again, model.channels) <= EXACT
+    assert difference(ours, again, model.input_channels) <= EXACT
 
 
 @pytest.mark.parametrize("write", [foreign.write_version_5, foreign.write_version_7_3])
@@ -190,7 +191,7 @@ def test_dagnn_gives_the_network_that_was_written_whatever_the_sign_of_its_sum(
     again = build(model, assemble(chain, model))
 
     assert found == "matconvnet_dag"
-    assert difference(ours, again, model.channels) <= EXACT
+    assert difference(ours, again, model.input_channels) <= EXACT
 
 
 def test_a_normalisation_behind_the_last_layer_is_merged_before_the_sign_is_turned(

@@ -9,7 +9,7 @@ import torch
 
 from pipeline import cli
 from pipeline.models import build_model
-from pipeline.params import DnCNN
+from pipeline.network_settings import DnCNN
 from pipeline.params_file import load_params
 from tests import foreign_layouts as foreign
 
@@ -79,7 +79,9 @@ def test_weights_that_fit_no_model_come_with_a_model(
     assert cli.main([*arguments, "--add"]) == 0
 
     params = load_params(project / "params.yaml")
-    assert params.models.dncnn["gray_5_16"].batch_norm
+    assert params.models.named("dncnn")["gray_5_16"] == DnCNN(
+        channels=1, width=16, depth=5, batch_norm=True
+    )
     assert params.imported["theirs"].model == "gray_5_16"
     assert len(added_lines(before, (project / "params.yaml").read_text())) == 3
 

@@ -16,7 +16,7 @@ from pipeline.foreign_weights.assembling import assemble, build
 from pipeline.foreign_weights.chain import ForeignWeightsError
 from pipeline.foreign_weights.reading import read_network
 from pipeline.models import build_model
-from pipeline.params import VDSR, DnCNN, Model, RedNet
+from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
 from tests import foreign_layouts as foreign
 
 MODEL = DnCNN(channels=1, width=8, depth=5, batch_norm=False)

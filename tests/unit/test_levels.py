@@ -1,8 +1,15 @@
 import pytest
 from pydantic import TypeAdapter
 
+from pipeline.degradation_settings import (
+    Bicubic,
+    Degradation,
+    FloatRange,
+    Gaussian,
+    Jpeg,
+    RealPairs,
+)
 from pipeline.levels import levels
-from pipeline.params import Bicubic, Degradation, FloatRange, Gaussian, Jpeg, RealPairs
 
 ADAPTER: TypeAdapter[Degradation] = TypeAdapter(Degradation)
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from pipeline.degradation_settings import Bicubic, Gaussian, Jpeg, RealPairs
 from pipeline.images import Array, from_8bit, rgb_to_luma, to_8bit
 from pipeline.metrics import (
     PROTOCOLS,
@@ -17,15 +18,7 @@ from pipeline.metrics import (
     ssim,
     volume_ssim,
 )
-from pipeline.params import (
-    PROTOCOL_COLOURS,
-    Bicubic,
-    Gaussian,
-    Jpeg,
-    Protocol,
-    RealPairs,
-    TrialColour,
-)
+from pipeline.params import PROTOCOL_COLOURS, Protocol, TrialColour
 
 EVERY_PROTOCOL: tuple[Protocol, ...] = get_args(Protocol)
 

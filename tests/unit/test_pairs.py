@@ -9,8 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from pipeline.degradation_settings import FloatRange, Gaussian
 from pipeline.images import Bytes, from_8bit, to_8bit
-from pipeline.params import FloatRange, Gaussian
 from pipeline.training.pairs import Pairs
 
 pytestmark = pytest.mark.usefixtures("one_thread")

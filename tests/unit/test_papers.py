@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.degradation_settings import Bicubic, Gaussian, Jpeg
 from pipeline.levels import levels
 from pipeline.models import build_model
+from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
 from pipeline.papers import SHIPPED, read_papers
-from pipeline.params import VDSR, Bicubic, DnCNN, Gaussian, Jpeg, Model, RedNet
 from pipeline.published import systems
 
 GOOD = """

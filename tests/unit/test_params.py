@@ -3,40 +3,32 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.params import (
-    VDSR,
-    Adam,
-    Colour,
-    Dataset,
-    Degradation,
-    DnCNN,
-    Experiment,
-    FloatRange,
-    Gaussian,
-    Imported,
-    Jpeg,
-    Models,
-    Params,
-    QualityRange,
-    RedNet,
-    Section,
-)
+from pipeline.degradation_settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
+from pipeline.network_settings import NETWORKS, VDSR, DnCNN, Model, Models, RedNet
+from pipeline.params import Adam, Colour, Dataset, Experiment, Imported, Params
+from pipeline.section import Section
+
+
+def subclasses(kind: type[Section]) -> Iterator[type[Section]]:
+    for found in kind.__subclasses__():
+        yield found
+        yield from subclasses(found)
+
 
 SECTIONS: list[type[Section]] = sorted(
-    (kind for kind in Section.__subclasses__() if kind.__module__ == "pipeline.params"),
+    (kind for kind in subclasses(Section) if kind not in (Model, Models.__base__)),
     key=lambda kind: kind.__name__,
 )
 
 DEFAULTS_ALLOWED = {
-    (Models, "dncnn"),
-    (Models, "vdsr"),
-    (Models, "rednet"),
+    *((Models, arch) for arch in NETWORKS),
     (Experiment, "compare_with"),
     (Imported, "compare_with"),
 }
@@ -150,7 +142,7 @@ def test_range_of_qualities_stays_a_range_of_integers() -> None:
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [
-        (DnCNN, {"channels": 2, "width": 8, "depth": 5, "batch_norm": True}),
+        (DnCNN, {"channels": 0, "width": 8, "depth": 5, "batch_norm": True}),
         (DnCNN, {"channels": 1, "width": 0, "depth": 5, "batch_norm": True}),
         (DnCNN, {"channels": 1, "width": 8, "depth": 2, "batch_norm": True}),
         (VDSR, {"channels": 1, "width": 8, "depth": 2}),

@@ -12,7 +12,8 @@ from dvc.utils.serialize import load_yaml
 from ruamel.yaml import YAML
 
 from pipeline.contradictions import warnings
-from pipeline.params import Gaussian, Params, Recipe
+from pipeline.degradation_settings import Gaussian
+from pipeline.params import Params, Recipe
 from pipeline.params_file import ParamsError, load_params, read_yaml
 
 OFFICIAL = {

@@ -4,19 +4,17 @@ from typing import Any
 
 import pytest
 
-from pipeline.levels import levels
-from pipeline.papers import Conditions, Paper, Trained, read_papers
-from pipeline.params import (
+from pipeline.degradation_settings import (
     Bicubic,
     Degradation,
     FloatRange,
     Gaussian,
     Jpeg,
-    Protocol,
     RealPairs,
-    Trial,
-    TrialColour,
 )
+from pipeline.levels import levels
+from pipeline.papers import Conditions, Paper, Trained, read_papers
+from pipeline.params import Protocol, Trial, TrialColour
 from pipeline.published import Published
 from pipeline.report.checklist import Card, Check, check_gap, likely_cause
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.params import Experiment, Gaussian, Imported, Trial
+from pipeline.degradation_settings import Gaussian
+from pipeline.params import Experiment, Imported, Trial
 from pipeline.published import Published
 from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop

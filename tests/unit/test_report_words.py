@@ -2,8 +2,9 @@ import math
 
 import pytest
 
+from pipeline.degradation_settings import FloatRange, Gaussian
 from pipeline.metrics import PROTOCOLS
-from pipeline.params import FloatRange, Gaussian, Protocol
+from pipeline.params import Protocol
 from pipeline.report.words import (
     decimal,
     describe_degradation,

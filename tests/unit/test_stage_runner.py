@@ -10,16 +10,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.params import (
-    Degradation,
-    DnCNN,
-    Experiment,
-    Gaussian,
-    Model,
-    Params,
-    Recipe,
-    Trial,
-)
+from pipeline.degradation_settings import Degradation, Gaussian
+from pipeline.network_settings import DnCNN, Model
+from pipeline.params import Experiment, Params, Recipe, Trial
 from pipeline.params_file import load_params
 from pipeline.stage_runner import ENTRY_SECTIONS, SECTIONS, option_names, run_stage
 

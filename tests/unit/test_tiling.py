@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.images import Array, from_8bit, read_image, to_8bit
 from pipeline.models import build_model
-from pipeline.params import VDSR, DnCNN, Model, RedNet
+from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 from pipeline.tiling.precision_loss import precision_loss
@@ -110,9 +110,9 @@ def test_tiles_give_the_result_of_the_whole_image(
 ) -> None:
     settings = NETWORKS[name]
     network = network_of(settings, device)
-    degraded = photo(height, width, settings.channels)
+    degraded = photo(height, width, settings.input_channels)
 
-    tiled = restore(degraded, network, device, tile, measure_halo(network, settings.channels))
+    tiled = restore(degraded, network, device, tile, measure_halo(network, settings.input_channels))
 
     whole = apply(degraded, network, device)
     assert tiled.dtype == np.float32
@@ -124,8 +124,8 @@ def test_tiles_give_the_result_of_the_whole_image(
 def test_smaller_halo_is_not_exact(name: str) -> None:
     settings, device = NETWORKS[name], torch.device("cpu")
     network = network_of(settings, device)
-    degraded = photo(49, 67, settings.channels)
-    halo = measure_halo(network, settings.channels)
+    degraded = photo(49, 67, settings.input_channels)
+    halo = measure_halo(network, settings.input_channels)
 
     tiled = restore(degraded, network, device, 16, halo - 1)
 
@@ -135,10 +135,11 @@ def test_smaller_halo_is_not_exact(name: str) -> None:
 def test_folded_network_is_tiled_exactly_too() -> None:
     settings, device = NETWORKS["dncnn"], torch.device("cpu")
     network = network_of(settings, device)
+    halo = measure_halo(network, 1)
     degraded = photo(49, 67, 1)
     whole = apply(degraded, network, device)
 
-    tiled = restore(degraded, fold_normalisation(network), device, 16, settings.depth)
+    tiled = restore(degraded, fold_normalisation(network), device, 16, halo)
 
     assert np.abs(tiled - whole).max() <= 1e-5
 
@@ -257,7 +258,7 @@ def test_memory_that_runs_out_makes_tiles_smaller_and_the_result_is_the_same(
 ) -> None:
     settings, device = NETWORKS[name], torch.device("cpu")
     network = network_of(settings, device)
-    degraded = photo(150, 131, settings.channels)
+    degraded = photo(150, 131, settings.input_channels)
     hungry = Restorer(Hungry(network, fits=50 * 50), device, tile=64, halo=6)
 
     restored = hungry.restore(degraded)

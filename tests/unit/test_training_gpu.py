@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.degradation_settings import Gaussian
 from pipeline.models import build_model
-from pipeline.params import VDSR, Gaussian
+from pipeline.network_settings import VDSR
 from pipeline.tiling.restoring import Restorer
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.loop import Training

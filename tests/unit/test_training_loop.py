@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.degradation_settings import Gaussian
 from pipeline.models import build_model
-from pipeline.params import DnCNN, Gaussian, Recipe
+from pipeline.network_settings import DnCNN
+from pipeline.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile, digest_of
 from pipeline.training.loop import (
     CurvePoint,

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models import build_model
-from pipeline.params import DnCNN, Recipe
+from pipeline.network_settings import DnCNN
+from pipeline.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.choosing import choose_way
 from pipeline.training.loop import Training, TrainingStoppedError

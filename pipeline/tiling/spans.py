@@ -20,6 +20,12 @@ class Span:
     first: int
     last: int
 
+    def times(self, factor: int) -> "Span":
+        """Return the same tile on an axis with ``factor`` times as many pixels."""
+        return Span(
+            factor * self.start, factor * self.stop, factor * self.first, factor * self.last
+        )
+
 
 def spans(length: int, core: int, halo: int) -> list[Span]:
     """Divide one axis into cores and give each its window.

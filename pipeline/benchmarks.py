@@ -5,6 +5,7 @@
 lie under ``EXPERIMENT/DATA_SET/LEVEL/IMAGE.npy``, with a PNG of each to look at.
 """
 
+import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,3 +102,29 @@ def degraded_images(folder: Path) -> Iterator[tuple[Path, Path]]:
     """
     for path in sorted(folder.glob("*/*/degraded/*.npy")):
         yield path.parent.parent.relative_to(folder), path
+
+
+def drawn_sigmas(folder: Path) -> dict[Path, float]:
+    """Return the level of the noise of each image of a benchmark, on the scale of 0 to 255.
+
+    Args:
+        folder: What ``stages/degrade_test.py`` wrote, its cards among it.
+
+    Returns:
+        By place and file, ``DATA_SET/LEVEL/IMAGE.npy``.
+
+    Raises:
+        ValueError: An image has no Gaussian noise of one level.
+    """
+    path = folder / "card.csv"
+    sigmas = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if not row.get("sigma_8bit"):
+                raise ValueError(
+                    f"{path}: expected a level of Gaussian noise for every image, as the network "
+                    f"is told it; came none for {row['image']} ({row['label']})"
+                )
+            place = Path(row["data_set"]) / row["label"] / f"{row['image']}.npy"
+            sigmas[place] = float(row["sigma_8bit"])
+    return sigmas

@@ -1,6 +1,6 @@
 """What the sections of ``params.yaml`` say of one another: contradictions and doubts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -9,6 +9,7 @@ from pipeline.nearest import nearest_known
 from pipeline.params import (
     PROTOCOL_COLOURS,
     PROTOCOL_DEGRADATION,
+    Applied,
     Baseline,
     Experiment,
     Imported,
@@ -17,6 +18,9 @@ from pipeline.params import (
     Trial,
 )
 from pipeline.published import systems
+
+RANDOM = "random"
+"""The ``start`` of an experiment that starts from no other one."""
 
 
 def warnings(params: Params) -> list[str]:
@@ -63,12 +67,19 @@ def contradictions(params: Params) -> Iterator[str]:
     for name, experiment in params.experiments.items():
         undefined = list(_undefined_names(f"experiments.{name}", experiment, params))
         yield from undefined or _experiment_faults(f"experiments.{name}", experiment, params)
+    yield from _start_faults(params)
     for name, imported in params.imported.items():
         where = f"imported.{name}"
         if name in params.experiments:
             yield f"{where}: an experiment has this name too, and results lie by name"
         undefined = list(_undefined_names(where, imported, params))
         yield from undefined or _channel_faults(where, imported, params)
+    for name, applied in params.applied.items():
+        where = f"applied.{name}"
+        if name in params.experiments or name in params.imported:
+            yield f"{where}: an experiment has this name too, and results lie by name"
+        undefined = list(_undefined_names(where, applied, params))
+        yield from undefined or _application_faults(where, applied, params)
     yield from _comparison_faults(params)
     yield from _acceptance_faults(params)
 
@@ -88,13 +99,16 @@ def _undefined(where: str, name: str, what: str, defined: Iterable[str]) -> str:
     return f"{where}: {what} '{name}' is not defined; {nearest_known(name, defined)}"
 
 
-def _undefined_names(where: str, entry: Experiment | Imported, params: Params) -> Iterator[str]:
+def _undefined_names(
+    where: str, entry: Experiment | Imported | Applied, params: Params
+) -> Iterator[str]:
     sections = {
         "model": ("model", params.models.named(entry.arch)),
         "train_on": ("patch bank", params.patches),
         "degradation": ("degradation", params.degradations),
         "recipe": ("recipe", params.recipes),
         "test_on": ("benchmark", params.benchmarks),
+        "weights": ("experiment", {**params.experiments, **params.imported}),
     }
     for key, name in entry:
         if key in sections and name not in sections[key][1]:
@@ -119,10 +133,68 @@ def _comparison_faults(params: Params) -> Iterator[str]:
             )
 
 
-def _measured(params: Params) -> dict[str, Experiment | Imported]:
+def _measured(params: Params) -> dict[str, Experiment | Imported | Applied]:
     """Return all that is measured, by its path."""
-    trained = {f"experiments.{name}": entry for name, entry in params.experiments.items()}
-    return {**trained, **{f"imported.{name}": entry for name, entry in params.imported.items()}}
+    sections: dict[str, Mapping[str, Experiment | Imported | Applied]] = {
+        "experiments": params.experiments,
+        "imported": params.imported,
+        "applied": params.applied,
+    }
+    return {
+        f"{key}.{name}": entry for key, part in sections.items() for name, entry in part.items()
+    }
+
+
+def _start_faults(params: Params) -> Iterator[str]:
+    experiments = params.experiments
+    if RANDOM in experiments:
+        yield f"experiments.{RANDOM}: this name says of `start` that weights are random"
+    for name, experiment in experiments.items():
+        where, start = f"experiments.{name}.start", experiment.start
+        if start == RANDOM:
+            continue
+        if start not in experiments:
+            yield _undefined(where, start, "experiment", [RANDOM, *experiments])
+        elif experiments[start].arch != experiment.arch:
+            yield (
+                f"{where}: expected an experiment with an {experiment.arch}, '{start}' trains a "
+                f"{experiments[start].arch}"
+            )
+        elif name in _ancestors(name, params):
+            yield f"{where}: '{name}' would start from its own result"
+
+
+def _ancestors(name: str, params: Params) -> set[str]:
+    """Return the experiments that one starts from, directly or not."""
+    found: set[str] = set()
+    start = params.experiments[name].start
+    while start in params.experiments and start not in found:
+        found.add(start)
+        start = params.experiments[start].start
+    return found
+
+
+def _application_faults(where: str, applied: Applied, params: Params) -> Iterator[str]:
+    trained = params.experiments.get(applied.weights) or params.imported[applied.weights]
+    if (trained.arch, trained.model) != (applied.arch, applied.model):
+        yield (
+            f"{where}: expected the network of '{applied.weights}', "
+            f"{trained.arch}.{trained.model}; came {applied.arch}.{applied.model}"
+        )
+        return
+    if trained.test_on != applied.test_on:
+        yield (
+            f"{where}.test_on: expected '{trained.test_on}', which '{applied.weights}' is tested "
+            f"on and its training images are compared with; came '{applied.test_on}'"
+        )
+    model = params.models.named(applied.arch)[applied.model]
+    if applied.way == "local_averages" and model.receptive_field is not None:
+        yield (
+            f"{where}.way: {applied.arch}.{applied.model} has no averages over whole images that "
+            "could be local"
+        )
+    if applied.way in ("local_averages", "patches") and applied.weights in params.imported:
+        yield f"{where}.way: the size of the patches that imported weights learnt is not known"
 
 
 def _acceptance_faults(params: Params) -> Iterator[str]:

@@ -112,7 +112,7 @@ def disk_needed(
         sets: The data sets that all of these need, from ``set_costs``.
         experiments: Names of those to train and to test.
         benchmarks: Names of those whose test images are written besides.
-        imported: Names of the published weights to test.
+        imported: Names of the published and of the applied weights to test.
 
     Raises:
         DatasetError: A catalogue cannot be read.
@@ -128,9 +128,8 @@ def disk_needed(
     for benchmark in sorted({*benchmarks, *(one.test_on for one in chosen)}):
         for trial in params.benchmarks[benchmark]:
             count.tests(trial, "test images", _TEST_BYTES)
-    measured = [one.test_on for one in chosen] + [
-        params.imported[name].test_on for name in imported
-    ]
+    others = (params.imported.get(name) or params.applied[name] for name in imported)
+    measured = [one.test_on for one in [*chosen, *others]]
     for benchmark in measured:
         for trial in params.benchmarks[benchmark]:
             count.tests(trial, "restored images", _TEST_BYTES)

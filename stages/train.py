@@ -21,6 +21,7 @@ from torch import nn
 
 import pipeline.training
 from pipeline import tracking
+from pipeline.contradictions import RANDOM
 from pipeline.degradation_settings import Degradation, Gaussian
 from pipeline.images import from_8bit
 from pipeline.machine.devices import pick_device
@@ -36,6 +37,7 @@ from pipeline.training.choosing import choose_way
 from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
 from pipeline.training.pairs import Pairs
 from pipeline.training.progress import Progress
+from pipeline.training.start import take_over
 
 
 def train(
@@ -47,6 +49,7 @@ def train(
     patches: Path,
     degraded: Path,
     guarded: Path,  # noqa: ARG001 -- only its existence matters: no test image is trained on
+    start: Path,
     checkpoints: Path,
     out: Path,
     curve: Path,
@@ -66,6 +69,8 @@ def train(
         patches: Patch bank of clean patches.
         degraded: Their degraded partners, from stage ``degrade``.
         guarded: What the stage ``guard`` wrote.
+        start: Folder of the weights that the training begins with, from another experiment; a
+            folder without any where they are random.
         checkpoints: Folder for the state of the unfinished training, outside of DVC's outputs.
         out: Folder to make: ``weights.safetensors`` and ``card.json``.
         curve: CSV to write: step, loss, PSNR of the training patches, learning rate.
@@ -75,10 +80,13 @@ def train(
     Raises:
         TrainingStoppedError: SIGTERM or Ctrl-C came; the checkpoint is written.
         TrainingDivergedError: The loss is infinite or not a number.
-        ValueError: There are fewer patches than one batch.
+        ValueError: There are fewer patches than one batch, or the weights to start from are those
+            of another network.
     """
     device = pick_device(threads)
-    network = build_model(model, seed_of(seed, experiment, "weights")).to(device)
+    network = build_model(model, seed_of(seed, experiment, "weights"))
+    started = take_over(network, start / "weights.safetensors") if start.name != RANDOM else None
+    network = network.to(device)
     bank = PatchBank(patches)
     pairs = _pairs(bank, degraded, degradation, recipe, (seed, experiment), device)
     way = choose_way(network, pairs, recipe)
@@ -87,6 +95,7 @@ def train(
         "model": {"class": type(model).__name__, **model.model_dump()},
         "degradation": degradation.model_dump(),
         "recipe": recipe.model_dump(),
+        "start": None if started is None else {"experiment": start.name, **started},
         "seed": seed,
         "threads": torch.get_num_threads(),
         "computed": {

@@ -124,3 +124,16 @@ def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def describe_way(way: str) -> str:
+    """Return in words how a network restored whole images."""
+    return _WAYS[way]
+
+
+_WAYS = {
+    "plain": "as it is",
+    "self_ensemble": "as the mean of eight flips and quarter turns",
+    "local_averages": "with local averages in place of those over the whole image",
+    "patches": "in patches without surroundings, put together again",
+}

@@ -147,7 +147,7 @@ class Restorer:
         image = PaddedRows(told, self._multiple)
         for band in self._padded_bands(image):
             rows = band.rows[: self.scale * tall - band.first, : self.scale * wide]
-            yield Band(band.first, rows)
+            yield Band(band.first, np.ascontiguousarray(rows))
 
     def _padded_bands(self, image: Rows) -> Iterator[Band]:
         height, width, channels = image.shape

@@ -4,10 +4,12 @@ import signal
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from pipeline.degradation_settings import Degradation
@@ -29,7 +31,12 @@ pytestmark = pytest.mark.usefixtures("own_tracker")
 
 
 def run(
-    folder: Path, out: str, degraded_by: Degradation = NOISE, recipe: Recipe = RECIPE, seed: int = 0
+    folder: Path,
+    out: str,
+    degraded_by: Degradation = NOISE,
+    recipe: Recipe = RECIPE,
+    seed: int = 0,
+    start: str = "random",
 ) -> Path:
     patches = folder / "patches"
     if not patches.exists():
@@ -45,6 +52,7 @@ def run(
         patches=patches,
         degraded=degraded,
         guarded=folder / "guarded.txt",
+        start=folder / start,
         checkpoints=folder / f"checkpoints-{out}",
         out=folder / out,
         curve=folder / f"{out}.csv",
@@ -172,3 +180,18 @@ def test_a_training_that_diverges_says_so_and_writes_no_weights(tmp_path: Path) 
 def test_fewer_patches_than_a_batch_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected at least one batch of 64 training patches"):
         run(tmp_path, "out", recipe=RECIPE.model_copy(update={"batch": 64}))
+
+
+def test_a_training_starts_from_the_weights_of_another(tmp_path: Path) -> None:
+    first = run(tmp_path, "first")
+    still = RECIPE.model_copy(update={"steps": 1, "learning_rate": 1e-12})
+
+    second = run(tmp_path, "second", recipe=still, start="first")
+
+    begun, ended = load_file(first), load_file(second)
+    weights = [name for name in begun if "running" not in name and "num_batches" not in name]
+    assert all(torch.allclose(begun[name], ended[name], atol=1e-9) for name in weights)
+    card = json.loads((tmp_path / "second/card.json").read_text())
+    assert card["start"]["experiment"] == "first"
+    assert card["start"]["weights_sha256"] == sha256(first.read_bytes()).hexdigest()
+    assert card["start"]["new"] == []

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.degradation_settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
 from pipeline.network_settings import NETWORKS, VDSR, DnCNN, Model, Models, RedNet
-from pipeline.params import Adam, Colour, Dataset, Experiment, Imported, Params
+from pipeline.params import Adam, Applied, Colour, Dataset, Experiment, Imported, Params
 from pipeline.section import Section
 
 
@@ -22,8 +22,14 @@ def subclasses(kind: type[Section]) -> Iterator[type[Section]]:
         yield from subclasses(found)
 
 
+SCHEMA = {f"pipeline.{name}" for name in ("params", "degradation_settings", "network_settings")}
+
 SECTIONS: list[type[Section]] = sorted(
-    (kind for kind in subclasses(Section) if kind not in (Model, Models.__base__)),
+    (
+        kind
+        for kind in subclasses(Section)
+        if kind.__module__ in SCHEMA and kind not in (Model, Models.__base__)
+    ),
     key=lambda kind: kind.__name__,
 )
 
@@ -31,6 +37,7 @@ DEFAULTS_ALLOWED = {
     *((Models, arch) for arch in NETWORKS),
     (Experiment, "compare_with"),
     (Imported, "compare_with"),
+    (Applied, "compare_with"),
 }
 """An architecture that nobody uses may be left out, and so may a row of the literature."""
 

@@ -114,6 +114,7 @@ GOOD: dict[str, Any] = {
             "train_on": "gray_40",
             "degradation": "noise",
             "recipe": "quick",
+            "start": "random",
             "test_on": "denoise",
         },
         "upscaler": {
@@ -122,10 +123,12 @@ GOOD: dict[str, Any] = {
             "train_on": "y_48",
             "degradation": "small",
             "recipe": "quick",
+            "start": "random",
             "test_on": "upscale",
         },
     },
     "imported": {},
+    "applied": {},
     "accepted_overlaps": [],
     "inference": {"tile": 64, "precision": "float32"},
     "resources": {"threads": 2},
@@ -778,3 +781,104 @@ def test_settings_arrive_as_they_were_written(file: Path) -> None:
     assert params.recipes["quick"] == Recipe.model_validate(GOOD["recipes"]["quick"])
     noise = Gaussian(kind="gaussian", sigma_8bit=25, quantise=False)
     assert params.degradations["noise"] == noise
+
+
+# ------------------------------------------------------- weights of others, another way
+
+
+APPLIED = {
+    "arch": "vdsr",
+    "model": "gray",
+    "weights": "denoiser",
+    "way": "self_ensemble",
+    "test_on": "denoise",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"weights": "denoisr"}, "applied.again.weights: experiment 'denoisr' is not defined; the"),
+        ({"model": "colour"}, "expected the network of 'denoiser', vdsr.gray; came vdsr.colour"),
+        ({"test_on": "upscale"}, "applied.again.test_on: expected 'denoise', which 'denoiser'"),
+        ({"way": "twice"}, "applied.again.way: input should be 'plain', 'self_ensemble'"),
+        ({"way": "local_averages"}, "applied.again.way: vdsr.gray has no averages over whole"),
+    ],
+)
+def test_another_way_is_held_against_the_experiment(
+    refuse: Refuse, change: dict[str, str], fault: str
+) -> None:
+    assert fault in refuse("applied", {"again": {**APPLIED, **change}})
+
+
+def test_another_way_may_not_have_the_name_of_an_experiment(refuse: Refuse) -> None:
+    faults = refuse("applied", {"upscaler": APPLIED})
+
+    assert faults == "applied.upscaler: an experiment has this name too, and results lie by name"
+
+
+def test_published_weights_are_applied_in_another_way_too(file: Path) -> None:
+    content = changed("imported", {"official": OFFICIAL})
+    content["applied"] = {"again": {**APPLIED, "weights": "official"}}
+    file.write_text(as_yaml(content))
+
+    assert load_params(file).applied["again"].way == "self_ensemble"
+
+
+def test_nobody_knows_the_patches_of_published_weights(file: Path) -> None:
+    content = changed("imported", {"official": OFFICIAL})
+    content["applied"] = {"again": {**APPLIED, "weights": "official", "way": "patches"}}
+    file.write_text(as_yaml(content))
+
+    with pytest.raises(ParamsError, match="the patches that imported weights learnt is not known"):
+        load_params(file)
+
+
+@pytest.mark.parametrize(
+    ("start", "fault"),
+    [
+        ("upscalr", "experiments.denoiser.start: experiment 'upscalr' is not defined; the nearest"),
+        ("denoiser", "experiments.denoiser.start: 'denoiser' would start from its own result"),
+    ],
+)
+def test_a_training_starts_from_an_experiment_that_exists(
+    refuse: Refuse, start: str, fault: str
+) -> None:
+    assert fault in refuse("experiments/denoiser/start", start)
+
+
+def test_trainings_do_not_start_from_one_another_in_a_circle(file: Path) -> None:
+    content = changed("experiments/denoiser/start", "upscaler")
+    content["experiments"]["upscaler"]["start"] = "denoiser"
+    file.write_text(as_yaml(content))
+
+    with pytest.raises(ParamsError, match="'denoiser' would start from its own result"):
+        load_params(file)
+
+
+def test_a_training_may_start_from_another_one(file: Path) -> None:
+    file.write_text(as_yaml(changed("experiments/denoiser/start", "upscaler")))
+
+    assert load_params(file).experiments["denoiser"].start == "upscaler"
+
+
+def test_no_experiment_is_called_random(file: Path) -> None:
+    content = deepcopy(GOOD)
+    content["experiments"]["random"] = content["experiments"]["denoiser"]
+    file.write_text(as_yaml(content))
+
+    with pytest.raises(ParamsError, match=r"experiments\.random: this name says of `start`"):
+        load_params(file)
+
+
+def test_a_shared_network_takes_every_colour(file: Path) -> None:
+    content = changed("models/vdsr/gray/channels", "shared")
+    content["experiments"]["denoiser"].update(train_on="real_40", test_on="real")
+    file.write_text(as_yaml(content))
+
+    assert load_params(file).models.named("vdsr")["gray"].accepts(3)
+
+
+@pytest.mark.parametrize("channels", [0, "each", {"separate": 0}, 1.5])
+def test_impossible_channels_are_refused(refuse: Refuse, channels: object) -> None:
+    assert "models.vdsr.gray.channels" in refuse("models/vdsr/gray/channels", channels)

@@ -38,7 +38,9 @@ OVERLAP = Overlap(
 )
 
 
-IN_FLOAT32 = Restoring(tile=512, halo=17, precision="float32", rms_8bit=None, max_8bit=None)
+IN_FLOAT32 = Restoring(
+    way="plain", tile=512, halo=17, precision="float32", rms_8bit=None, max_8bit=None
+)
 
 
 def report(*crops: Crop, **changes: object) -> Report:
@@ -50,7 +52,13 @@ def report(*crops: Crop, **changes: object) -> Report:
         baselines=["tv"],
     )
     settings = Experiment(
-        arch="dncnn", model="dncnn_s", train_on="a", degradation="b", recipe="c", test_on="d"
+        arch="dncnn",
+        model="dncnn_s",
+        train_on="a",
+        degradation="b",
+        recipe="c",
+        start="random",
+        test_on="d",
     )
     curve = Curve(step=(1, 2), loss=(2, 1), psnr=(20, 21), learning_rate=(0.1, 0.1))
     plain = Report(
@@ -343,7 +351,9 @@ def test_page_says_how_images_were_restored() -> None:
 
 
 def test_page_says_what_a_short_format_costs() -> None:
-    short = Restoring(tile=512, halo=17, precision="bfloat16", rms_8bit=0.0816, max_8bit=1.294)
+    short = Restoring(
+        way="plain", tile=512, halo=17, precision="bfloat16", rms_8bit=0.0816, max_8bit=1.294
+    )
 
     page = section(page_of(NETWORK, reports=(report(restoring=short),)), "experiment-net")
 

@@ -484,12 +484,18 @@ def test_errors_of_other_kinds_are_not_taken_for_a_lack_of_memory() -> None:
         Restorer(network, torch.device("cpu"), tile=64, halo=6).restore(photo(60, 60, 3))
 
 
+@pytest.mark.parametrize("by", ["itself", "a shared network"])
 @pytest.mark.parametrize(("height", "width", "channels"), [(70, 61, 1), (33, 90, 3), (5, 4, 1)])
 def test_a_file_is_restored_as_the_image_in_it(
-    tmp_path: Path, height: int, width: int, channels: int
+    tmp_path: Path, height: int, width: int, channels: int, by: str
 ) -> None:
     name, device = ("vdsr" if channels == 1 else "vdsr colour"), torch.device("cpu")
-    network = network_of(NETWORKS[name], device)
+    settings = (
+        NETWORKS[name]
+        if by == "itself"
+        else NETWORKS["vdsr"].model_copy(update={"channels": "shared"})
+    )
+    network = network_of(settings, device)
     degraded = photo(height, width, channels)
     np.save(tmp_path / "degraded.npy", degraded)
     restorer = Restorer(network, device, tile=16, halo=5)

@@ -37,6 +37,11 @@ class QualityRange(Section):
 Sigma = NonNegativeFloat
 Scale = Annotated[float, Field(gt=1, le=16)]
 Quality = Annotated[int, Field(ge=1, le=100)]
+Phase = Annotated[list[Annotated[int, Field(ge=0, le=7)]], Field(min_length=2, max_length=2)]
+
+Result = Literal["interpolated", "low"]
+"""What the network gets: the small image, interpolated back to full size, or the small image
+itself."""
 
 
 class Gaussian(Section):
@@ -49,12 +54,13 @@ class Gaussian(Section):
 
 
 class Bicubic(Section):
-    """MATLAB-compatible bicubic downscaling, interpolated back to full size."""
+    """MATLAB-compatible bicubic downscaling."""
 
     kind: Literal["bicubic"]
     scale: Scale | Annotated[list[Scale], Field(min_length=1)]
     quantise: bool
     """Clip and round the small image to 8 bits, as a file does; tests on luma do not."""
+    result: Result
 
 
 class Jpeg(Section):
@@ -62,15 +68,20 @@ class Jpeg(Section):
 
     kind: Literal["jpeg"]
     quality: Quality | Annotated[list[Quality], Field(min_length=1)] | QualityRange
-    subsampling: Literal["yuv444", "yuv420"]
-    """Of the chroma channels, 4:4:4 or 4:2:0; without effect on one-channel images."""
+    subsampling: Literal["yuv444", "yuv422", "yuv420"]
+    """Of the chroma channels, 4:4:4, 4:2:2 or 4:2:0; without effect on one-channel images."""
+    phase: Literal["aligned", "random"] | Phase
+    """Row and column where a block of 8x8 begins; ``aligned`` is [0, 0], and ``random`` draws it,
+    as if the image had been cropped since it was compressed."""
     draws: PositiveInt
-    """Stored versions of each training image when ``quality`` is a range; otherwise 1."""
+    """Stored versions of each training image when quality or phase are drawn; otherwise 1."""
 
     @model_validator(mode="after")
-    def _draws_need_a_range(self) -> Self:
-        if self.draws > 1 and not isinstance(self.quality, QualityRange):
-            raise ValueError("draws above 1 need a quality range: a fixed quality draws nothing")
+    def _draws_need_something_to_draw(self) -> Self:
+        if self.draws > 1 and not isinstance(self.quality, QualityRange) and self.phase != "random":
+            raise ValueError(
+                "draws above 1 need a quality range or a random phase: nothing else is drawn"
+            )
         return self
 
 

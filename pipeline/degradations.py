@@ -19,13 +19,17 @@ from pipeline.images import Array
 from pipeline.levels import Level
 from pipeline.resize import resize
 
+_BLOCK = 8
+"""Side of a block of JPEG, in pixels."""
+
 
 @dataclass(frozen=True)
 class Degraded:
     """A degraded image and what was drawn for it.
 
     Args:
-        image: ``(H, W, C)`` in [0, 1], but for noise and overshoot, which are not clipped.
+        image: ``(H, W, C)`` in [0, 1], but for noise and overshoot, which are not clipped; smaller
+            than the clean image where the result is ``low``.
         card: The values that made it, by name.
     """
 
@@ -84,7 +88,8 @@ def _bicubic(clean: Array, settings: Bicubic, rng: np.random.Generator) -> Degra
     small = resize(clean, max(1, round(height / scale)), max(1, round(width / scale)))
     if settings.quantise:
         small = images.from_8bit(images.to_8bit(small))
-    return Degraded(resize(small, height, width), {"scale": scale})
+    delivered = resize(small, height, width) if settings.result == "interpolated" else small
+    return Degraded(delivered, {"scale": scale})
 
 
 def _jpeg(clean: Array, settings: Jpeg, rng: np.random.Generator) -> Degraded:
@@ -113,8 +118,17 @@ def compress(
         quality = int(rng.integers(quality.min, quality.max, endpoint=True))
     if isinstance(quality, list):
         raise ValueError("expected a single level; call levels() first")
-    values = images.compress_jpeg_8bit(clean, quality, settings.subsampling)
-    return values, {"quality": quality, "encoder": images.jpeg_encoder()}
+    card: dict[str, float | int | str] = {"quality": quality, "encoder": images.jpeg_encoder()}
+    if settings.phase == "aligned":
+        return images.compress_jpeg_8bit(clean, quality, settings.subsampling), card
+    row, column = (
+        rng.integers(_BLOCK, size=2).tolist() if settings.phase == "random" else settings.phase
+    )
+    # Blocks begin at the padded image's corner, so that much of one lies outside of the image.
+    above, left = -row % _BLOCK, -column % _BLOCK
+    padded = np.pad(clean, ((above, 0), (left, 0), (0, 0)), mode="edge")
+    values = images.compress_jpeg_8bit(padded, quality, settings.subsampling)
+    return values[above:, left:], {**card, "phase_row": row, "phase_column": column}
 
 
 def _single_scale(settings: Bicubic) -> float:

@@ -23,7 +23,9 @@ class Level:
 
     Args:
         label: Name of the level in folders and tables, such as ``gaussian_25``; what is rounded to
-            8 bits on the way is another degradation, ``gaussian_25_8bit``.
+            8 bits on the way is another degradation, ``gaussian_25_8bit``, and so are JPEG blocks
+            that do not begin in the corner, ``jpeg_10_phase_random``. Whether a small image is
+            interpolated before the network gets it makes no other level.
         settings: The degradation with a single value, or one range, instead of a list.
         draws: Versions of each training image that are worth storing.
     """
@@ -58,12 +60,24 @@ def scale_of(level: Level) -> float:
     return 1
 
 
+def reduction_of(level: Level) -> float:
+    """Return how many times larger the clean image is than the degraded one, along each axis."""
+    settings = level.settings
+    return scale_of(level) if isinstance(settings, Bicubic) and settings.result == "low" else 1
+
+
 _PREFIXES = {"gaussian": "gaussian_", "bicubic": "bicubic_x", "jpeg": "jpeg_"}
 """How the label of a level begins."""
 
 
 def _suffix(degradation: Gaussian | Bicubic | Jpeg) -> str:
-    return "_8bit" if getattr(degradation, "quantise", False) else ""
+    if not isinstance(degradation, Jpeg):
+        return "_8bit" if degradation.quantise else ""
+    if degradation.phase == "aligned":
+        return ""
+    if degradation.phase == "random":
+        return "_phase_random"
+    return "_phase_{}_{}".format(*degradation.phase)
 
 
 def _shown(value: float | FloatRange | QualityRange) -> str:

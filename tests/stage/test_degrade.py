@@ -53,7 +53,11 @@ def test_interpolated_images_are_stored_to_a_sixteenth_of_a_gray_level(tmp_path:
     patches = extract_bank(tmp_path)
 
     stored = np.load(
-        degrade_bank(tmp_path, degradation(kind="bicubic", scale=2, quantise=False), patches)
+        degrade_bank(
+            tmp_path,
+            degradation(kind="bicubic", scale=2, quantise=False, result="interpolated"),
+            patches,
+        )
         / "degraded.npy"
     )
 
@@ -62,7 +66,9 @@ def test_interpolated_images_are_stored_to_a_sixteenth_of_a_gray_level(tmp_path:
 
 
 def test_a_range_draws_each_image_a_value_of_its_own_and_notes_it(tmp_path: Path) -> None:
-    ranged = degradation(kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", draws=3)
+    ranged = degradation(
+        kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", phase="aligned", draws=3
+    )
 
     rows = cards(degrade_bank(tmp_path, ranged, extract_bank(tmp_path)))
 
@@ -72,7 +78,9 @@ def test_a_range_draws_each_image_a_value_of_its_own_and_notes_it(tmp_path: Path
 
 
 def test_what_is_drawn_for_an_image_does_not_depend_on_the_others(tmp_path: Path) -> None:
-    ranged = degradation(kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", draws=1)
+    ranged = degradation(
+        kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", phase="aligned", draws=1
+    )
     drawn = []
     for names in (("b",), ("a", "b", "c")):
         folder = tmp_path / "-".join(names)

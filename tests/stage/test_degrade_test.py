@@ -60,7 +60,7 @@ def test_no_two_images_have_the_same_noise(tmp_path: Path) -> None:
 
 def test_an_image_has_the_same_noise_in_every_benchmark(tmp_path: Path) -> None:
     raw = download_photos(tmp_path).parent
-    other = trial(degradation(kind="bicubic", scale=2, quantise=False))
+    other = trial(degradation(kind="bicubic", scale=2, quantise=False, result="interpolated"))
 
     degrade_test(trials=[trial()], raw=raw, out=tmp_path / "one", seed=0)
     degrade_test(trials=[other, trial()], raw=raw, out=tmp_path / "two", seed=0)
@@ -81,7 +81,9 @@ def test_another_seed_gives_other_noise(tmp_path: Path) -> None:
 
 def test_a_test_of_super_resolution_cuts_off_what_the_scale_does_not_divide(tmp_path: Path) -> None:
     raw = download_photos(tmp_path).parent
-    trials = [trial(degradation(kind="bicubic", scale=[2, 3], quantise=False))]
+    trials = [
+        trial(degradation(kind="bicubic", scale=[2, 3], quantise=False, result="interpolated"))
+    ]
 
     degrade_test(trials=trials, raw=raw, out=tmp_path / "out", seed=0)
 
@@ -99,7 +101,7 @@ def test_luma_of_an_rgb_image_is_degraded_in_rgb_and_never_rounded(tmp_path: Pat
     source.mkdir()
     write_png(source / "a.png", clean)
     raw = fetch(tmp_path, FolderDataset(kind="folder", source=str(source)), source).parent
-    small = degradation(kind="bicubic", scale=2, quantise=True)
+    small = degradation(kind="bicubic", scale=2, quantise=True, result="interpolated")
     trials = [trial(small, "y_of_rgb")]
 
     degrade_test(trials=trials, raw=raw, out=tmp_path / "out", seed=0)

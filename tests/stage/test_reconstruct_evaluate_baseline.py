@@ -175,7 +175,7 @@ def test_classical_denoisers_remove_noise(tmp_path: Path) -> None:
 
 
 def test_a_benchmark_without_classical_methods_has_an_empty_table(tmp_path: Path) -> None:
-    trials = [trial(degradation(kind="bicubic", scale=2, quantise=False))]
+    trials = [trial(degradation(kind="bicubic", scale=2, quantise=False, result="interpolated"))]
     write_benchmark(tmp_path, trials)
 
     baseline(trials=trials, benchmark=tmp_path / "bench", out=tmp_path / "rows.csv")

@@ -22,7 +22,7 @@ def trial(dataset: str, degradation: dict[str, Any]) -> Trial:
 
 
 NOISE = trial("b_set", {"kind": "gaussian", "sigma_8bit": [25, 15], "quantise": False})
-SMALL = trial("a_set", {"kind": "bicubic", "scale": 3, "quantise": False})
+SMALL = trial("a_set", {"kind": "bicubic", "scale": 3, "quantise": False, "result": "interpolated"})
 
 PLACES = {
     "b_set/gaussian_25": ["e", "two.1", "c", "one", "a", "d"],

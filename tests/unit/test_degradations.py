@@ -25,12 +25,14 @@ def noise(sigma_8bit: object, *, quantise: bool = False) -> Level:
     return level(kind="gaussian", sigma_8bit=sigma_8bit, quantise=quantise)
 
 
-def bicubic(scale: float, *, quantise: bool = False) -> Level:
-    return level(kind="bicubic", scale=scale, quantise=quantise)
+def bicubic(scale: float, *, quantise: bool = False, result: str = "interpolated") -> Level:
+    return level(kind="bicubic", scale=scale, quantise=quantise, result=result)
 
 
-def jpeg(quality: object, subsampling: str = "yuv420", draws: int = 1) -> Level:
-    return level(kind="jpeg", quality=quality, subsampling=subsampling, draws=draws)
+def jpeg(
+    quality: object, subsampling: str = "yuv420", draws: int = 1, phase: object = "aligned"
+) -> Level:
+    return level(kind="jpeg", quality=quality, subsampling=subsampling, phase=phase, draws=draws)
 
 
 def photo(height: int = 37, width: int = 50, channels: int = 1) -> Array:
@@ -49,6 +51,8 @@ EVERY_KIND: dict[str, Callable[[], Level]] = {
     "bicubic by a fraction": lambda: bicubic(1.7),
     "jpeg": lambda: jpeg(10),
     "blind jpeg": lambda: jpeg({"min": 5, "max": 50}, draws=3),
+    "cropped jpeg": lambda: jpeg(10, phase=[3, 5]),
+    "jpeg cropped anywhere": lambda: jpeg(10, phase="random"),
 }
 
 
@@ -235,17 +239,36 @@ def test_small_image_may_be_rounded_to_8_bits_as_a_file_is() -> None:
     assert not np.array_equal(degraded, degrade(clean, bicubic(2), generator(0)).image)
 
 
+@pytest.mark.parametrize(("scale", "size"), [(2, (24, 30)), (1.7, (28, 35)), (16, (3, 4))])
+@pytest.mark.parametrize("quantise", [False, True])
+def test_low_result_is_the_small_image_that_the_other_one_is_interpolated_from(
+    scale: float, size: tuple[int, int], quantise: bool
+) -> None:
+    clean = photo(48, 60, 3)
+
+    low = degrade(clean, bicubic(scale, quantise=quantise, result="low"), generator(0))
+
+    small = resize(clean, *size)
+    expected = from_8bit(to_8bit(small)) if quantise else small
+    interpolated = degrade(clean, bicubic(scale, quantise=quantise), generator(0))
+    assert np.array_equal(low.image, expected)
+    assert np.array_equal(resize(low.image, 48, 60), interpolated.image)
+    assert low.card == interpolated.card
+
+
 # ---------------------------------------------------------------------------- JPEG
 
 
-@pytest.mark.parametrize(("channels", "chroma"), [(1, "yuv420"), (3, "yuv420"), (3, "yuv444")])
+@pytest.mark.parametrize(
+    ("channels", "chroma"), [(1, "yuv420"), (3, "yuv420"), (3, "yuv422"), (3, "yuv444")]
+)
 @pytest.mark.parametrize("quality", [1, 10, 40, 100])
 def test_jpeg_is_that_of_pillow_on_the_whole_image(
     channels: int, chroma: str, quality: int
 ) -> None:
     clean = photo(37, 50, channels)
     stream = io.BytesIO()
-    ratio = {"yuv420": "4:2:0", "yuv444": "4:4:4"}[chroma]
+    ratio = {"yuv420": "4:2:0", "yuv422": "4:2:2", "yuv444": "4:4:4"}[chroma]
     options = {"subsampling": ratio} if channels == 3 else {}
     Image.fromarray(to_8bit(clean).squeeze()).save(stream, "jpeg", quality=quality, **options)
 
@@ -254,6 +277,65 @@ def test_jpeg_is_that_of_pillow_on_the_whole_image(
     with Image.open(stream) as decoded:
         expected = np.asarray(decoded).reshape(clean.shape)
     assert np.array_equal(to_8bit(degraded.image), expected)
+
+
+def blockiness(image: Array, row: int, column: int) -> float:
+    """Return how much stronger the edges of blocks that begin there are than all edges."""
+    down, across = np.abs(np.diff(image, axis=0)), np.abs(np.diff(image, axis=1))
+    at_edges = down[(row - 1) % 8 :: 8].mean() + across[:, (column - 1) % 8 :: 8].mean()
+    return float(at_edges / (down.mean() + across.mean()))
+
+
+@pytest.mark.parametrize("phase", [(0, 0), (3, 5), (7, 1), (0, 4), (4, 0)])
+def test_blocks_begin_where_the_phase_says(phase: tuple[int, int]) -> None:
+    noisy = degrade(photo(80, 96), noise(25), generator(0)).image
+
+    compressed = degrade(noisy, jpeg(5, phase=list(phase)), generator(0)).image
+
+    strength = {(r, c): blockiness(compressed, r, c) for r in range(8) for c in range(8)}
+    assert max(strength, key=strength.__getitem__) == phase
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("phase", [(3, 5), (0, 1), (7, 0)])
+def test_image_is_a_part_of_one_whose_blocks_begin_in_its_corner(
+    phase: tuple[int, int], channels: int
+) -> None:
+    clean = photo(37, 50, channels)
+    above, left = (8 - phase[0]) % 8, (8 - phase[1]) % 8
+    larger = np.pad(to_8bit(clean), ((above, 0), (left, 0), (0, 0)), mode="edge")
+    stream = io.BytesIO()
+    Image.fromarray(larger.squeeze()).save(stream, "jpeg", quality=20)
+
+    degraded = degrade(clean, jpeg(20, phase=list(phase)), generator(0))
+
+    with Image.open(stream) as decoded:
+        expected = np.asarray(decoded).reshape(larger.shape)[above:, left:]
+    assert np.array_equal(to_8bit(degraded.image), expected)
+    assert (degraded.card["phase_row"], degraded.card["phase_column"]) == phase
+
+
+def test_phase_of_zero_is_the_aligned_one() -> None:
+    aligned, zero = (
+        degrade(photo(), jpeg(10, phase=one), generator(0)) for one in ("aligned", [0, 0])
+    )
+
+    assert np.array_equal(aligned.image, zero.image)
+
+
+def test_random_phase_is_drawn_evenly_and_is_the_one_on_the_card() -> None:
+    clean = photo(24, 24)
+    compressed = [degrade(clean, jpeg(10, phase="random"), generator(0, n)) for n in range(400)]
+
+    phases = [(int(one.card["phase_row"]), int(one.card["phase_column"])) for one in compressed]
+
+    counts = np.zeros((8, 8), int)
+    np.add.at(counts, tuple(np.transpose(phases)), 1)
+    assert counts.sum(axis=0).min() > 25
+    assert counts.sum(axis=1).min() > 25
+    for one, phase in zip(compressed[:20], phases[:20], strict=True):
+        fixed = degrade(clean, jpeg(10, phase=list(phase)), generator(0))
+        assert np.array_equal(one.image, fixed.image)
 
 
 def test_card_of_a_jpeg_names_quality_and_encoder() -> None:
@@ -283,8 +365,14 @@ def test_real_pairs_cannot_be_synthesised() -> None:
     "settings",
     [
         {"kind": "gaussian", "sigma_8bit": [15, 25], "quantise": False},
-        {"kind": "bicubic", "scale": [2, 3], "quantise": False},
-        {"kind": "jpeg", "quality": [10, 20], "subsampling": "yuv420", "draws": 1},
+        {"kind": "bicubic", "scale": [2, 3], "quantise": False, "result": "interpolated"},
+        {
+            "kind": "jpeg",
+            "quality": [10, 20],
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 1,
+        },
     ],
 )
 def test_several_levels_at_once_are_refused(settings: dict[str, object]) -> None:

@@ -25,17 +25,44 @@ LABELS = [
         ["gaussian_0-55"],
     ),
     (
-        {"kind": "bicubic", "scale": [2, 3, 1.5], "quantise": False},
+        {"kind": "bicubic", "scale": [2, 3, 1.5], "quantise": False, "result": "interpolated"},
         ["bicubic_x2", "bicubic_x3", "bicubic_x1.5"],
     ),
-    ({"kind": "bicubic", "scale": 2, "quantise": True}, ["bicubic_x2_8bit"]),
     (
-        {"kind": "jpeg", "quality": [10, 40], "subsampling": "yuv420", "draws": 1},
+        {"kind": "bicubic", "scale": 2, "quantise": True, "result": "interpolated"},
+        ["bicubic_x2_8bit"],
+    ),
+    (
+        {
+            "kind": "jpeg",
+            "quality": [10, 40],
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 1,
+        },
         ["jpeg_10", "jpeg_40"],
     ),
     (
-        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "yuv444", "draws": 6},
+        {
+            "kind": "jpeg",
+            "quality": {"min": 5, "max": 50},
+            "subsampling": "yuv444",
+            "phase": "aligned",
+            "draws": 6,
+        },
         ["jpeg_5-50"],
+    ),
+    (
+        {"kind": "bicubic", "scale": 2, "quantise": True, "result": "low"},
+        ["bicubic_x2_8bit"],
+    ),
+    (
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": [3, 0], "draws": 1},
+        ["jpeg_10_phase_3_0"],
+    ),
+    (
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": "random", "draws": 4},
+        ["jpeg_10_phase_random"],
     ),
     ({"kind": "paired"}, ["paired"]),
 ]
@@ -67,13 +94,22 @@ def test_range_stays_one_level() -> None:
 
 def test_only_drawn_qualities_are_stored_several_times() -> None:
     drawn = ADAPTER.validate_python(
-        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "yuv420", "draws": 6}
+        {
+            "kind": "jpeg",
+            "quality": {"min": 5, "max": 50},
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 6,
+        }
     )
-    fixed = Jpeg(kind="jpeg", quality=[10, 20], subsampling="yuv420", draws=1)
+    fixed = Jpeg(kind="jpeg", quality=[10, 20], subsampling="yuv420", phase="aligned", draws=1)
 
     assert [level.draws for level in levels(drawn)] == [6]
     assert [level.draws for level in levels(fixed)] == [1, 1]
     assert [
-        level.draws for level in levels(Bicubic(kind="bicubic", scale=[2, 3], quantise=False))
+        level.draws
+        for level in levels(
+            Bicubic(kind="bicubic", scale=[2, 3], quantise=False, result="interpolated")
+        )
     ] == [1, 1]
     assert [level.draws for level in levels(RealPairs(kind="paired"))] == [1]

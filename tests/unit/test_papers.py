@@ -82,8 +82,8 @@ def test_networks_built_here_have_the_size_and_the_field_of_the_papers(
 def test_numbers_by_level_are_of_labels_that_exist() -> None:
     degradations = (
         Gaussian(kind="gaussian", sigma_8bit=[15, 25, 50], quantise=False),
-        Bicubic(kind="bicubic", scale=[2, 3, 4], quantise=False),
-        Jpeg(kind="jpeg", quality=[10, 20, 30, 40], subsampling="yuv444", draws=1),
+        Bicubic(kind="bicubic", scale=[2, 3, 4], quantise=False, result="interpolated"),
+        Jpeg(kind="jpeg", quality=[10, 20, 30, 40], subsampling="yuv444", phase="aligned", draws=1),
     )
     labels = {level.label for degradation in degradations for level in levels(degradation)}
 

@@ -106,17 +106,42 @@ def test_values_cannot_be_changed_afterwards() -> None:
         {"kind": "gaussian", "sigma_8bit": {"min": -5, "max": 5}, "quantise": False},
         {"kind": "gaussian", "sigma_8bit": 25, "quantise": 1},
         {"kind": "gaussian", "sigma_8bit": 25},
-        {"kind": "bicubic", "scale": 1, "quantise": False},
-        {"kind": "bicubic", "scale": [2, 17], "quantise": False},
+        {"kind": "bicubic", "scale": 1, "quantise": False, "result": "interpolated"},
+        {"kind": "bicubic", "scale": [2, 17], "quantise": False, "result": "interpolated"},
         {"kind": "bicubic", "scale": 2},
-        {"kind": "jpeg", "quality": 0, "subsampling": "yuv420", "draws": 1},
-        {"kind": "jpeg", "quality": 101, "subsampling": "yuv420", "draws": 1},
-        {"kind": "jpeg", "quality": 10.5, "subsampling": "yuv420", "draws": 1},
-        {"kind": "jpeg", "quality": {"min": 50, "max": 10}, "subsampling": "yuv420", "draws": 1},
-        {"kind": "jpeg", "quality": 10, "subsampling": "4:1:1", "draws": 1},
-        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 2},
-        {"kind": "jpeg", "quality": [10, 20], "subsampling": "yuv420", "draws": 2},
-        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "yuv420", "draws": 0},
+        {"kind": "jpeg", "quality": 0, "subsampling": "yuv420", "phase": "aligned", "draws": 1},
+        {"kind": "jpeg", "quality": 101, "subsampling": "yuv420", "phase": "aligned", "draws": 1},
+        {"kind": "jpeg", "quality": 10.5, "subsampling": "yuv420", "phase": "aligned", "draws": 1},
+        {
+            "kind": "jpeg",
+            "quality": {"min": 50, "max": 10},
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 1,
+        },
+        {"kind": "jpeg", "quality": 10, "subsampling": "4:1:1", "phase": "aligned", "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": "aligned", "draws": 2},
+        {
+            "kind": "jpeg",
+            "quality": [10, 20],
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 2,
+        },
+        {
+            "kind": "jpeg",
+            "quality": {"min": 5, "max": 50},
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 0,
+        },
+        {"kind": "bicubic", "scale": 2, "quantise": False},
+        {"kind": "bicubic", "scale": 2, "quantise": False, "result": "small"},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": "any", "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": [3], "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": [3, 8], "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": [3, 5], "draws": 2},
         {"kind": "blur"},
         {},
     ],
@@ -130,16 +155,29 @@ def test_whole_numbers_are_taken_for_levels() -> None:
     noise = DEGRADATION.validate_python(
         {"kind": "gaussian", "sigma_8bit": {"min": 0, "max": 55}, "quantise": False}
     )
-    scales = DEGRADATION.validate_python({"kind": "bicubic", "scale": [2, 2.5], "quantise": False})
+    scales = DEGRADATION.validate_python(
+        {"kind": "bicubic", "scale": [2, 2.5], "quantise": False, "result": "interpolated"}
+    )
 
     assert isinstance(noise, Gaussian)
     assert noise.sigma_8bit == FloatRange(min=0.0, max=55.0)
-    assert scales.model_dump() == {"kind": "bicubic", "scale": [2.0, 2.5], "quantise": False}
+    assert scales.model_dump() == {
+        "kind": "bicubic",
+        "scale": [2.0, 2.5],
+        "quantise": False,
+        "result": "interpolated",
+    }
 
 
 def test_range_of_qualities_stays_a_range_of_integers() -> None:
     jpeg = DEGRADATION.validate_python(
-        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "yuv420", "draws": 6}
+        {
+            "kind": "jpeg",
+            "quality": {"min": 5, "max": 50},
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 6,
+        }
     )
 
     assert isinstance(jpeg, Jpeg)

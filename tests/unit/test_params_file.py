@@ -52,8 +52,14 @@ GOOD: dict[str, Any] = {
     "degradations": {
         "noise": {"kind": "gaussian", "sigma_8bit": 25, "quantise": False},
         "blind": {"kind": "gaussian", "sigma_8bit": {"min": 0, "max": 55}, "quantise": False},
-        "small": {"kind": "bicubic", "scale": [2, 3], "quantise": False},
-        "jpeg": {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 1},
+        "small": {"kind": "bicubic", "scale": [2, 3], "quantise": False, "result": "interpolated"},
+        "jpeg": {
+            "kind": "jpeg",
+            "quality": 10,
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 1,
+        },
         "real": {"kind": "paired"},
     },
     "models": {
@@ -92,7 +98,12 @@ GOOD: dict[str, Any] = {
             {
                 "dataset": "test",
                 "colour": "y",
-                "degradation": {"kind": "bicubic", "scale": [2, 3], "quantise": False},
+                "degradation": {
+                    "kind": "bicubic",
+                    "scale": [2, 3],
+                    "quantise": False,
+                    "result": "interpolated",
+                },
                 "protocols": ["y-shave"],
                 "baselines": ["bicubic"],
             }
@@ -391,7 +402,13 @@ def test_missing_key_is_named(refuse: Refuse, path: str) -> None:
         ("degradations/blind/sigma_8bit", {"min": 9, "max": 2}, "min (9) must be below max (2)"),
         (
             "degradations/jpeg",
-            {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 3},
+            {
+                "kind": "jpeg",
+                "quality": 10,
+                "subsampling": "yuv420",
+                "phase": "aligned",
+                "draws": 3,
+            },
             "draws above 1 need a quality range",
         ),
     ],
@@ -531,7 +548,13 @@ def test_undefined_name_is_named_with_the_nearest_known_one(
         ),
         (
             "benchmarks/upscale/0/degradation",
-            {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 1},
+            {
+                "kind": "jpeg",
+                "quality": 10,
+                "subsampling": "yuv420",
+                "phase": "aligned",
+                "draws": 1,
+            },
             "benchmarks.upscale.0.protocols: y-shave is for bicubic degradation; this trial's is "
             "jpeg",
         ),

@@ -28,7 +28,12 @@ DENOISING: Card = {
 }
 UPSCALING: Card = {
     "model": {"class": "VDSR"},
-    "degradation": {"kind": "bicubic", "scale": [4.0, 2.0, 3.0], "quantise": False},
+    "degradation": {
+        "kind": "bicubic",
+        "scale": [4.0, 2.0, 3.0],
+        "quantise": False,
+        "result": "interpolated",
+    },
     "recipe": {"batch": 64},
     "parameters": 665921,
     "steps": 1000,
@@ -36,7 +41,7 @@ UPSCALING: Card = {
 }
 IMPORTED: Card = {"imported": {"file": "net.mat"}, "model": {}, "parameters": 555137}
 NOISE = Gaussian(kind="gaussian", sigma_8bit=25.0, quantise=False)
-HALF_SIZE = Bicubic(kind="bicubic", scale=2.0, quantise=False)
+HALF_SIZE = Bicubic(kind="bicubic", scale=2.0, quantise=False, result="interpolated")
 VDSR_PAPER = read_papers()["VDSR"].model_copy(update={"steps": 1000})
 
 
@@ -272,7 +277,7 @@ def test_one_kind_differs_from_a_mixture() -> None:
     card = changed(
         DENOISING, "degradation", {"kind": "jpeg", "quality": {"min": 5, "max": 99}, "draws": 4}
     )
-    jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", draws=1)
+    jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", phase="aligned", draws=1)
 
     found = check(card=card, paper=read_papers()["DnCNN-3"], degradation=jpeg)
 
@@ -292,7 +297,7 @@ def test_what_is_known_of_a_network_for_another_task_is_not_compared() -> None:
 
 
 def test_another_kind_of_degradation_is_not_covered() -> None:
-    jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", draws=1)
+    jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", phase="aligned", draws=1)
 
     found = check(degradation=jpeg)["training degradation"]
 

@@ -24,7 +24,12 @@ def image(tmp_path: Path) -> BenchmarkImage:
         {
             "dataset": "set",
             "colour": "y",
-            "degradation": {"kind": "bicubic", "scale": 2, "quantise": False},
+            "degradation": {
+                "kind": "bicubic",
+                "scale": 2,
+                "quantise": False,
+                "result": "interpolated",
+            },
             "protocols": ["y-shave"],
             "baselines": [],
         }

@@ -7,7 +7,7 @@ a class of the same name as its settings here.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, PositiveInt, create_model
+from pydantic import Field, PositiveInt, create_model, field_validator
 
 from pipeline.section import Name, Section
 
@@ -73,6 +73,8 @@ class DnCNN(Model):
     width: PositiveInt
     depth: Annotated[int, Field(ge=3)]
     batch_norm: bool
+    residual: bool
+    """Whether the network predicts the noise, as it should, or the clean image."""
 
     @property
     def receptive_field(self) -> int:
@@ -98,6 +100,8 @@ class RedNet(Model):
     width: PositiveInt
     depth: Annotated[int, Field(ge=4, multiple_of=2)]
     """Convolutions and deconvolutions together: 10, 20 or 30 in the paper."""
+    skips: bool
+    """Whether every second feature map, and the image, is added to its mirror."""
 
     @property
     def receptive_field(self) -> int:
@@ -105,10 +109,36 @@ class RedNet(Model):
         return 2 * self.depth + 1
 
 
+class SRCNN(Model):
+    """Three-layer super-resolution network (``pipeline/models/srcnn.py``)."""
+
+    widths: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
+    """Feature maps of the first and of the second layer: 64 and 32 in the paper."""
+    kernels: Annotated[list[PositiveInt], Field(min_length=3, max_length=3)]
+    """Sides of the kernels, odd: 9, 1 or 3 or 5, and 5 in the paper."""
+    initial: Literal["paper", "he"]
+    """First weights: from N(0, 0.001) as in the paper, or He's, which learn soon."""
+    residual: bool
+    """Whether the interpolated image is added to the output, which the paper does not."""
+
+    @field_validator("kernels")
+    @classmethod
+    def _are_odd(cls, kernels: list[int]) -> list[int]:
+        if any(side % 2 == 0 for side in kernels):
+            raise ValueError(f"expected three odd sides, so that a kernel has a centre: {kernels}")
+        return kernels
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the square of input pixels that one output pixel sees."""
+        return 1 + sum(side - 1 for side in self.kernels)
+
+
 NETWORKS: Mapping[str, type[Model]] = {
     "dncnn": DnCNN,
     "vdsr": VDSR,
     "rednet": RedNet,
+    "srcnn": SRCNN,
 }
 """The settings of each architecture."""
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.degradation_settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
-from pipeline.network_settings import NETWORKS, VDSR, DnCNN, Model, Models, RedNet
+from pipeline.network_settings import NETWORKS, SRCNN, VDSR, DnCNN, Model, Models, RedNet
 from pipeline.params import Adam, Colour, Dataset, Experiment, Imported, Params
 from pipeline.section import Section
 
@@ -33,6 +33,14 @@ DEFAULTS_ALLOWED = {
     (Imported, "compare_with"),
 }
 """An architecture that nobody uses may be left out, and so may a row of the literature."""
+
+SRCNN_915 = {
+    "channels": 1,
+    "widths": [64, 32],
+    "kernels": [9, 1, 5],
+    "initial": "paper",
+    "residual": False,
+}
 
 DEGRADATION: TypeAdapter[Degradation] = TypeAdapter(Degradation)
 DATASET: TypeAdapter[Dataset] = TypeAdapter(Dataset)
@@ -142,12 +150,15 @@ def test_range_of_qualities_stays_a_range_of_integers() -> None:
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [
-        (DnCNN, {"channels": 0, "width": 8, "depth": 5, "batch_norm": True}),
-        (DnCNN, {"channels": 1, "width": 0, "depth": 5, "batch_norm": True}),
-        (DnCNN, {"channels": 1, "width": 8, "depth": 2, "batch_norm": True}),
+        (DnCNN, {"channels": 0, "width": 8, "depth": 5, "batch_norm": True, "residual": True}),
+        (DnCNN, {"channels": 1, "width": 0, "depth": 5, "batch_norm": True, "residual": True}),
+        (DnCNN, {"channels": 1, "width": 8, "depth": 2, "batch_norm": True, "residual": True}),
         (VDSR, {"channels": 1, "width": 8, "depth": 2}),
-        (RedNet, {"channels": 1, "width": 8, "depth": 2}),
-        (RedNet, {"channels": 1, "width": 8, "depth": 9}),
+        (RedNet, {"channels": 1, "width": 8, "depth": 2, "skips": True}),
+        (RedNet, {"channels": 1, "width": 8, "depth": 9, "skips": True}),
+        (SRCNN, {**SRCNN_915, "kernels": [9, 2, 5]}),
+        (SRCNN, {**SRCNN_915, "kernels": [9, 5]}),
+        (SRCNN, {**SRCNN_915, "widths": [64]}),
         (Adam, {"kind": "adam", "betas": [0.9], "weight_decay": 0.0}),
         (Adam, {"kind": "adam", "betas": [0.9, 1.0], "weight_decay": 0.0}),
     ],

@@ -9,11 +9,30 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models import build_model
-from pipeline.network_settings import NETWORKS, SRCNN, VDSR, DnCNN, Model, Models, RedNet
+from pipeline.network_settings import EDSR, NETWORKS, SRCNN, VDSR, DnCNN, Model, Models, RedNet
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def edsr(width: int, blocks: int, upscale: int, *, residual: bool) -> EDSR:
+    return EDSR.model_validate(
+        {
+            "channels": 3,
+            "width": width,
+            "blocks": blocks,
+            "upscale": upscale,
+            "residual_scale": 1.0 if width == 64 else 0.1,
+            "mean": [0.4488, 0.4371, 0.4040],
+            "residual": residual,
+        }
+    )
+
+
+def srcnn(kernels: list[int]) -> SRCNN:
+    return SRCNN(channels=1, widths=[64, 32], kernels=kernels, initial="paper", residual=False)
+
 
 SMALL: dict[str, Model] = {
     "dncnn": DnCNN(channels=1, width=4, depth=5, batch_norm=True, residual=True),
@@ -31,17 +50,21 @@ SMALL: dict[str, Model] = {
     "srcnn of the paper": SRCNN(
         channels=3, widths=[5, 4], kernels=[9, 3, 5], initial="paper", residual=False
     ),
+    "edsr": edsr(4, 2, 2, residual=True),
+    "edsr x3": edsr(4, 1, 3, residual=True),
+    "edsr of one size": edsr(4, 2, 1, residual=True),
+    "edsr of the paper": edsr(4, 1, 4, residual=False),
 }
 
-WITHOUT_THE_IMAGE = {"dncnn alone", "rednet without skips", "srcnn of the paper"}
+WITHOUT_THE_IMAGE = {
+    "dncnn alone",
+    "rednet without skips",
+    "srcnn of the paper",
+    "edsr of the paper",
+}
 """Those that make every digit of their output themselves: a short format shows in it."""
 
 WITH_THE_IMAGE = sorted(SMALL.keys() - WITHOUT_THE_IMAGE)
-
-
-def srcnn(kernels: list[int]) -> SRCNN:
-    return SRCNN(channels=1, widths=[64, 32], kernels=kernels, initial="paper", residual=False)
-
 
 COUNTS: list[tuple[Model, int]] = [
     (DnCNN(channels=1, width=64, depth=17, batch_norm=True, residual=True), 556_097),
@@ -58,6 +81,12 @@ COUNTS: list[tuple[Model, int]] = [
     (srcnn([9, 1, 5]), 8_032 + 97),
     (srcnn([9, 3, 5]), 24_416 + 97),
     (srcnn([9, 5, 5]), 57_184 + 97),
+    (edsr(64, 16, 2, residual=False), 1_369_859),
+    (edsr(64, 16, 3, residual=False), 1_554_499),
+    (edsr(64, 16, 4, residual=False), 1_517_571),
+    (edsr(256, 32, 2, residual=False), 40_729_603),
+    (edsr(256, 32, 3, residual=False), 43_680_003),
+    (edsr(256, 32, 4, residual=False), 43_089_923),
 ]
 """Published settings, and how many parameters they have."""
 
@@ -195,6 +224,13 @@ def test_receptive_field_is_the_one_of_the_settings(
         (srcnn([9, 1, 5]), 13),
         (srcnn([9, 3, 5]), 15),
         (srcnn([9, 5, 5]), 17),
+        *(
+            (edsr(2, blocks, upscale, residual=residual), 4 * blocks + more)
+            for blocks in (1, 3)
+            for upscale, more in ((1, 7), (2, 8), (3, 8), (4, 9))
+            for residual in (False, True)
+        ),
+        (edsr(2, 16, 2, residual=False), 72),
     ],
 )
 def test_an_output_pixel_sees_the_square_of_the_settings(settings: Model, field: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.degradation_settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
-from pipeline.network_settings import NETWORKS, SRCNN, VDSR, DnCNN, Model, Models, RedNet
+from pipeline.network_settings import EDSR, NETWORKS, SRCNN, VDSR, DnCNN, Model, Models, RedNet
 from pipeline.params import Adam, Colour, Dataset, Experiment, Imported, Params
 from pipeline.section import Section
 
@@ -39,6 +39,16 @@ SRCNN_915 = {
     "widths": [64, 32],
     "kernels": [9, 1, 5],
     "initial": "paper",
+    "residual": False,
+}
+
+EDSR_BASELINE = {
+    "channels": 3,
+    "width": 64,
+    "blocks": 16,
+    "upscale": 2,
+    "residual_scale": 1.0,
+    "mean": [0.4488, 0.4371, 0.4040],
     "residual": False,
 }
 
@@ -159,6 +169,10 @@ def test_range_of_qualities_stays_a_range_of_integers() -> None:
         (SRCNN, {**SRCNN_915, "kernels": [9, 2, 5]}),
         (SRCNN, {**SRCNN_915, "kernels": [9, 5]}),
         (SRCNN, {**SRCNN_915, "widths": [64]}),
+        (EDSR, {**EDSR_BASELINE, "upscale": 5}),
+        (EDSR, {**EDSR_BASELINE, "mean": [0.4488]}),
+        (EDSR, {**EDSR_BASELINE, "channels": "shared"}),
+        (EDSR, {**EDSR_BASELINE, "residual_scale": 0.0}),
         (Adam, {"kind": "adam", "betas": [0.9], "weight_decay": 0.0}),
         (Adam, {"kind": "adam", "betas": [0.9, 1.0], "weight_decay": 0.0}),
     ],

@@ -9,7 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models import build_model
-from pipeline.network_settings import EDSR, NETWORKS, SRCNN, VDSR, DnCNN, Model, Models, RedNet
+from pipeline.network_settings import (
+    EDSR,
+    NETWORKS,
+    SRCNN,
+    VDSR,
+    DnCNN,
+    EDSRDenoising,
+    Model,
+    Models,
+    RedNet,
+)
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 
@@ -27,6 +37,22 @@ def edsr(width: int, blocks: int, upscale: int, *, residual: bool) -> EDSR:
             "mean": [0.4488, 0.4371, 0.4040],
             "residual": residual,
         }
+    )
+
+
+def edsr_denoising(width: int, blocks: int, *, as_written: bool) -> EDSRDenoising:
+    return EDSRDenoising(
+        channels=3,
+        width=width,
+        blocks=blocks,
+        slope=0.1 if as_written else 0.0,
+        block_end_activation=as_written,
+        block_pooling=as_written,
+        block_skip=not as_written,
+        residual_scale=1.0 if as_written else 0.1,
+        body_end_activation=as_written,
+        tail="shuffled" if as_written else "plain",
+        residual=not as_written,
     )
 
 
@@ -54,6 +80,8 @@ SMALL: dict[str, Model] = {
     "edsr x3": edsr(4, 1, 3, residual=True),
     "edsr of one size": edsr(4, 2, 1, residual=True),
     "edsr of the paper": edsr(4, 1, 4, residual=False),
+    "edsr_denoising": edsr_denoising(4, 2, as_written=False),
+    "edsr_denoising as written": edsr_denoising(4, 2, as_written=True),
 }
 
 WITHOUT_THE_IMAGE = {
@@ -61,6 +89,7 @@ WITHOUT_THE_IMAGE = {
     "rednet without skips",
     "srcnn of the paper",
     "edsr of the paper",
+    "edsr_denoising as written",
 }
 """Those that make every digit of their output themselves: a short format shows in it."""
 
@@ -87,6 +116,7 @@ COUNTS: list[tuple[Model, int]] = [
     (edsr(256, 32, 2, residual=False), 40_729_603),
     (edsr(256, 32, 3, residual=False), 43_680_003),
     (edsr(256, 32, 4, residual=False), 43_089_923),
+    (edsr_denoising(128, 8, as_written=True), 3_106_391),
 ]
 """Published settings, and how many parameters they have."""
 
@@ -231,6 +261,8 @@ def test_receptive_field_is_the_one_of_the_settings(
             for residual in (False, True)
         ),
         (edsr(2, 16, 2, residual=False), 72),
+        *((edsr_denoising(2, blocks, as_written=True), 5 * blocks + 11) for blocks in (1, 8)),
+        *((edsr_denoising(2, blocks, as_written=False), 4 * blocks + 7) for blocks in (1, 8)),
     ],
 )
 def test_an_output_pixel_sees_the_square_of_the_settings(settings: Model, field: int) -> None:

@@ -11,7 +11,17 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.degradation_settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
-from pipeline.network_settings import EDSR, NETWORKS, SRCNN, VDSR, DnCNN, Model, Models, RedNet
+from pipeline.network_settings import (
+    EDSR,
+    NETWORKS,
+    SRCNN,
+    VDSR,
+    DnCNN,
+    EDSRDenoising,
+    Model,
+    Models,
+    RedNet,
+)
 from pipeline.params import Adam, Colour, Dataset, Experiment, Imported, Params
 from pipeline.section import Section
 
@@ -50,6 +60,20 @@ EDSR_BASELINE = {
     "residual_scale": 1.0,
     "mean": [0.4488, 0.4371, 0.4040],
     "residual": False,
+}
+
+EDSR_CORRECTED = {
+    "channels": 3,
+    "width": 8,
+    "blocks": 2,
+    "slope": 0.0,
+    "block_end_activation": False,
+    "block_pooling": False,
+    "block_skip": True,
+    "residual_scale": 0.1,
+    "body_end_activation": False,
+    "tail": "plain",
+    "residual": True,
 }
 
 DEGRADATION: TypeAdapter[Degradation] = TypeAdapter(Degradation)
@@ -173,6 +197,8 @@ def test_range_of_qualities_stays_a_range_of_integers() -> None:
         (EDSR, {**EDSR_BASELINE, "mean": [0.4488]}),
         (EDSR, {**EDSR_BASELINE, "channels": "shared"}),
         (EDSR, {**EDSR_BASELINE, "residual_scale": 0.0}),
+        (EDSRDenoising, {**EDSR_CORRECTED, "block_skip": False}),
+        (EDSRDenoising, {**EDSR_CORRECTED, "slope": -0.1}),
         (Adam, {"kind": "adam", "betas": [0.9], "weight_decay": 0.0}),
         (Adam, {"kind": "adam", "betas": [0.9, 1.0], "weight_decay": 0.0}),
     ],

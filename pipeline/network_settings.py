@@ -5,9 +5,9 @@ a class of the same name as its settings here.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, create_model
+from pydantic import Field, PositiveInt, create_model, field_validator, model_validator
 
 from pipeline.section import Name, Section
 
@@ -73,6 +73,8 @@ class DnCNN(Model):
     width: PositiveInt
     depth: Annotated[int, Field(ge=3)]
     batch_norm: bool
+    residual: bool
+    """Whether the network predicts the noise, as it should, or the clean image."""
 
     @property
     def receptive_field(self) -> int:
@@ -98,6 +100,8 @@ class RedNet(Model):
     width: PositiveInt
     depth: Annotated[int, Field(ge=4, multiple_of=2)]
     """Convolutions and deconvolutions together: 10, 20 or 30 in the paper."""
+    skips: bool
+    """Whether every second feature map, and the image, is added to its mirror."""
 
     @property
     def receptive_field(self) -> int:
@@ -105,10 +109,114 @@ class RedNet(Model):
         return 2 * self.depth + 1
 
 
+class SRCNN(Model):
+    """Three-layer super-resolution network (``pipeline/models/srcnn.py``)."""
+
+    widths: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
+    """Feature maps of the first and of the second layer: 64 and 32 in the paper."""
+    kernels: Annotated[list[PositiveInt], Field(min_length=3, max_length=3)]
+    """Sides of the kernels, odd: 9, 1 or 3 or 5, and 5 in the paper."""
+    initial: Literal["paper", "he"]
+    """First weights: from N(0, 0.001) as in the paper, or He's, which learn soon."""
+    residual: bool
+    """Whether the interpolated image is added to the output, which the paper does not."""
+
+    @field_validator("kernels")
+    @classmethod
+    def _are_odd(cls, kernels: list[int]) -> list[int]:
+        if any(side % 2 == 0 for side in kernels):
+            raise ValueError(f"expected three odd sides, so that a kernel has a centre: {kernels}")
+        return kernels
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the square of input pixels that one output pixel sees."""
+        return 1 + sum(side - 1 for side in self.kernels)
+
+
+class EDSR(Model):
+    """Residual super-resolution network (``pipeline/models/edsr.py``)."""
+
+    width: PositiveInt
+    blocks: PositiveInt
+    upscale: Literal[1, 2, 3, 4]
+    """How many times larger the output is than the input, along each axis."""
+    residual_scale: Annotated[float, Field(gt=0)]
+    """Factor of each block before it is added: 1 in the paper's baseline, 0.1 in its full size."""
+    mean: list[float]
+    """What is taken off each channel before and added after, in [0, 1]: that of the images."""
+    residual: bool
+    """Whether repeated input pixels are added to the output instead, which the paper does not."""
+
+    @model_validator(mode="after")
+    def _have_a_mean_each(self) -> Self:
+        together = self.channels if isinstance(self.channels, int) else 1
+        if len(self.mean) != together:
+            raise ValueError(
+                f"expected a mean for each channel that the network sees at once, {together}; came "
+                f"{self.mean}"
+            )
+        return self
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the square of input pixels that one output pixel sees."""
+        layers = 2 * self.blocks + 2 + (self.upscale > 1)
+        # What comes after the first shuffle sees smaller pixels, of so many of the input's.
+        return 2 * layers + {1: 3, 2: 2, 3: 2, 4: 3}[self.upscale]
+
+    @property
+    def scale(self) -> int:
+        """How many times larger than its input the output is, along each axis."""
+        return self.upscale
+
+
+class EDSRDenoising(Model):
+    """Residual blocks for denoising (``pipeline/models/edsr_denoising.py``)."""
+
+    width: PositiveInt
+    blocks: PositiveInt
+    slope: Annotated[float, Field(ge=0, lt=1)]
+    """Of the activations below zero: 0.1 as the source writes it, 0 as EDSR has it."""
+    block_end_activation: bool
+    """Whether an activation follows the second convolution of a block; EDSR has none there."""
+    block_pooling: bool
+    """Whether a block ends with averages over 2x2 pixels; EDSR has none."""
+    block_skip: bool
+    """Whether the input of a block is added to its output, as in EDSR."""
+    residual_scale: Annotated[float, Field(gt=0)]
+    """Factor of the output of a block before that sum; 1 where there is no sum."""
+    body_end_activation: bool
+    """Whether an activation follows the convolution behind the blocks; EDSR has none there."""
+    tail: Literal["plain", "shuffled"]
+    """One convolution; or to twice the size and back, as the source writes it."""
+    residual: bool
+    """Whether the image is added to the output."""
+
+    @model_validator(mode="after")
+    def _scale_what_is_added(self) -> Self:
+        if not self.block_skip and self.residual_scale != 1:
+            raise ValueError(
+                "expected residual_scale: 1 where block_skip is false: no sum, nothing to scale; "
+                f"came {self.residual_scale}"
+            )
+        return self
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the square of input pixels that one output pixel sees."""
+        layers = 2 * self.blocks + (5 if self.tail == "shuffled" else 3)
+        # Averages over 2x2 pixels look to one side only.
+        return 1 + 2 * layers + (self.blocks if self.block_pooling else 0)
+
+
 NETWORKS: Mapping[str, type[Model]] = {
     "dncnn": DnCNN,
     "vdsr": VDSR,
     "rednet": RedNet,
+    "srcnn": SRCNN,
+    "edsr": EDSR,
+    "edsr_denoising": EDSRDenoising,
 }
 """The settings of each architecture."""
 

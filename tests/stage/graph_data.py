@@ -14,7 +14,7 @@ from stages.download import download
 from stages.extract import extract
 
 TILE = 16
-MODEL = DnCNN(channels=1, width=6, depth=4, batch_norm=True)
+MODEL = DnCNN(channels=1, width=6, depth=4, batch_norm=True, residual=True)
 
 RECIPE = Recipe.model_validate(
     {

@@ -49,7 +49,7 @@ def test_the_result_is_the_mean_of_eight_looks() -> None:
 
 
 def test_it_is_tiled_exactly() -> None:
-    settings = DnCNN(channels=1, width=4, depth=4, batch_norm=False)
+    settings = DnCNN(channels=1, width=4, depth=4, batch_norm=False, residual=True)
     network = build_model(settings, 0).eval()
     ensemble, halo = SelfEnsemble(network), measure_halo(network, 1)
     image = torch.rand(37, 50, 1).numpy()

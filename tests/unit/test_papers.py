@@ -60,12 +60,12 @@ def test_every_system_has_published_numbers() -> None:
 @pytest.mark.parametrize(
     ("system", "settings"),
     [
-        ("DnCNN-S", DnCNN(channels=1, width=64, depth=17, batch_norm=True)),
-        ("DnCNN-B", DnCNN(channels=1, width=64, depth=20, batch_norm=True)),
-        ("CDnCNN-B", DnCNN(channels=3, width=64, depth=20, batch_norm=True)),
-        ("DnCNN-3", DnCNN(channels=1, width=64, depth=20, batch_norm=True)),
+        ("DnCNN-S", DnCNN(channels=1, width=64, depth=17, batch_norm=True, residual=True)),
+        ("DnCNN-B", DnCNN(channels=1, width=64, depth=20, batch_norm=True, residual=True)),
+        ("CDnCNN-B", DnCNN(channels=3, width=64, depth=20, batch_norm=True, residual=True)),
+        ("DnCNN-3", DnCNN(channels=1, width=64, depth=20, batch_norm=True, residual=True)),
         ("VDSR", VDSR(channels=1, width=64, depth=20)),
-        ("RED30", RedNet(channels=1, width=64, depth=30)),
+        ("RED30", RedNet(channels=1, width=64, depth=30, skips=True)),
     ],
 )
 def test_networks_built_here_have_the_size_and_the_field_of_the_papers(

@@ -11,7 +11,17 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.degradation_settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
-from pipeline.network_settings import NETWORKS, VDSR, DnCNN, Model, Models, RedNet
+from pipeline.network_settings import (
+    EDSR,
+    NETWORKS,
+    SRCNN,
+    VDSR,
+    DnCNN,
+    EDSRDenoising,
+    Model,
+    Models,
+    RedNet,
+)
 from pipeline.params import Adam, Applied, Colour, Dataset, Experiment, Imported, Params
 from pipeline.section import Section
 
@@ -40,6 +50,38 @@ DEFAULTS_ALLOWED = {
     (Applied, "compare_with"),
 }
 """An architecture that nobody uses may be left out, and so may a row of the literature."""
+
+SRCNN_915 = {
+    "channels": 1,
+    "widths": [64, 32],
+    "kernels": [9, 1, 5],
+    "initial": "paper",
+    "residual": False,
+}
+
+EDSR_BASELINE = {
+    "channels": 3,
+    "width": 64,
+    "blocks": 16,
+    "upscale": 2,
+    "residual_scale": 1.0,
+    "mean": [0.4488, 0.4371, 0.4040],
+    "residual": False,
+}
+
+EDSR_CORRECTED = {
+    "channels": 3,
+    "width": 8,
+    "blocks": 2,
+    "slope": 0.0,
+    "block_end_activation": False,
+    "block_pooling": False,
+    "block_skip": True,
+    "residual_scale": 0.1,
+    "body_end_activation": False,
+    "tail": "plain",
+    "residual": True,
+}
 
 DEGRADATION: TypeAdapter[Degradation] = TypeAdapter(Degradation)
 DATASET: TypeAdapter[Dataset] = TypeAdapter(Dataset)
@@ -187,12 +229,21 @@ def test_range_of_qualities_stays_a_range_of_integers() -> None:
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [
-        (DnCNN, {"channels": 0, "width": 8, "depth": 5, "batch_norm": True}),
-        (DnCNN, {"channels": 1, "width": 0, "depth": 5, "batch_norm": True}),
-        (DnCNN, {"channels": 1, "width": 8, "depth": 2, "batch_norm": True}),
+        (DnCNN, {"channels": 0, "width": 8, "depth": 5, "batch_norm": True, "residual": True}),
+        (DnCNN, {"channels": 1, "width": 0, "depth": 5, "batch_norm": True, "residual": True}),
+        (DnCNN, {"channels": 1, "width": 8, "depth": 2, "batch_norm": True, "residual": True}),
         (VDSR, {"channels": 1, "width": 8, "depth": 2}),
-        (RedNet, {"channels": 1, "width": 8, "depth": 2}),
-        (RedNet, {"channels": 1, "width": 8, "depth": 9}),
+        (RedNet, {"channels": 1, "width": 8, "depth": 2, "skips": True}),
+        (RedNet, {"channels": 1, "width": 8, "depth": 9, "skips": True}),
+        (SRCNN, {**SRCNN_915, "kernels": [9, 2, 5]}),
+        (SRCNN, {**SRCNN_915, "kernels": [9, 5]}),
+        (SRCNN, {**SRCNN_915, "widths": [64]}),
+        (EDSR, {**EDSR_BASELINE, "upscale": 5}),
+        (EDSR, {**EDSR_BASELINE, "mean": [0.4488]}),
+        (EDSR, {**EDSR_BASELINE, "channels": "shared"}),
+        (EDSR, {**EDSR_BASELINE, "residual_scale": 0.0}),
+        (EDSRDenoising, {**EDSR_CORRECTED, "block_skip": False}),
+        (EDSRDenoising, {**EDSR_CORRECTED, "slope": -0.1}),
         (Adam, {"kind": "adam", "betas": [0.9], "weight_decay": 0.0}),
         (Adam, {"kind": "adam", "betas": [0.9, 1.0], "weight_decay": 0.0}),
     ],

@@ -25,13 +25,15 @@ from tests.whole_image import apply
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 NETWORKS: dict[str, Model] = {
-    "dncnn": DnCNN(channels=1, width=6, depth=5, batch_norm=True),
-    "dncnn colour": DnCNN(channels=3, width=6, depth=5, batch_norm=True),
-    "dncnn without normalisation": DnCNN(channels=1, width=6, depth=5, batch_norm=False),
+    "dncnn": DnCNN(channels=1, width=6, depth=5, batch_norm=True, residual=True),
+    "dncnn colour": DnCNN(channels=3, width=6, depth=5, batch_norm=True, residual=True),
+    "dncnn without normalisation": DnCNN(
+        channels=1, width=6, depth=5, batch_norm=False, residual=True
+    ),
     "vdsr": VDSR(channels=1, width=6, depth=5),
     "vdsr colour": VDSR(channels=3, width=6, depth=5),
-    "rednet": RedNet(channels=1, width=6, depth=6),
-    "rednet colour": RedNet(channels=3, width=6, depth=6),
+    "rednet": RedNet(channels=1, width=6, depth=6, skips=True),
+    "rednet colour": RedNet(channels=3, width=6, depth=6, skips=True),
 }
 
 

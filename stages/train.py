@@ -27,6 +27,7 @@ from pipeline.images import from_8bit
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
 from pipeline.models import build_model
+from pipeline.network_cost import multiply_adds
 from pipeline.network_settings import Model
 from pipeline.outputs import new_file, new_folder
 from pipeline.params import Recipe
@@ -118,7 +119,13 @@ def train(
     )
     with tracking.training_run(experiment, causes, inputs, TrainingStoppedError) as run:
         _run(training, run, experiment)
-        card = {**causes, "data": data, "trained_on": _trained_on(bank)}
+        card = {
+            **causes,
+            "data": data,
+            "trained_on": _trained_on(bank),
+            "receptive_field": model.receptive_field,
+            "multiply_adds_256": multiply_adds(model),
+        }
         weights = _write(training, card, out, curve)
         run.finish(weights, out, curve)
     training.checkpoint.remove()

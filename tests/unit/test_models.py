@@ -18,6 +18,7 @@ from pipeline.network_settings import (
     EDSRDenoising,
     Model,
     Models,
+    MWRCANet,
     RedNet,
 )
 from pipeline.tiling.folding import fold_normalisation
@@ -56,6 +57,27 @@ def edsr_denoising(width: int, blocks: int, *, as_written: bool) -> EDSRDenoisin
     )
 
 
+def mwrcanet(
+    widths: list[int],
+    blocks: int,
+    reduction: int,
+    *,
+    as_written: bool,
+    prelu: int | Literal["shared"] = "shared",
+) -> MWRCANet:
+    return MWRCANet(
+        channels=3,
+        widths=widths,
+        blocks=blocks,
+        reduction=reduction,
+        second_kernel=1 if as_written else 3,
+        group_residual="attention" if as_written else "sum",
+        orthonormal=not as_written,
+        prelu=prelu,
+        last_activation=as_written,
+    )
+
+
 def srcnn(kernels: list[int]) -> SRCNN:
     return SRCNN(channels=1, widths=[64, 32], kernels=kernels, initial="paper", residual=False)
 
@@ -82,6 +104,8 @@ SMALL: dict[str, Model] = {
     "edsr of the paper": edsr(4, 1, 4, residual=False),
     "edsr_denoising": edsr_denoising(4, 2, as_written=False),
     "edsr_denoising as written": edsr_denoising(4, 2, as_written=True),
+    "mwrcanet": mwrcanet([4, 6], 2, 1, as_written=False),
+    "mwrcanet as written": mwrcanet([4, 6], 2, 1, as_written=True),
 }
 
 WITHOUT_THE_IMAGE = {
@@ -117,6 +141,9 @@ COUNTS: list[tuple[Model, int]] = [
     (edsr(256, 32, 3, residual=False), 43_680_003),
     (edsr(256, 32, 4, residual=False), 43_089_923),
     (edsr_denoising(128, 8, as_written=True), 3_106_391),
+    (mwrcanet([64, 256, 512], 3, 4, as_written=True, prelu=256), 58_168_364),
+    # One slope for each of 24 layers.
+    (mwrcanet([64, 256, 512], 3, 4, as_written=True), 37_524_524 + 24),
 ]
 """Published settings, and how many parameters they have."""
 
@@ -268,6 +295,19 @@ def test_receptive_field_is_the_one_of_the_settings(
 def test_an_output_pixel_sees_the_square_of_the_settings(settings: Model, field: int) -> None:
     assert settings.receptive_field == field
     assert side_seen(settings) == field
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, settings in SMALL.items() if settings.receptive_field is None]
+)
+def test_an_output_pixel_sees_all_of_the_image(name: str) -> None:
+    settings = SMALL[name]
+    image = torch.rand(1, settings.input_channels, 48, 64, requires_grad=True)
+
+    restored = build_model(settings, 0).eval()(image)
+    (gradient,) = torch.autograd.grad(restored[0, 0, 24, 32], image)
+
+    assert (gradient != 0).all()
 
 
 @pytest.mark.parametrize(

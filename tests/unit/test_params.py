@@ -20,6 +20,7 @@ from pipeline.network_settings import (
     EDSRDenoising,
     Model,
     Models,
+    MWRCANet,
     RedNet,
 )
 from pipeline.params import Adam, Colour, Dataset, Experiment, Imported, Params
@@ -74,6 +75,18 @@ EDSR_CORRECTED = {
     "body_end_activation": False,
     "tail": "plain",
     "residual": True,
+}
+
+MWRCANET = {
+    "channels": 3,
+    "widths": [4, 8, 8],
+    "blocks": 2,
+    "reduction": 4,
+    "second_kernel": 3,
+    "group_residual": "sum",
+    "orthonormal": True,
+    "prelu": "shared",
+    "last_activation": False,
 }
 
 DEGRADATION: TypeAdapter[Degradation] = TypeAdapter(Degradation)
@@ -199,6 +212,11 @@ def test_range_of_qualities_stays_a_range_of_integers() -> None:
         (EDSR, {**EDSR_BASELINE, "residual_scale": 0.0}),
         (EDSRDenoising, {**EDSR_CORRECTED, "block_skip": False}),
         (EDSRDenoising, {**EDSR_CORRECTED, "slope": -0.1}),
+        (MWRCANet, {**MWRCANET, "prelu": 20}),
+        (MWRCANet, {**MWRCANET, "prelu": "pixel"}),
+        (MWRCANet, {**MWRCANET, "reduction": 5}),
+        (MWRCANet, {**MWRCANET, "second_kernel": 2}),
+        (MWRCANet, {**MWRCANET, "widths": []}),
         (Adam, {"kind": "adam", "betas": [0.9], "weight_decay": 0.0}),
         (Adam, {"kind": "adam", "betas": [0.9, 1.0], "weight_decay": 0.0}),
     ],

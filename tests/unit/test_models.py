@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pipeline.models import build_model
 from pipeline.network_settings import (
     EDSR,
+    MRDN,
     NETWORKS,
     SRCNN,
     VDSR,
@@ -78,6 +79,22 @@ def mwrcanet(
     )
 
 
+def mrdn(width: int, blocks: int, *, as_written: bool) -> MRDN:
+    return MRDN(
+        channels=3,
+        width=width,
+        growth=width,
+        layers=4,
+        blocks=blocks,
+        pyramid_entry=as_written,
+        rates=[6, 12],
+        pooling="max" if as_written else "image",
+        repeated=as_written,
+        dropout=0.3 if as_written else 0.0,
+        residual=not as_written,
+    )
+
+
 def srcnn(kernels: list[int]) -> SRCNN:
     return SRCNN(channels=1, widths=[64, 32], kernels=kernels, initial="paper", residual=False)
 
@@ -106,6 +123,8 @@ SMALL: dict[str, Model] = {
     "edsr_denoising as written": edsr_denoising(4, 2, as_written=True),
     "mwrcanet": mwrcanet([4, 6], 2, 1, as_written=False),
     "mwrcanet as written": mwrcanet([4, 6], 2, 1, as_written=True),
+    "mrdn": mrdn(4, 2, as_written=False),
+    "mrdn as written": mrdn(4, 2, as_written=True),
 }
 
 WITHOUT_THE_IMAGE = {
@@ -114,6 +133,7 @@ WITHOUT_THE_IMAGE = {
     "srcnn of the paper",
     "edsr of the paper",
     "edsr_denoising as written",
+    "mrdn as written",
 }
 """Those that make every digit of their output themselves: a short format shows in it."""
 
@@ -144,6 +164,7 @@ COUNTS: list[tuple[Model, int]] = [
     (mwrcanet([64, 256, 512], 3, 4, as_written=True, prelu=256), 58_168_364),
     # One slope for each of 24 layers.
     (mwrcanet([64, 256, 512], 3, 4, as_written=True), 37_524_524 + 24),
+    (mrdn(128, 2, as_written=True), 6_530_947),
 ]
 """Published settings, and how many parameters they have."""
 
@@ -290,6 +311,8 @@ def test_receptive_field_is_the_one_of_the_settings(
         (edsr(2, 16, 2, residual=False), 72),
         *((edsr_denoising(2, blocks, as_written=True), 5 * blocks + 11) for blocks in (1, 8)),
         *((edsr_denoising(2, blocks, as_written=False), 4 * blocks + 7) for blocks in (1, 8)),
+        (mrdn(2, 1, as_written=True), 37),
+        (mrdn(2, 2, as_written=True), 63),
     ],
 )
 def test_an_output_pixel_sees_the_square_of_the_settings(settings: Model, field: int) -> None:

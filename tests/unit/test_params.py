@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.degradation_settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
 from pipeline.network_settings import (
     EDSR,
+    MRDN,
     NETWORKS,
     SRCNN,
     VDSR,
@@ -87,6 +88,20 @@ MWRCANET = {
     "orthonormal": True,
     "prelu": "shared",
     "last_activation": False,
+}
+
+MRDN_SMALL = {
+    "channels": 1,
+    "width": 8,
+    "growth": 4,
+    "layers": 2,
+    "blocks": 2,
+    "pyramid_entry": False,
+    "rates": [6, 12],
+    "pooling": "image",
+    "repeated": False,
+    "dropout": 0.0,
+    "residual": True,
 }
 
 DEGRADATION: TypeAdapter[Degradation] = TypeAdapter(Degradation)
@@ -217,6 +232,9 @@ def test_range_of_qualities_stays_a_range_of_integers() -> None:
         (MWRCANet, {**MWRCANET, "reduction": 5}),
         (MWRCANet, {**MWRCANET, "second_kernel": 2}),
         (MWRCANet, {**MWRCANET, "widths": []}),
+        (MRDN, {**MRDN_SMALL, "rates": []}),
+        (MRDN, {**MRDN_SMALL, "dropout": 1.0}),
+        (MRDN, {**MRDN_SMALL, "pooling": "mean"}),
         (Adam, {"kind": "adam", "betas": [0.9], "weight_decay": 0.0}),
         (Adam, {"kind": "adam", "betas": [0.9, 1.0], "weight_decay": 0.0}),
     ],

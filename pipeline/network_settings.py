@@ -210,6 +210,85 @@ class EDSRDenoising(Model):
         return 1 + 2 * layers + (self.blocks if self.block_pooling else 0)
 
 
+class MWRCANet(Model):
+    """Wavelet network with channel attention (``pipeline/models/mwrcanet.py``)."""
+
+    widths: Annotated[list[PositiveInt], Field(min_length=1)]
+    """Feature maps of each level, the finest first; each level halves the sides of the image."""
+    blocks: PositiveInt
+    """Blocks of each group; a level has two groups."""
+    reduction: PositiveInt
+    """Feature maps for each one in the middle of the attention."""
+    second_kernel: Literal[1, 3]
+    """Side of the kernel of a block's second convolution: 1 as the source writes it, else 3."""
+    group_residual: Literal["attention", "sum"]
+    """What the last convolution of a group takes: the sum of its blocks, as it should, or what
+    the last attention put out, as the source writes it."""
+    orthonormal: bool
+    """Whether wavelet coefficients keep the energy; each level multiplies it by four otherwise."""
+    prelu: Literal["shared"] | PositiveInt
+    """``shared``, one slope a layer; or the side of the images, all of that size, for one slope
+    a pixel and feature map as the source writes it."""
+    last_activation: bool
+    """Whether an activation follows the last convolution, as the source writes it."""
+
+    @model_validator(mode="after")
+    def _divide(self) -> Self:
+        if self.reduction > min(self.widths):
+            raise ValueError(
+                f"expected a reduction of at most the least width, {min(self.widths)}; came "
+                f"{self.reduction}"
+            )
+        if self.prelu != "shared" and self.prelu % self.multiple:
+            raise ValueError(
+                f"expected prelu: shared, or a side that {self.multiple} divides, the grid of "
+                f"{len(self.widths)} levels; came {self.prelu}"
+            )
+        return self
+
+    @property
+    def receptive_field(self) -> None:
+        """None: the attention averages over the whole image."""
+        return
+
+    @property
+    def multiple(self) -> int:
+        """Sides of the input that are multiples of this are not padded inside."""
+        return 1 << len(self.widths)
+
+
+class MRDN(Model):
+    """Multi-scale residual dense network (``pipeline/models/mrdn.py``)."""
+
+    width: PositiveInt
+    """Feature maps between blocks."""
+    growth: PositiveInt
+    """Feature maps that each layer of a block adds, and of each part of its pyramid."""
+    layers: PositiveInt
+    """Convolutions of the chain in a block."""
+    blocks: PositiveInt
+    pyramid_entry: bool
+    """Whether a 3x3 convolution with ReLU leads into the pyramid."""
+    rates: Annotated[list[PositiveInt], Field(min_length=1)]
+    """Dilation of each dilated convolution of the pyramid: 6 and 12 in the paper."""
+    pooling: Literal["image", "max"]
+    """Averages of the whole image, as published; or the largest of 3x3 features."""
+    repeated: bool
+    """Whether layers concatenate again what is concatenated already."""
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the features that are dropped in training, in the pyramid and behind blocks."""
+    residual: bool
+    """Whether the image is added to the output."""
+
+    @property
+    def receptive_field(self) -> int | None:
+        """Side of the square of input pixels that one output pixel sees; None for all of them."""
+        if self.pooling == "image":
+            return None
+        block = max(self.layers, self.pyramid_entry + max(self.rates))
+        return 1 + 2 * (self.blocks * block + 5)
+
+
 NETWORKS: Mapping[str, type[Model]] = {
     "dncnn": DnCNN,
     "vdsr": VDSR,
@@ -217,6 +296,8 @@ NETWORKS: Mapping[str, type[Model]] = {
     "srcnn": SRCNN,
     "edsr": EDSR,
     "edsr_denoising": EDSRDenoising,
+    "mwrcanet": MWRCANet,
+    "mrdn": MRDN,
 }
 """The settings of each architecture."""
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pipeline.models import build_model
 from pipeline.network_settings import (
     EDSR,
+    MRDN,
     NETWORKS,
     SRCNN,
     VDSR,
@@ -18,6 +19,7 @@ from pipeline.network_settings import (
     EDSRDenoising,
     Model,
     Models,
+    MWRCANet,
     RedNet,
 )
 from pipeline.tiling.folding import fold_normalisation
@@ -56,6 +58,43 @@ def edsr_denoising(width: int, blocks: int, *, as_written: bool) -> EDSRDenoisin
     )
 
 
+def mwrcanet(
+    widths: list[int],
+    blocks: int,
+    reduction: int,
+    *,
+    as_written: bool,
+    prelu: int | Literal["shared"] = "shared",
+) -> MWRCANet:
+    return MWRCANet(
+        channels=3,
+        widths=widths,
+        blocks=blocks,
+        reduction=reduction,
+        second_kernel=1 if as_written else 3,
+        group_residual="attention" if as_written else "sum",
+        orthonormal=not as_written,
+        prelu=prelu,
+        last_activation=as_written,
+    )
+
+
+def mrdn(width: int, blocks: int, *, as_written: bool) -> MRDN:
+    return MRDN(
+        channels=3,
+        width=width,
+        growth=width,
+        layers=4,
+        blocks=blocks,
+        pyramid_entry=as_written,
+        rates=[6, 12],
+        pooling="max" if as_written else "image",
+        repeated=as_written,
+        dropout=0.3 if as_written else 0.0,
+        residual=not as_written,
+    )
+
+
 def srcnn(kernels: list[int]) -> SRCNN:
     return SRCNN(channels=1, widths=[64, 32], kernels=kernels, initial="paper", residual=False)
 
@@ -82,6 +121,10 @@ SMALL: dict[str, Model] = {
     "edsr of the paper": edsr(4, 1, 4, residual=False),
     "edsr_denoising": edsr_denoising(4, 2, as_written=False),
     "edsr_denoising as written": edsr_denoising(4, 2, as_written=True),
+    "mwrcanet": mwrcanet([4, 6], 2, 1, as_written=False),
+    "mwrcanet as written": mwrcanet([4, 6], 2, 1, as_written=True),
+    "mrdn": mrdn(4, 2, as_written=False),
+    "mrdn as written": mrdn(4, 2, as_written=True),
 }
 
 WITHOUT_THE_IMAGE = {
@@ -90,6 +133,7 @@ WITHOUT_THE_IMAGE = {
     "srcnn of the paper",
     "edsr of the paper",
     "edsr_denoising as written",
+    "mrdn as written",
 }
 """Those that make every digit of their output themselves: a short format shows in it."""
 
@@ -117,6 +161,10 @@ COUNTS: list[tuple[Model, int]] = [
     (edsr(256, 32, 3, residual=False), 43_680_003),
     (edsr(256, 32, 4, residual=False), 43_089_923),
     (edsr_denoising(128, 8, as_written=True), 3_106_391),
+    (mwrcanet([64, 256, 512], 3, 4, as_written=True, prelu=256), 58_168_364),
+    # One slope for each of 24 layers.
+    (mwrcanet([64, 256, 512], 3, 4, as_written=True), 37_524_524 + 24),
+    (mrdn(128, 2, as_written=True), 6_530_947),
 ]
 """Published settings, and how many parameters they have."""
 
@@ -263,11 +311,26 @@ def test_receptive_field_is_the_one_of_the_settings(
         (edsr(2, 16, 2, residual=False), 72),
         *((edsr_denoising(2, blocks, as_written=True), 5 * blocks + 11) for blocks in (1, 8)),
         *((edsr_denoising(2, blocks, as_written=False), 4 * blocks + 7) for blocks in (1, 8)),
+        (mrdn(2, 1, as_written=True), 37),
+        (mrdn(2, 2, as_written=True), 63),
     ],
 )
 def test_an_output_pixel_sees_the_square_of_the_settings(settings: Model, field: int) -> None:
     assert settings.receptive_field == field
     assert side_seen(settings) == field
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, settings in SMALL.items() if settings.receptive_field is None]
+)
+def test_an_output_pixel_sees_all_of_the_image(name: str) -> None:
+    settings = SMALL[name]
+    image = torch.rand(1, settings.input_channels, 48, 64, requires_grad=True)
+
+    restored = build_model(settings, 0).eval()(image)
+    (gradient,) = torch.autograd.grad(restored[0, 0, 24, 32], image)
+
+    assert (gradient != 0).all()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.degradation_settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
 from pipeline.network_settings import (
     EDSR,
+    MRDN,
     NETWORKS,
     SRCNN,
     VDSR,
@@ -20,6 +21,7 @@ from pipeline.network_settings import (
     EDSRDenoising,
     Model,
     Models,
+    MWRCANet,
     RedNet,
 )
 from pipeline.params import Adam, Applied, Colour, Dataset, Experiment, Imported, Params
@@ -80,6 +82,32 @@ EDSR_CORRECTED = {
     "residual_scale": 0.1,
     "body_end_activation": False,
     "tail": "plain",
+    "residual": True,
+}
+
+MWRCANET = {
+    "channels": 3,
+    "widths": [4, 8, 8],
+    "blocks": 2,
+    "reduction": 4,
+    "second_kernel": 3,
+    "group_residual": "sum",
+    "orthonormal": True,
+    "prelu": "shared",
+    "last_activation": False,
+}
+
+MRDN_SMALL = {
+    "channels": 1,
+    "width": 8,
+    "growth": 4,
+    "layers": 2,
+    "blocks": 2,
+    "pyramid_entry": False,
+    "rates": [6, 12],
+    "pooling": "image",
+    "repeated": False,
+    "dropout": 0.0,
     "residual": True,
 }
 
@@ -244,6 +272,14 @@ def test_range_of_qualities_stays_a_range_of_integers() -> None:
         (EDSR, {**EDSR_BASELINE, "residual_scale": 0.0}),
         (EDSRDenoising, {**EDSR_CORRECTED, "block_skip": False}),
         (EDSRDenoising, {**EDSR_CORRECTED, "slope": -0.1}),
+        (MWRCANet, {**MWRCANET, "prelu": 20}),
+        (MWRCANet, {**MWRCANET, "prelu": "pixel"}),
+        (MWRCANet, {**MWRCANET, "reduction": 5}),
+        (MWRCANet, {**MWRCANET, "second_kernel": 2}),
+        (MWRCANet, {**MWRCANET, "widths": []}),
+        (MRDN, {**MRDN_SMALL, "rates": []}),
+        (MRDN, {**MRDN_SMALL, "dropout": 1.0}),
+        (MRDN, {**MRDN_SMALL, "pooling": "mean"}),
         (Adam, {"kind": "adam", "betas": [0.9], "weight_decay": 0.0}),
         (Adam, {"kind": "adam", "betas": [0.9, 1.0], "weight_decay": 0.0}),
     ],

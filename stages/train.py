@@ -21,8 +21,9 @@ from torch import nn
 
 import pipeline.training
 from pipeline import tracking
-from pipeline.degradation_settings import Degradation, Gaussian
+from pipeline.degradation_settings import Degradation
 from pipeline.images import from_8bit
+from pipeline.levels import versions
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
 from pipeline.models import build_model
@@ -80,7 +81,21 @@ def train(
     device = pick_device(threads)
     network = build_model(model, seed_of(seed, experiment, "weights")).to(device)
     bank = PatchBank(patches)
-    pairs = _pairs(bank, degraded, degradation, recipe, (seed, experiment), device)
+    every = versions(degradation)
+    pairs = Pairs(
+        clean=bank.clean,
+        degraded=(
+            np.load(degraded / "degraded.npy", mmap_mode="r")
+            if any(version.stored for version in every)
+            else None
+        ),
+        noise=[version.noise for version in every],
+        key=(seed, experiment),
+        batch=recipe.batch,
+        augment=recipe.augment,
+        device=device,
+        noise_map=model.noise_map,
+    )
     way = choose_way(network, pairs, recipe)
     causes = {
         "experiment": experiment,
@@ -124,26 +139,6 @@ def _trained_on(bank: PatchBank) -> dict[str, Any]:
         "patches": len(bank),
         "patch_size": bank.clean.shape[1],
     }
-
-
-def _pairs(
-    bank: PatchBank,
-    degraded: Path,
-    degradation: Degradation,
-    recipe: Recipe,
-    key: tuple[int, str],
-    device: torch.device,
-) -> Pairs:
-    fresh = degradation if isinstance(degradation, Gaussian) else None
-    return Pairs(
-        clean=bank.clean,
-        degraded=None if fresh else np.load(degraded / "degraded.npy", mmap_mode="r"),
-        noise=fresh,
-        key=key,
-        batch=recipe.batch,
-        augment=recipe.augment,
-        device=device,
-    )
 
 
 def _run(training: Training, run: tracking.TrainingRun, experiment: str) -> None:

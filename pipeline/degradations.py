@@ -37,7 +37,8 @@ class Degraded:
     Args:
         image: ``(H, W, C)`` in [0, 1], but for noise and overshoot, which are not clipped; smaller
             than the clean image where the result is ``low``.
-        card: The values that made it; those of a sequence begin with the number of the step.
+        card: The values that made it; the names of a sequence's begin with the number of the step,
+            but for the sigma of Gaussian noise that comes last.
     """
 
     image: Array
@@ -183,6 +184,8 @@ def _sequence(clean: Array, settings: Sequence, rng: np.random.Generator) -> Deg
         card |= {f"{number}_{name}": value for name, value in result.card.items()}
     if settings.interpolates:
         image = resize(image, *clean.shape[:2])
+    if isinstance(settings.fresh, Gaussian):  # what a network can be told
+        card["sigma_8bit"] = result.card["sigma_8bit"]
     return Degraded(image, card)
 
 

@@ -249,7 +249,8 @@ PROTOCOL_DEGRADATION: Mapping[Protocol, Literal["bicubic", "paired"]] = {
     "rgb-ntire": "bicubic",
     "sidd": "paired",
 }
-"""The kind of degradation that a protocol is for; those left out are for all."""
+"""The kind of degradation that a protocol is for, ``bicubic`` for all that shrinks; those left out
+are for all."""
 
 Baseline = Literal["identity", "bicubic", "nl_means", "bayes_shrink", "tv"]
 """Classical methods beside the networks; ``pipeline/classical.py`` has them."""

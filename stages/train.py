@@ -213,7 +213,7 @@ def _sha256(path: Path) -> str:
 def _code(network: nn.Module) -> str:
     """Return a checksum of the code that a checkpoint belongs to."""
     package = Path(pipeline.training.__file__).parent
-    used = (train, build_model, from_8bit, pick_device, PatchBank, seed_of, type(network))
+    used = (train, build_model, from_8bit, pick_device, PatchBank, seed_of, versions, type(network))
     files = [*sorted(package.glob("*.py")), *(Path(getfile(one)) for one in used)]
     return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 

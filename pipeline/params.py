@@ -249,7 +249,8 @@ PROTOCOL_DEGRADATION: Mapping[Protocol, Literal["bicubic", "paired"]] = {
     "rgb-ntire": "bicubic",
     "sidd": "paired",
 }
-"""The kind of degradation that a protocol is for; those left out are for all."""
+"""The kind of degradation that a protocol is for, ``bicubic`` for all that shrinks; those left out
+are for all."""
 
 Baseline = Literal["identity", "bicubic", "nl_means", "bayes_shrink", "tv"]
 """Classical methods beside the networks; ``pipeline/classical.py`` has them."""
@@ -264,6 +265,10 @@ class Trial(Section):
     protocols: Annotated[list[Protocol], Field(min_length=1)]
     """Those that the report leads with; the tables have all that apply."""
     baselines: list[Baseline]
+
+
+RANDOM = "random"
+"""The ``start`` of an experiment that starts from no other one."""
 
 
 class Experiment(Section):

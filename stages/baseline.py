@@ -34,7 +34,7 @@ def baseline(*, trials: Sequence[Trial], benchmark: Path, out: Path) -> None:
 
 def _rows(todo: tuple[BenchmarkImage, Baseline]) -> list[Row]:
     image, method = todo
-    restored = restore(method, image.degraded(), image.level)
+    restored = restore(method, image.interpolated(), image.level)
     return list(rows_of(image, restored, method, method))
 
 

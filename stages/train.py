@@ -21,16 +21,16 @@ from torch import nn
 
 import pipeline.training
 from pipeline import tracking
-from pipeline.contradictions import RANDOM
-from pipeline.degradation_settings import Degradation, Gaussian
+from pipeline.degradation_settings import Degradation
 from pipeline.images import from_8bit
+from pipeline.levels import versions
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
 from pipeline.models import build_model
 from pipeline.network_cost import multiply_adds
 from pipeline.network_settings import Model
 from pipeline.outputs import new_file, new_folder
-from pipeline.params import Recipe
+from pipeline.params import RANDOM, Recipe
 from pipeline.patches import PatchBank
 from pipeline.randomness import seed_of
 from pipeline.training.checkpoints import CheckpointFile, digest_of
@@ -89,7 +89,21 @@ def train(
     started = take_over(network, start / "weights.safetensors") if start.name != RANDOM else None
     network = network.to(device)
     bank = PatchBank(patches)
-    pairs = _pairs(bank, degraded, degradation, recipe, (seed, experiment), device)
+    every = versions(degradation)
+    pairs = Pairs(
+        clean=bank.clean,
+        degraded=(
+            np.load(degraded / "degraded.npy", mmap_mode="r")
+            if any(version.stored for version in every)
+            else None
+        ),
+        noise=[version.noise for version in every],
+        key=(seed, experiment),
+        batch=recipe.batch,
+        augment=recipe.augment,
+        device=device,
+        noise_map=model.noise_map,
+    )
     way = choose_way(network, pairs, recipe)
     causes = {
         "experiment": experiment,
@@ -140,26 +154,6 @@ def _trained_on(bank: PatchBank) -> dict[str, Any]:
         "patches": len(bank),
         "patch_size": bank.clean.shape[1],
     }
-
-
-def _pairs(
-    bank: PatchBank,
-    degraded: Path,
-    degradation: Degradation,
-    recipe: Recipe,
-    key: tuple[int, str],
-    device: torch.device,
-) -> Pairs:
-    fresh = degradation if isinstance(degradation, Gaussian) else None
-    return Pairs(
-        clean=bank.clean,
-        degraded=None if fresh else np.load(degraded / "degraded.npy", mmap_mode="r"),
-        noise=fresh,
-        key=key,
-        batch=recipe.batch,
-        augment=recipe.augment,
-        device=device,
-    )
 
 
 def _run(training: Training, run: tracking.TrainingRun, experiment: str) -> None:
@@ -234,7 +228,7 @@ def _sha256(path: Path) -> str:
 def _code(network: nn.Module) -> str:
     """Return a checksum of the code that a checkpoint belongs to."""
     package = Path(pipeline.training.__file__).parent
-    used = (train, build_model, from_8bit, pick_device, PatchBank, seed_of, type(network))
+    used = (train, build_model, from_8bit, pick_device, PatchBank, seed_of, versions, type(network))
     files = [*sorted(package.glob("*.py")), *(Path(getfile(one)) for one in used)]
     return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 

@@ -1,12 +1,13 @@
 import io
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import pytest
 from PIL import Image
 from pydantic import TypeAdapter
 
-from pipeline.degradation_settings import Degradation
+from pipeline.degradation_settings import Degradation, Synthetic
 from pipeline.degradations import degrade, fitting_crop
 from pipeline.images import Array, from_8bit, to_8bit
 from pipeline.levels import Level, levels
@@ -376,7 +377,7 @@ def test_real_pairs_cannot_be_synthesised() -> None:
     ],
 )
 def test_several_levels_at_once_are_refused(settings: dict[str, object]) -> None:
-    several = Level("several", ADAPTER.validate_python(settings), 1)
+    several = Level("several", cast("Synthetic", ADAPTER.validate_python(settings)), 1)
 
     with pytest.raises(ValueError, match="expected a single level"):
         degrade(photo(), several, generator(0))

@@ -35,7 +35,7 @@ def test_what_is_not_known_is_none(tmp_path: Path) -> None:
         ('"gaussian"', '"noise"', r"DnCNN-S\.trained\.0\.kind: .*'gaussian'.*; came 'noise'"),
         ("{ min = 0, max = 55 }", "[]", r"DnCNN-S\.trained\.0\.levels"),
         ("min = 0", "min = 60", r"min \(60\) must be below max \(55\)"),
-        ('"gaussian", levels', '"paired", levels', "levels for every kind but 'paired'"),
+        ('"gaussian", levels', '"paired", levels', "levels for every kind but 'sequence'"),
         ("steps =", "from_memory = ['step']\nsteps =", "names 'step', .* 'steps'"),
         ("steps = 80_000", "steps", "expected TOML, but"),
     ],

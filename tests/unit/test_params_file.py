@@ -395,7 +395,7 @@ def test_missing_key_is_named(refuse: Refuse, path: str) -> None:
         (
             "degradations/noise/kind",
             "gausian",
-            "one of 'gaussian', 'bicubic', 'jpeg', 'paired'; came 'gausian'",
+            "'jpeg', 'blur', 'sequence', 'mixture', 'paired'; came 'gausian'",
         ),
         ("datasets/train/kind", 5, "; came 5"),
         ("datasets/mine/source", 5, "valid string; came 5"),
@@ -584,9 +584,8 @@ def test_undefined_name_is_named_with_the_nearest_known_one(
         (
             "benchmarks/denoise/0/degradation/sigma_8bit",
             [15, 15.0],
-            "benchmarks.denoise.0.degradation: benchmarks.denoise.0 has gaussian degradation of "
-            "data set 'test' at this level (15.0) already; put one of them into a benchmark of its "
-            "own",
+            "benchmarks.denoise.0.degradation: benchmarks.denoise.0 has level gaussian_15 of data "
+            "set 'test' already; put one of them into a benchmark of its own",
         ),
         (
             "benchmarks/real/0/degradation",
@@ -650,7 +649,9 @@ def test_trials_that_would_overwrite_one_another_are_refused(refuse: Refuse) -> 
 
     faults = refuse("benchmarks/denoise", [trial, {**trial, "degradation": noise}])
 
-    assert faults.startswith("benchmarks.denoise.1.degradation: benchmarks.denoise.0 has gaussian")
+    assert faults.startswith(
+        "benchmarks.denoise.1.degradation: benchmarks.denoise.0 has level gaussian_25"
+    )
 
 
 def test_rounding_to_8_bits_is_a_level_of_its_own(file: Path) -> None:

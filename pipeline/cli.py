@@ -21,6 +21,7 @@ from pipeline.commands import (
     USAGE,
     CommandError,
     data,
+    export,
     plan,
     weights,
 )
@@ -243,6 +244,7 @@ _COMMANDS = {
     ),
     "data": _Command(data.run, data.SUMMARY, data.add_options),
     "import": _Command(weights.run, weights.SUMMARY, weights.add_options),
+    "export": _Command(export.run, export.SUMMARY, export.add_options),
     "report": _Command(_report, "print the results as a table", _add_no_options),
     "schema": _Command(
         _schema, "print the JSON schema of params.yaml, for editors", _add_no_options

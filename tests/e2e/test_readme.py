@@ -48,6 +48,9 @@ HERE = {
     "restore preset official": "test_inputs_that_nobody_restored_have_their_published_scores",
     "restore import weights/DnCNN3.mat --as dncnn_3 --test-on upscale_as_dncnn3 "
     "--compare-with DnCNN-3 --add": "test_published_weights_are_measured_like_an_experiment",
+    "restore export dncnn_s25 --to dncnn_s25.onnx": (
+        "test_a_trained_network_runs_without_the_project"
+    ),
     "dvc metrics diff": "test_an_experiment_is_launched_by_editing_the_params",
     "dvc exp run -S recipes.quick.learning_rate=0.0005": "test_one_value_is_changed_from_the_shell",
     "restore run --experiments dncnn_s25 vdsr_x23 --parallel 2": "test_the_command_line_runs_some",
@@ -233,6 +236,23 @@ def test_published_weights_are_measured_like_an_experiment(project: Path) -> Non
         protocol: pytest.approx(scores, abs=2e-4) for protocol, scores in own["gaussian_25"].items()
     }
     assert "official" in (project / "data/report/index.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_trained_network_runs_without_the_project(project: Path, tmp_path: Path) -> None:
+    file = tmp_path / "dncnn_s25.onnx"
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    image = next((project / "data/restored/dncnn_s25").glob("*/gaussian_25/*.npy"))
+    (degraded,) = (project / "data/benchmarks").glob(f"*/*/gaussian_25/degraded/{image.name}")
+    program += f"\nbatch = np.load('{degraded}').transpose(2, 0, 1)[None]\n"
+    program += "np.save('restored.npy', restore(batch, tile=64)[0].transpose(1, 2, 0))\n"
+
+    run(project, "restore", "export", "dncnn_s25", "--to", str(file))
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False)
+
+    assert done.returncode == 0
+    assert np.abs(np.load(tmp_path / "restored.npy") - np.load(image)).max() < 1e-5
 
 
 @pytest.mark.slow

@@ -1,0 +1,149 @@
+"""``restore export``: a trained network as a file that other programs run."""
+
+import argparse
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands import SUCCESS, USAGE, CommandError
+
+if TYPE_CHECKING:
+    from pipeline.params import Experiment, Imported, Params
+
+SUMMARY = "write a trained network as a file that other programs run: ONNX or torch.export"
+
+_NEEDED = {".onnx": ("onnx", "onnxscript", "onnxruntime"), ".pt2": ()}
+"""Packages that a format needs beyond those of the project, by suffix."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the command needs to know."""
+    parser.add_argument(
+        "name", metavar="NAME", help="an experiment or an entry of imported, with its weights there"
+    )
+    parser.add_argument(
+        "--to",
+        required=True,
+        # Now: the command runs in the project's folder, wherever it was given.
+        type=lambda text: Path(text).absolute(),
+        metavar="FILE",
+        help="file to write: .onnx, for ONNX Runtime and others, or .pt2, for torch.export.load",
+    )
+
+
+def run(root: Path, options: argparse.Namespace) -> int:
+    """Export one network, and print what the file holds.
+
+    Args:
+        root: Folder of the project.
+        options: What ``add_options`` asks for.
+
+    Raises:
+        CommandError: There is no such network, the format is unknown or lacks a package, or the
+            file would not compute what the network computes.
+    """
+    from pipeline.params_file import ParamsError, load_params
+
+    _check_format(options.to)
+    try:
+        params = load_params(root / "params.yaml")
+    except ParamsError as error:
+        raise CommandError(str(error)) from error
+    entry = _entry(params, options.name)
+    weights = _weights(root, options.name, params)
+    request = {
+        "name": options.name,
+        "arch": entry.arch,
+        "model": params.models.named(entry.arch)[entry.model].model_dump(mode="json"),
+        "weights": str(weights),
+        "to": str(options.to),
+    }
+    answer = _export(root, request)
+    print(_summary(options.to, answer))
+    return SUCCESS
+
+
+def _check_format(to: Path) -> None:
+    if to.suffix not in _NEEDED:
+        raise CommandError(
+            f"--to {to.name}: expected a name that ends in {' or '.join(_NEEDED)}, came "
+            f"'{to.suffix}'",
+            USAGE,
+        )
+    missing = [package for package in _NEEDED[to.suffix] if find_spec(package) is None]
+    if missing:
+        raise CommandError(
+            f"{to.suffix} files need {', '.join(missing)}, not installed here; in the project's "
+            "folder, `pip install --constraint .ci/constraints.txt --editable '.[export]'` "
+            "installs it (.pt2 files need nothing more)"
+        )
+
+
+def _entry(params: "Params", name: str) -> "Experiment | Imported":
+    from pipeline.nearest import nearest_known
+
+    entries: dict[str, Experiment | Imported] = {**params.experiments, **params.imported}
+    if name not in entries:
+        raise CommandError(
+            f"{name}: params.yaml has no such experiment or imported weights; "
+            f"{nearest_known(name, entries)}",
+            USAGE,
+        )
+    return entries[name]
+
+
+def _weights(root: Path, name: str, params: "Params") -> Path:
+    path = Path("data") / "models" / name / "weights.safetensors"
+    if not (root / path).is_file():
+        stage = "train" if name in params.experiments else "import_weights"
+        raise CommandError(
+            f"{path}: there are no weights yet; `dvc repro {stage}@{name}` makes them"
+        )
+    return path
+
+
+def _export(root: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """Have the network exported by another process: torch is slow to import."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.exporting"],
+        cwd=root,
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+        raise CommandError(
+            f"exporting {request['name']} ended with exit code {done.returncode} ({last})"
+        )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    if "refused" in answer:
+        raise CommandError(f"{request['name']}: {answer['refused']}")
+    return answer
+
+
+def _summary(to: Path, answer: dict[str, Any]) -> str:
+    facts = answer["facts"]
+    halo = facts["halo"]
+    tiles = (
+        "none: it looks at the whole image"
+        if halo is None
+        else f"exact with a halo of {halo} pixels"
+    )
+    extra = " and a noise-level map" if facts["noise_map"] else ""
+    size = "as large" if facts["scale"] == 1 else f"{facts['scale']} times as large"
+    return "\n".join(
+        [
+            str(to),
+            f"  holds    {facts['architecture']} {facts['experiment']}, sha256 of its weights "
+            f"{facts['weights_sha256'][:12]}",
+            f"  takes    float32 (N, C, H, W) in [0, 1], C = {facts['channels']}{extra}",
+            f"  gives    the same, {size}, not clipped",
+            f"  tiles    {tiles}",
+            f"  checked  differs from the network by at most {answer['difference']:.1g}",
+        ]
+    )

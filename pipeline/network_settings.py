@@ -45,6 +45,11 @@ class Model(Section):
         return 1
 
     @property
+    def image_size(self) -> int | None:
+        """Side of the images that it takes; None for images of any size."""
+        return None
+
+    @property
     def noise_map(self) -> bool:
         """Whether it is told the noise level, as one more channel of its input."""
         return False
@@ -250,6 +255,11 @@ class MWRCANet(Model):
     def receptive_field(self) -> None:
         """None: the attention averages over the whole image."""
         return
+
+    @property
+    def image_size(self) -> int | None:
+        """Side of the images that it takes; None for images of any size."""
+        return None if self.prelu == "shared" else self.prelu
 
     @property
     def multiple(self) -> int:

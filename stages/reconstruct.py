@@ -26,6 +26,9 @@ from pipeline.tiling.precision_loss import precision_loss
 from pipeline.tiling.restoring import Restorer
 from pipeline.tiling.streaming import restore_file
 
+_OVERLAP = 16
+"""Share of an image of the only size that a network takes which is context, on each side."""
+
 
 def reconstruct(
     *,
@@ -66,6 +69,8 @@ def reconstruct(
     halo: int | None = None
     if way == "patches":
         tile, halo = _patch_size(weights), 0
+    elif model.image_size is not None:
+        halo = model.image_size // _OVERLAP
     elif not averages_globally(network):
         halo = measure_halo(
             network,
@@ -83,6 +88,7 @@ def reconstruct(
         halo=halo,
         scale=model.scale,
         multiple=model.multiple,
+        window=model.image_size,
         precision=chosen,
     )
     sigmas = drawn_sigmas(benchmark) if model.noise_map else {}

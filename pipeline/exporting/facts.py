@@ -49,6 +49,11 @@ def facts_of(name: str, arch: str, model: Model, network: nn.Module, weights: Pa
 
 def _halo(model: Model, network: nn.Module) -> int | None:
     try:
-        return measure_halo(network, model.input_channels + model.noise_map)
+        return measure_halo(
+            network,
+            model.input_channels + model.noise_map,
+            scale=model.scale,
+            multiple=model.multiple,
+        )
     except ValueError:
         return None

@@ -31,6 +31,9 @@ _PIXELS_AT_ONCE = {"cpu": 2**18, "cuda": 2**22}
 _SCRATCH = 1.5
 """What kernels need while they run, on top of the tensors that they make."""
 
+_PROBE = 48
+"""Side of the image that tells how much memory a network takes."""
+
 _BANDS = 4
 """As wide as the image, at one time: the next one read, this one, its result, and one written."""
 
@@ -71,6 +74,8 @@ class Restorer:
         scale: How many times larger than its input the network's output is.
         multiple: Side of a cell of the network's grid: tiles consist of whole ones, and so does
             the image, whose end is mirrored for that.
+        window: Side of every tile with its halo, for a network that takes no other size; its
+            tiles are not made smaller, and an image must be as large.
         precision: Format of the convolutions.
     """
 
@@ -83,14 +88,17 @@ class Restorer:
         halo: int | None,
         scale: int = 1,
         multiple: int = 1,
+        window: int | None = None,
         precision: torch.dtype = torch.float32,
     ) -> None:
-        self.tile = tile
+        context = -(-(halo or 0) // multiple) * multiple
+        self.tile = tile if window is None else window - 2 * context
         self.scale = scale
         self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = device
         self._halo = halo
         self._multiple = multiple
+        self._window = window
         self._precision = precision
         self._pixels_at_once = _PIXELS_AT_ONCE[device.type]
         self._bytes_each: float | None = None
@@ -105,6 +113,7 @@ class Restorer:
             halo=self._halo,
             scale=self.scale,
             multiple=self._multiple,
+            window=self._window,
         )
 
     def restore(self, degraded: Array, sigma_8bit: float | None = None) -> Array:
@@ -143,6 +152,11 @@ class Restorer:
                 f"expected images of at least {self._multiple}x{self._multiple} pixels, the grid "
                 f"of the network; came {tall}x{wide}"
             )
+        if self._window is not None and min(tall, wide) < self._window:
+            raise ValueError(
+                f"expected images of at least {self._window}x{self._window} pixels, the only size "
+                f"that the network takes; came {tall}x{wide}"
+            )
         told = degraded if sigma_8bit is None else RowsWithMap(degraded, sigma_8bit)
         image = PaddedRows(told, self._multiple)
         for band in self._padded_bands(image):
@@ -172,7 +186,10 @@ class Restorer:
 
     def _core(self, length: int) -> int:
         """Return the side of cores on an axis of so many cells."""
-        return length if self._halo is None else even_core(length, max(1, self._cells(self.tile)))
+        if self._halo is None:
+            return length
+        core = max(1, self._cells(self.tile))
+        return core if self._window else even_core(length, core)
 
     def _cells(self, pixels: int) -> int:
         return pixels // self._multiple
@@ -189,7 +206,7 @@ class Restorer:
 
     def _spans(self, length: int) -> list[Span]:
         cells = self._cells(length)
-        found = spans(cells, self._core(cells), self._halo_cells)
+        found = spans(cells, self._core(cells), self._halo_cells, even=not self._window)
         return [one.times(self._multiple) for one in found]
 
     def _band_if_it_fits(self, window: Array, rows: Span) -> Array | None:
@@ -244,7 +261,9 @@ class Restorer:
         if self._device.type != "cpu":
             return
         if self._bytes_each is None:
-            self._bytes_each = _bytes_each_pixel(self._network, channels, self._precision)
+            self._bytes_each = _bytes_each_pixel(
+                self._network, channels, self._precision, self._window or _PROBE
+            )
         free = max(free_memory(self._device), self._known_to_fit)
         while self._needed(height, width, channels) > free and self._can_halve:
             self._halve()
@@ -263,7 +282,7 @@ class Restorer:
 
     @property
     def _can_halve(self) -> bool:
-        return self._halo is not None and self.tile >= 2 * LEAST_TILE
+        return self._halo is not None and not self._window and self.tile >= 2 * LEAST_TILE
 
     def _halve(self) -> None:
         release_memory(self._device)
@@ -297,10 +316,12 @@ class _Output:
         return found
 
 
-def _bytes_each_pixel(network: nn.Module, channels: int, precision: torch.dtype) -> float:
+def _bytes_each_pixel(
+    network: nn.Module, channels: int, precision: torch.dtype, side: int
+) -> float:
     """Return about how many bytes the tensors within a network take for each pixel."""
     probe = deepcopy(network).cpu()
-    image = torch.zeros(1, channels, 48, 48)
+    image = torch.zeros(1, channels, side, side)
     with torch.no_grad():
-        found = peak_bytes(lambda: probe(image)) / (48 * 48)
+        found = peak_bytes(lambda: probe(image)) / side**2
     return found * (4 if precision == torch.float32 else 2) / 4

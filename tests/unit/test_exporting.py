@@ -34,9 +34,15 @@ def arch_of(model: Model) -> str:
     return arch
 
 
-SHARED = DnCNN(channels="shared", width=4, depth=4, batch_norm=True)
+SHARED = DnCNN(channels="shared", width=4, depth=4, batch_norm=True, residual=True)
 SEPARATE = DnCNN.model_validate(
-    {"channels": {"separate": 3}, "width": 4, "depth": 4, "batch_norm": False}
+    {
+        "channels": {"separate": 3},
+        "width": 4,
+        "depth": 4,
+        "batch_norm": False,
+        "residual": True,
+    }
 )
 TINY = {arch_of(model): model for model in reversed(SMALL.values())}
 TINY |= {"shared": SHARED, "separate": SEPARATE}
@@ -117,7 +123,7 @@ def test_a_file_says_what_its_user_needs(suffix: str, tmp_path: Path) -> None:
         "format_version": 1,
         "experiment": "some_experiment",
         "architecture": "dncnn",
-        "settings": {"channels": 3, "width": 4, "depth": 5, "batch_norm": True},
+        "settings": SMALL["dncnn colour"].model_dump(),
         "channels": 3,
         "halo": 5,
         "scale": 1,

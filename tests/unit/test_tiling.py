@@ -220,6 +220,33 @@ def test_a_whole_image_that_does_not_fit_is_an_error_that_names_the_way_out(
         restorer.restore(photo(300, 300, 1))
 
 
+class OneSize(nn.Module):
+    """A network that takes images of one size only."""
+
+    def forward(self, degraded: Tensor) -> Tensor:
+        if degraded.shape[2:] != (32, 32):
+            raise ValueError(f"expected 32x32 pixels, came {tuple(degraded.shape[2:])}")
+        return degraded * 2
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (33, 75), (100, 41)])
+def test_a_network_of_one_size_gets_that_size_wherever_a_tile_lies(height: int, width: int) -> None:
+    degraded = photo(height, width, 1)
+    restorer = Restorer(OneSize(), torch.device("cpu"), tile=512, halo=2, multiple=4, window=32)
+
+    restored = restorer.restore(degraded)
+
+    assert restorer.tile == 24
+    assert np.array_equal(restored, degraded * 2)
+
+
+def test_an_image_smaller_than_the_only_size_is_refused() -> None:
+    restorer = Restorer(OneSize(), torch.device("cpu"), tile=512, halo=2, window=32)
+
+    with pytest.raises(ValueError, match=r"at least 32x32 pixels, the only size .* came 31x40"):
+        restorer.restore(photo(31, 40, 1))
+
+
 def test_an_image_smaller_than_the_grid_is_refused_with_its_file(tmp_path: Path) -> None:
     np.save(tmp_path / "tiny.npy", photo(7, 30, 1))
     restorer = Restorer(Gridded(3, 1), torch.device("cpu"), tile=16, halo=16, multiple=8)

@@ -17,6 +17,7 @@ from pipeline.report.crops import choose_crops
 from pipeline.report.curves import draw_curve, read_curve
 from pipeline.report.leaderboard import by_place, leading_places
 from pipeline.report.model_cards import read_card
+from pipeline.report.networks import tabulate_networks, write_networks
 from pipeline.report.overlaps import Overlap, read_overlaps
 from pipeline.report.page import Entry, Findings, Report, render_page
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
@@ -100,18 +101,29 @@ def report(
         for name, entry in entries.items()
     ]
     repetition_of = find_repetitions(experiments)
+    leading = leading_places(trial for trials in benchmarks.values() for trial in trials)
+    known = read_papers(papers)
+    table = tabulate_networks(
+        {report.name: report.card for report in reports if not report.is_applied},
+        systems,
+        results,
+        leading,
+        known,
+    )
     page = render_page(
         reports,
         Findings(
             results=results,
-            leading=leading_places(trial for trials in benchmarks.values() for trial in trials),
+            networks=table,
+            leading=leading,
             references=literature.values(),
             repetition_of=repetition_of,
-            check=_checklist(reports, benchmarks, read_papers(papers)),
+            check=_checklist(reports, benchmarks, known),
         ),
     )
     merged = by_place(merge_repetitions(results, repetition_of))
     with new_folder(out) as folder:
+        write_networks(folder / "networks.csv", table)
         write_results(folder / "results.csv", results, repetition_of)
         write_repetitions(folder / "repetitions.csv", results, repetition_of)
         write_comparisons(folder / "comparisons.csv", compare_all(merged))

@@ -24,6 +24,7 @@ from pipeline.report.leaderboard import (
     shown_places,
     tabulate_protocols,
 )
+from pipeline.report.networks import Network
 from pipeline.report.overlaps import Overlap
 from pipeline.report.overview import draw_overview
 from pipeline.report.repetitions import merge_repetitions
@@ -87,6 +88,7 @@ class Findings:
 
     Args:
         results: All rows of the table, networks and classical methods.
+        networks: What each network costs.
         leading: Places of the protocols that the trials name; the page shows these.
         references: Numbers of the literature; those about other data are left out.
         repetition_of: Experiments that repeat another one, and which.
@@ -94,6 +96,7 @@ class Findings:
     """
 
     results: Sequence[Result]
+    networks: Sequence[Network]
     leading: Collection[Place]
     references: Iterable[Published]
     repetition_of: Mapping[str, str]
@@ -120,6 +123,7 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
         .render(
             reports=reports,
             results=findings.results,
+            networks=findings.networks,
             leaderboard=rank(groups, numbers, sources),
             tables=tabulate_protocols(merged),
             overview={report.name: draw_overview(report.name, singles) for report in reports},
@@ -152,6 +156,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "db": lambda value: decimal(value, 2),
         "ssim": lambda value: decimal(value, 4),
+        "thousands": lambda value: f"{value:,}".replace(",", " "),
         "signed": signed,
         "words": describe_degradation,
         "method": describe_method,

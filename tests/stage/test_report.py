@@ -344,7 +344,13 @@ def test_the_same_results_give_the_same_bytes(project: Project) -> None:
 
     project.report()
 
-    assert sorted(first) == ["comparisons.csv", "index.html", "repetitions.csv", "results.csv"]
+    assert sorted(first) == [
+        "comparisons.csv",
+        "index.html",
+        "networks.csv",
+        "repetitions.csv",
+        "results.csv",
+    ]
     assert first == {path.name: path.read_bytes() for path in project.out.iterdir()}
 
 

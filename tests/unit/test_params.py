@@ -22,8 +22,14 @@ def subclasses(kind: type[Section]) -> Iterator[type[Section]]:
         yield from subclasses(found)
 
 
+SCHEMA = {f"pipeline.{name}" for name in ("params", "degradation_settings", "network_settings")}
+
 SECTIONS: list[type[Section]] = sorted(
-    (kind for kind in subclasses(Section) if kind not in (Model, Models.__base__)),
+    (
+        kind
+        for kind in subclasses(Section)
+        if kind.__module__ in SCHEMA and kind not in (Model, Models.__base__)
+    ),
     key=lambda kind: kind.__name__,
 )
 

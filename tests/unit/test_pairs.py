@@ -400,6 +400,15 @@ def test_photons_in_batches_of_many_channels_belong_to_their_pixels() -> None:
     assert torch.allclose(degraded, original, atol=0.006)
 
 
+def test_what_undershoots_counts_no_photons() -> None:
+    clean = flat(0, 4, 8)
+    undershooting = np.full(clean.shape, -0.1, np.float16)
+
+    degraded, _ = pairs_of(clean, degraded=undershooting, noise=photons(30)).at(0)
+
+    assert (degraded == 0).all()
+
+
 def test_drawn_peaks_fill_their_range() -> None:
     ranged = photons(PeakRange(min=10, max=50))
     pairs = pairs_of(flat(255, 64, 32), noise=ranged, batch=64)

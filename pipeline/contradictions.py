@@ -45,10 +45,11 @@ def warnings(params: Params) -> list[str]:
 def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str]:
     bank = params.patches[experiment.train_on]
     recipe = params.recipes[experiment.recipe]
-    field = params.models.named(experiment.arch)[experiment.model].receptive_field
-    if field is not None and bank.size < field:
+    model = params.models.named(experiment.arch)[experiment.model]
+    field, side = model.receptive_field, bank.size // model.scale
+    if field is not None and side < field:
         yield (
-            f"the patches are {bank.size} pixels wide, the receptive field of "
+            f"the patches are {side} pixels wide, the receptive field of "
             f"{experiment.arch}.{experiment.model} is {field}: its outer part trains on padding"
         )
     if getattr(recipe.schedule, "warmup", 0) >= recipe.steps:

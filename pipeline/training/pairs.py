@@ -63,8 +63,10 @@ class Pairs:
                 f"expected at least one batch of {batch} training patches, came {pairs}: "
                 "add images, or choose a smaller batch, patch or stride"
             )
-        arrays = [clean] if degraded is None else [clean, degraded]
-        _check_partners(clean, arrays[-1], len(noises))
+        arrays: list[Stored] = [clean]
+        if degraded is not None:
+            _check_partners(clean, degraded, len(noises))
+            arrays.append(degraded)
         self.device = device
         channels = clean.shape[3] + noise_map
         self.shape = (batch, channels, *arrays[-1].shape[1:3])

@@ -1,6 +1,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,6 +173,37 @@ def test_classical_denoisers_remove_noise(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert {row["model"] for row in rows} == set(methods)
     assert all(float(row["psnr"]) > float(row["psnr_input"]) + 3 for row in rows)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kind": "bicubic", "scale": 2, "quantise": False},
+        {"kind": "bicubic", "scale": 1.7, "quantise": True},
+        {
+            "kind": "sequence",
+            "steps": [
+                {"kind": "blur", "sigma_px": 0.5, "draws": 1},
+                {"kind": "bicubic", "scale": 3, "quantise": False, "result": "low"},
+            ],
+            "draws": 1,
+        },
+    ],
+)
+def test_bicubic_scores_the_same_for_small_and_interpolated_images(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    tables = {}
+    for result in ("low", "interpolated"):
+        folder = tmp_path / result
+        small = degradation(**settings, result=result)
+        trials = [trial(small, baselines=["bicubic", "identity"])]
+        write_benchmark(folder, trials)
+        baseline(trials=trials, benchmark=folder / "bench", out=folder / "rows.csv")
+        tables[result] = (folder / "rows.csv").read_text()
+
+    assert len(tables["low"].splitlines()) == 1 + 2 * 3 * 2
+    assert tables["low"] == tables["interpolated"]
 
 
 def test_a_benchmark_without_classical_methods_has_an_empty_table(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.stage.graph_data import (
     NOISE,
     RECIPE,
     bank,
+    degradation,
     degrade_bank,
     extract_bank,
 )
@@ -84,6 +85,50 @@ def test_stored_degradations_are_trained_on_too(tmp_path: Path) -> None:
     weights = load_file(run(tmp_path, "out", JPEG))
 
     assert weights["noise.0.weight"].shape == (MODEL.width, 1, 3, 3)
+
+
+MIXTURE = degradation(
+    kind="mixture",
+    of=[
+        {"kind": "gaussian", "sigma_8bit": {"min": 0, "max": 55}, "quantise": False},
+        {"kind": "bicubic", "scale": [2, 3], "quantise": False, "result": "interpolated"},
+        {
+            "kind": "jpeg",
+            "quality": {"min": 5, "max": 99},
+            "subsampling": "yuv420",
+            "phase": "random",
+            "draws": 2,
+        },
+        {
+            "kind": "sequence",
+            "steps": [
+                {"kind": "blur", "sigma_px": 1, "draws": 1},
+                {"kind": "poisson_gaussian", "peak": 30, "sigma_8bit": 5, "quantise": True},
+            ],
+            "result": "interpolated",
+            "draws": 1,
+        },
+    ],
+)
+
+
+def test_a_mixture_is_trained_on_and_gives_the_same_weights_again(tmp_path: Path) -> None:
+    first, second = (run(tmp_path, name, MIXTURE) for name in ("first", "second"))
+
+    assert first.read_bytes() == second.read_bytes()
+    card = json.loads(first.with_name("card.json").read_text())
+    assert card["degradation"] == MIXTURE.model_dump()
+
+
+def test_a_mixture_of_noises_needs_nothing_stored(tmp_path: Path) -> None:
+    noises = degradation(
+        kind="mixture", of=[NOISE.model_dump(), {"kind": "poisson", "peak": 9, "quantise": False}]
+    )
+
+    weights = run(tmp_path, "out", noises)
+
+    assert not list(tmp_path.glob("degraded-*/degraded.npy"))
+    assert weights.read_bytes() != run(tmp_path, "other").read_bytes()
 
 
 def test_the_card_says_what_made_the_weights(tmp_path: Path) -> None:

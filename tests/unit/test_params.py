@@ -165,6 +165,11 @@ def test_values_cannot_be_changed_afterwards() -> None:
 
 # ----------------------------------------------------------------------------- values
 
+NOISE = {"kind": "gaussian", "sigma_8bit": 25, "quantise": False}
+SMALL = {"kind": "bicubic", "scale": 2, "quantise": False, "result": "low"}
+FULL = {**SMALL, "result": "interpolated"}
+BLUR = {"kind": "blur", "sigma_px": {"min": 1, "max": 2}, "draws": 1}
+
 
 @pytest.mark.parametrize(
     "settings",
@@ -212,6 +217,20 @@ def test_values_cannot_be_changed_afterwards() -> None:
         {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": [3], "draws": 1},
         {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": [3, 8], "draws": 1},
         {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": [3, 5], "draws": 2},
+        {"kind": "poisson", "peak": 0, "quantise": False},
+        {"kind": "poisson", "peak": {"min": 0, "max": 5}, "quantise": False},
+        {"kind": "poisson", "peak": 30},
+        {"kind": "poisson_gaussian", "peak": 30, "quantise": False},
+        {"kind": "poisson_gaussian", "peak": 30, "sigma_8bit": [1, 2], "quantise": False},
+        {"kind": "blur", "sigma_px": 0, "draws": 1},
+        {"kind": "blur", "sigma_px": 1, "draws": 2},
+        {"kind": "blur", "sigma_px": {"min": 0, "max": 2}, "draws": 1},
+        {"kind": "mixture", "of": [NOISE]},
+        {"kind": "mixture", "of": [NOISE, {"kind": "paired"}]},
+        {"kind": "mixture", "of": [NOISE, {"kind": "mixture", "of": [NOISE, SMALL]}]},
+        {"kind": "sequence", "steps": [], "result": "interpolated", "draws": 1},
+        {"kind": "sequence", "steps": [NOISE, SMALL], "result": "low"},
+        {"kind": "sequence", "steps": [NOISE, SMALL], "draws": 1},
         {"kind": "blur"},
         {},
     ],
@@ -219,6 +238,45 @@ def test_values_cannot_be_changed_afterwards() -> None:
 def test_impossible_degradation_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         DEGRADATION.validate_python(settings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        (
+            {"steps": [{**NOISE, "sigma_8bit": [15, 25]}]},
+            r"step 0 \(gaussian\) must have one sigma_8bit, not a list",
+        ),
+        ({"steps": [NOISE, {**BLUR, "draws": 3}]}, r"draws of step 1 \(blur\) must be 1"),
+        ({"steps": [NOISE, FULL], "result": "low"}, "needs a bicubic step whose result is 'low'"),
+        ({"steps": [FULL, NOISE], "draws": 2}, "need a stored step that draws something"),
+        ({"steps": [SMALL, NOISE], "result": "low", "draws": 2}, "need a stored step"),
+    ],
+)
+def test_impossible_sequence_is_explained(changes: dict[str, Any], fault: str) -> None:
+    settings = {"kind": "sequence", "result": "interpolated", "draws": 1, **changes}
+
+    with pytest.raises(ValidationError, match=fault):
+        DEGRADATION.validate_python(settings)
+
+
+@pytest.mark.parametrize(
+    ("steps", "result"),
+    [
+        ([BLUR, NOISE], "interpolated"),
+        ([NOISE, FULL], "interpolated"),
+        ([SMALL, NOISE], "interpolated"),
+        ([BLUR, SMALL], "low"),
+    ],
+)
+def test_sequence_that_stores_what_it_draws_may_have_several_draws(
+    steps: list[dict[str, Any]], result: str
+) -> None:
+    sequence = DEGRADATION.validate_python(
+        {"kind": "sequence", "steps": steps, "result": result, "draws": 4}
+    )
+
+    assert sequence.model_dump()["draws"] == 4
 
 
 def test_whole_numbers_are_taken_for_levels() -> None:

@@ -288,6 +288,60 @@ def test_one_kind_differs_from_a_mixture() -> None:
     )
 
 
+NOISES = {"kind": "gaussian", "sigma_8bit": {"min": 0.0, "max": 55.0}, "quantise": False}
+SCALES = {"kind": "bicubic", "scale": [2.0, 3.0, 4.0], "quantise": False, "result": "interpolated"}
+QUALITIES = {"kind": "jpeg", "quality": {"min": 5, "max": 99}, "draws": 4}
+
+
+@pytest.mark.parametrize(
+    ("parts", "verdict"),
+    [
+        ([NOISES, SCALES, QUALITIES], "same"),
+        ([QUALITIES, NOISES, SCALES], "same"),
+        ([NOISES, QUALITIES], "differs"),
+        ([NOISES, {**SCALES, "scale": [2.0, 3.0]}, QUALITIES], "differs"),
+    ],
+)
+def test_a_mixture_is_compared_with_the_mixture_of_the_paper(
+    parts: list[dict[str, Any]], verdict: str
+) -> None:
+    card = changed(DENOISING, "degradation", {"kind": "mixture", "of": parts})
+
+    found = check(card=card, paper=read_papers()["DnCNN-3"])["training degradation"]
+
+    assert found.verdict == verdict
+
+
+def test_a_mixture_without_the_tested_degradation_does_not_cover_it() -> None:
+    card = changed(DENOISING, "degradation", {"kind": "mixture", "of": [SCALES, QUALITIES]})
+
+    found = check(card=card)["training degradation"]
+
+    assert found.note == (
+        "trained on bicubic scale 2, 3 and 4 and JPEG quality 5 to 99, tested on noise of sigma 25"
+    )
+
+
+@pytest.mark.parametrize(
+    ("trained", "words"),
+    [
+        ({"kind": "poisson", "peak": [10.0, 30.0]}, "Poisson noise of peak 10 and 30"),
+        ({"kind": "blur", "sigma_px": 1.5}, "blur of 1.5 pixels"),
+        (
+            {"kind": "poisson_gaussian", "peak": {"min": 5.0, "max": 9.0}, "sigma_8bit": 2.0},
+            "Poisson and Gaussian noise of peak 5 to 9",
+        ),
+        ({"kind": "sequence", "steps": []}, "several degradations one after the other"),
+    ],
+)
+def test_degradations_that_no_paper_of_ours_trained_on_are_described(
+    trained: dict[str, Any], words: str
+) -> None:
+    found = check(card=changed(DENOISING, "degradation", trained))["training degradation"]
+
+    assert found.note == f"trained on {words}, tested on noise of sigma 25"
+
+
 def test_what_is_known_of_a_network_for_another_task_is_not_compared() -> None:
     # RED30 has a network for each task; only that for noise is described.
     checks = check_upscaling(paper=read_papers()["RED30"])

@@ -97,6 +97,10 @@ def test_settings_are_put_in_words() -> None:
     assert describe_settings({"kind": "bicubic", "scale": [2.0, 3.5]}) == "scale 2 / 3.5"
     assert describe_settings(recipe) == "steps 80000, optimiser adam (betas 0.9 / 0.999)"
     assert describe_settings({"clip": {"kind": "none"}}) == "clip none"
+    mixture = {"kind": "mixture", "of": [blind.model_dump(), {"kind": "blur", "sigma_px": 2.0}]}
+    assert describe_settings(mixture) == (
+        "of gaussian (sigma_8bit 0 to 55, quantise yes) / blur (sigma_px 2)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models import build_model
-from pipeline.network_settings import NETWORKS, VDSR, DnCNN, Model, Models, RedNet
+from pipeline.network_settings import NETWORKS, VDSR, DnCNN, Model, Models, RedNet, RUNet
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 
@@ -23,6 +23,9 @@ SMALL: dict[str, Model] = {
     "vdsr colour": VDSR(channels=3, width=4, depth=5),
     "rednet": RedNet(channels=1, width=4, depth=6),
     "rednet colour": RedNet(channels=3, width=4, depth=6),
+    "runet": RUNet(channels=1, widths=[4, 6, 8], blocks=[1, 2, 1], noise_map=False),
+    "runet colour": RUNet(channels=3, widths=[4, 6, 8], blocks=[1, 2, 1], noise_map=False),
+    "runet with a noise map": RUNet(channels=3, widths=[4, 6], blocks=[1, 1], noise_map=True),
 }
 
 COUNTS: list[tuple[Model, int]] = [
@@ -37,12 +40,19 @@ COUNTS: list[tuple[Model, int]] = [
     (RedNet(channels=1, width=64, depth=10), 296_641),
     (RedNet(channels=1, width=64, depth=20), 665_921),
     (RedNet(channels=1, width=64, depth=30), 1_035_201),
+    (RUNet(channels=1, widths=[16, 32, 64], blocks=[1, 1, 1], noise_map=False), 141_057),
+    (RUNet(channels=1, widths=[16, 32, 64], blocks=[2, 2, 2], noise_map=False), 261_185),
 ]
 """Published settings, and how many parameters they have."""
 
 
 def count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def channels_of(settings: Model) -> int:
+    """Return how many channels the input of a network has, the noise map among them."""
+    return settings.input_channels + settings.takes_noise_map
 
 
 def state(network: nn.Module) -> dict[str, Tensor]:
@@ -169,12 +179,12 @@ def test_network_adds_to_the_image(name: str) -> None:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
-    image = torch.randn(1, SMALL[name].input_channels, 9, 12)  # below black, too
+    image = torch.randn(1, channels_of(SMALL[name]), 9, 12)  # below black, too
 
     with torch.no_grad():
         restored = network(image)
 
-    assert torch.equal(restored, image)
+    assert torch.equal(restored, image[:, : SMALL[name].input_channels])
 
 
 # ------------------------------------------------------------------------------ output
@@ -185,20 +195,22 @@ def test_network_adds_to_the_image(name: str) -> None:
 def test_output_has_the_size_of_the_input(
     name: str, height: int, width: int, device: torch.device
 ) -> None:
-    network = build_model(SMALL[name], 0).eval().to(device)
-    batch = torch.rand(2, SMALL[name].input_channels, height, width, device=device)
+    settings = SMALL[name]
+    height, width = max(height, settings.multiple), max(width, settings.multiple)
+    network = build_model(settings, 0).eval().to(device)
+    batch = torch.rand(2, channels_of(settings), height, width, device=device)
 
     with torch.no_grad():
         restored = network(batch)
 
-    assert restored.shape == batch.shape
+    assert restored.shape == (2, settings.input_channels, height, width)
     assert torch.isfinite(restored).all()
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_input_is_left_alone(name: str) -> None:
     network = build_model(SMALL[name], 0).eval()
-    batch = torch.rand(2, SMALL[name].input_channels, 12, 12)
+    batch = torch.rand(2, channels_of(SMALL[name]), 12, 12)
     before = batch.clone()
 
     with torch.no_grad():
@@ -210,7 +222,7 @@ def test_input_is_left_alone(name: str) -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_every_weight_learns(name: str) -> None:
     network = build_model(SMALL[name], 0).train()
-    batch = torch.rand(4, SMALL[name].input_channels, 16, 16)
+    batch = torch.rand(4, channels_of(SMALL[name]), 16, 16)
 
     network(batch).square().mean().backward()
 
@@ -226,6 +238,8 @@ def test_every_weight_learns(name: str) -> None:
         VDSR(channels=1, width=32, depth=10),
         RedNet(channels=1, width=64, depth=10),
         RedNet(channels=1, width=64, depth=30),
+        RUNet(channels=1, widths=[16, 32, 64], blocks=[1, 1, 1], noise_map=False),
+        RUNet(channels=1, widths=[16, 32, 64, 128], blocks=[4, 4, 4, 4], noise_map=False),
     ],
 )
 def test_fresh_network_neither_explodes_nor_dies(settings: Model) -> None:
@@ -289,7 +303,7 @@ def test_building_leaves_the_random_numbers_of_others_alone() -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_output_keeps_the_digits_of_the_image_in_a_short_format(name: str) -> None:
     network = build_model(SMALL[name], 0).eval()
-    image = torch.rand(1, SMALL[name].input_channels, 16, 16)
+    image = torch.rand(1, channels_of(SMALL[name]), 16, 16)
 
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         restored = network(image)

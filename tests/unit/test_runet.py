@@ -93,6 +93,20 @@ def test_pixels_far_from_the_end_do_not_feel_the_padding(height: int, width: int
     )
 
 
+def test_what_a_level_had_on_the_way_down_reaches_the_way_up() -> None:
+    network = build_model(runet([1, 1]), 0).eval()
+    with torch.no_grad():
+        for name, weights in network.named_parameters():
+            if name.startswith("up."):
+                weights.zero_()
+    image = torch.rand(1, 1, 16, 16)
+
+    with torch.no_grad():
+        correction = network(image) - image
+
+    assert correction.std() > 1e-3
+
+
 def test_an_image_smaller_than_the_grid_is_refused() -> None:
     network = build_model(runet([1, 1, 1, 1]), 0)
 

@@ -371,7 +371,7 @@ def _left(reduction: float, scale: int, entry: Experiment | Imported) -> str:
 
 
 def _noise_map_faults(where: str, experiment: Experiment, params: Params) -> Iterator[str]:
-    if not params.models.named(experiment.arch)[experiment.model].noise_map:
+    if not params.models.named(experiment.arch)[experiment.model].takes_noise_map:
         return
     every = versions(params.degradations[experiment.degradation])
     if any(_hides_noise(one) for one in every) or not any(one.noise for one in every):
@@ -406,7 +406,7 @@ def _test_faults(where: str, tested: Experiment | Imported, params: Params) -> I
             if one != model.scale:
                 yield f"{where}: {trial_at} leaves {_left(one, model.scale, tested)}"
         told = all(one.noise and not _hides_noise(one) for one in versions(trial.degradation))
-        if model.noise_map and not told:
+        if model.takes_noise_map and not told:
             yield (
                 f"{where}: {tested.arch}.{tested.model} is told the noise level, which needs "
                 f"Gaussian noise, and that it comes last: {trial_at} has other noise, or none"

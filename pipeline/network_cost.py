@@ -20,7 +20,7 @@ def multiply_adds(settings: Model) -> int:
     """
     side = -(-SIDE // settings.scale)
     side += -side % settings.multiple
-    channels = settings.input_channels + settings.noise_map
+    channels = settings.planes
     with torch.device("meta"), torch.no_grad():
         network = build_model(settings, seed=0).eval()
         with FlopCounterMode(display=False) as counter:

@@ -7,7 +7,14 @@ a class of the same name as its settings here.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, create_model, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.section import Name, Section
 
@@ -50,7 +57,7 @@ class Model(Section):
         return None
 
     @property
-    def noise_map(self) -> bool:
+    def takes_noise_map(self) -> bool:
         """Whether it is told the noise level, as one more channel of its input."""
         return False
 
@@ -60,6 +67,11 @@ class Model(Section):
         if isinstance(self.channels, SeparateChannels):
             return self.channels.separate
         return 1 if self.channels == "shared" else self.channels
+
+    @property
+    def planes(self) -> int:
+        """Channels of its input, the noise-level map included."""
+        return self.input_channels + self.takes_noise_map
 
     def accepts(self, channels: int) -> bool:
         """Tell whether it restores images of so many channels."""
@@ -299,10 +311,57 @@ class MRDN(Model):
         return 1 + 2 * (self.blocks * block + 5)
 
 
+class RUNet(Model):
+    """Residual U-Net, the house network (``pipeline/models/runet.py``)."""
+
+    widths: Annotated[list[PositiveInt], Field(min_length=1)]
+    """Feature maps of each level, from the full resolution down."""
+    blocks: Annotated[list[NonNegativeInt], Field(min_length=1)]
+    """Residual blocks of each level, on the way down and again on the way up; at the lowest
+    level once."""
+    noise_map: bool
+    """Whether it is told the noise level, as one more channel of its input."""
+
+    @model_validator(mode="after")
+    def _one_count_a_level(self) -> Self:
+        if len(self.blocks) != len(self.widths):
+            raise ValueError(
+                f"expected as many blocks as widths, one of each a level; came {len(self.blocks)} "
+                f"blocks and {len(self.widths)} widths"
+            )
+        return self
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the square that holds all input pixels which an output pixel sees.
+
+        Where a pixel lies on the grid decides how far it looks: this is for those that look
+        furthest, with as much on the other side.
+        """
+        lowest = len(self.widths) - 1
+        # The first convolution and the last, and two in each of the lowest blocks.
+        reach = 2 + (2 * self.blocks[lowest] << lowest)
+        for level, blocks in enumerate(self.blocks[:lowest]):
+            # Two convolutions a block, on two ways; and the other pixel of a pair that went down.
+            reach += 4 * blocks + 1 << level
+        return 2 * reach + 1
+
+    @property
+    def multiple(self) -> int:
+        """Sides of the input that are multiples of this are not padded inside."""
+        return 1 << len(self.widths) - 1
+
+    @property
+    def takes_noise_map(self) -> bool:
+        """Whether it is told the noise level, as one more channel of its input."""
+        return self.noise_map
+
+
 NETWORKS: Mapping[str, type[Model]] = {
     "dncnn": DnCNN,
     "vdsr": VDSR,
     "rednet": RedNet,
+    "runet": RUNet,
     "srcnn": SRCNN,
     "edsr": EDSR,
     "edsr_denoising": EDSRDenoising,

@@ -81,7 +81,7 @@ def seconds_per_step(
         batch=recipe.batch,
         augment=recipe.augment,
         device=device,
-        noise_map=model.noise_map,
+        noise_map=model.takes_noise_map,
     )
     # Noise teaches nothing, so the rate is kept from leading anywhere.
     endless = recipe.model_copy(

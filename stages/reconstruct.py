@@ -74,7 +74,7 @@ def reconstruct(
     elif not averages_globally(network):
         halo = measure_halo(
             network,
-            model.input_channels + model.noise_map,
+            model.planes,
             scale=model.scale,
             multiple=model.multiple,
         )
@@ -91,13 +91,13 @@ def reconstruct(
         window=model.image_size,
         precision=chosen,
     )
-    sigmas = drawn_sigmas(benchmark) if model.noise_map else {}
+    sigmas = drawn_sigmas(benchmark) if model.takes_noise_map else {}
     images = list(degraded_images(benchmark))
     with new_folder(out) as folder:
         for place, degraded in images:
             path = folder / place / degraded.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            sigma = sigmas.get(path.relative_to(folder)) if model.noise_map else None
+            sigma = sigmas.get(path.relative_to(folder)) if model.takes_noise_map else None
             restore_file(degraded, path, path.with_suffix(".png"), restorer, sigma)
         facts: dict[str, Any] = {
             "way": way,

@@ -102,7 +102,7 @@ def train(
         batch=recipe.batch,
         augment=recipe.augment,
         device=device,
-        noise_map=model.noise_map,
+        noise_map=model.takes_noise_map,
     )
     way = choose_way(network, pairs, recipe)
     causes = {

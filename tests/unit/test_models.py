@@ -21,6 +21,7 @@ from pipeline.network_settings import (
     Models,
     MWRCANet,
     RedNet,
+    RUNet,
 )
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
@@ -109,6 +110,9 @@ SMALL: dict[str, Model] = {
     "vdsr colour": VDSR(channels=3, width=4, depth=5),
     "rednet": RedNet(channels=1, width=4, depth=6, skips=True),
     "rednet colour": RedNet(channels=3, width=4, depth=6, skips=True),
+    "runet": RUNet(channels=1, widths=[4, 6, 8], blocks=[1, 2, 1], noise_map=False),
+    "runet colour": RUNet(channels=3, widths=[4, 6, 8], blocks=[1, 2, 1], noise_map=False),
+    "runet with a noise map": RUNet(channels=3, widths=[4, 6], blocks=[1, 1], noise_map=True),
     "srcnn": SRCNN(channels=1, widths=[5, 4], kernels=[9, 1, 5], initial="he", residual=True),
     "dncnn alone": DnCNN(channels=1, width=4, depth=5, batch_norm=True, residual=False),
     "rednet without skips": RedNet(channels=1, width=4, depth=6, skips=False),
@@ -151,6 +155,8 @@ COUNTS: list[tuple[Model, int]] = [
     (RedNet(channels=1, width=64, depth=10, skips=True), 296_641),
     (RedNet(channels=1, width=64, depth=20, skips=True), 665_921),
     (RedNet(channels=1, width=64, depth=30, skips=True), 1_035_201),
+    (RUNet(channels=1, widths=[16, 32, 64], blocks=[1, 1, 1], noise_map=False), 141_057),
+    (RUNet(channels=1, widths=[16, 32, 64], blocks=[2, 2, 2], noise_map=False), 261_185),
     (srcnn([9, 1, 5]), 8_032 + 97),
     (srcnn([9, 3, 5]), 24_416 + 97),
     (srcnn([9, 5, 5]), 57_184 + 97),
@@ -325,7 +331,7 @@ def test_an_output_pixel_sees_the_square_of_the_settings(settings: Model, field:
 )
 def test_an_output_pixel_sees_all_of_the_image(name: str) -> None:
     settings = SMALL[name]
-    image = torch.rand(1, settings.input_channels, 48, 64, requires_grad=True)
+    image = torch.rand(1, settings.planes, 48, 64, requires_grad=True)
 
     restored = build_model(settings, 0).eval()(image)
     (gradient,) = torch.autograd.grad(restored[0, 0, 24, 32], image)
@@ -366,12 +372,13 @@ def test_network_adds_to_the_image(name: str) -> None:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
-    image = torch.randn(1, SMALL[name].input_channels, 9, 12)  # below black, too
+    image = torch.randn(1, SMALL[name].planes, 9, 12)  # below black, too
 
     with torch.no_grad():
         restored = network(image)
 
     scale = SMALL[name].scale
+    image = image[:, : SMALL[name].input_channels]
     assert torch.equal(restored, image.repeat_interleave(scale, 2).repeat_interleave(scale, 3))
 
 
@@ -401,7 +408,7 @@ def test_output_has_the_promised_size(
 ) -> None:
     settings = SMALL[name]
     network = build_model(settings, 0).eval().to(device)
-    batch = torch.rand(2, settings.input_channels, height, width, device=device)
+    batch = torch.rand(2, settings.planes, height, width, device=device)
 
     if min(height, width) < settings.multiple:
         with pytest.raises(ValueError, match=f"at least {settings.multiple}x{settings.multiple}"):
@@ -418,7 +425,7 @@ def test_output_has_the_promised_size(
 @pytest.mark.parametrize("name", SMALL)
 def test_input_is_left_alone(name: str) -> None:
     network = build_model(SMALL[name], 0).eval()
-    batch = torch.rand(2, SMALL[name].input_channels, 12, 12)
+    batch = torch.rand(2, SMALL[name].planes, 12, 12)
     before = batch.clone()
 
     with torch.no_grad():
@@ -430,7 +437,7 @@ def test_input_is_left_alone(name: str) -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_every_weight_learns(name: str) -> None:
     network = build_model(SMALL[name], 0).train()
-    batch = torch.rand(4, SMALL[name].input_channels, 16, 16)
+    batch = torch.rand(4, SMALL[name].planes, 16, 16)
 
     network(batch).square().mean().backward()
 
@@ -445,8 +452,9 @@ def test_a_few_steps_bring_the_output_nearer_to_the_clean_images(name: str) -> N
     network = build_model(settings, 0).train()
     optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
     source = torch.Generator().manual_seed(0)
-    small = torch.rand(2, settings.input_channels, 16, 16, generator=source)
-    clean = small.repeat_interleave(settings.scale, 2).repeat_interleave(settings.scale, 3) / 2
+    small = torch.rand(2, settings.planes, 16, 16, generator=source)
+    image = small[:, : settings.input_channels]
+    clean = image.repeat_interleave(settings.scale, 2).repeat_interleave(settings.scale, 3) / 2
     losses = []
 
     for _ in range(25):
@@ -466,6 +474,8 @@ def test_a_few_steps_bring_the_output_nearer_to_the_clean_images(name: str) -> N
         VDSR(channels=1, width=32, depth=10),
         RedNet(channels=1, width=64, depth=10, skips=True),
         RedNet(channels=1, width=64, depth=30, skips=True),
+        RUNet(channels=1, widths=[16, 32, 64], blocks=[1, 1, 1], noise_map=False),
+        RUNet(channels=1, widths=[16, 32, 64, 128], blocks=[4, 4, 4, 4], noise_map=False),
     ],
 )
 def test_fresh_network_neither_explodes_nor_dies(settings: Model) -> None:
@@ -529,7 +539,7 @@ def test_building_leaves_the_random_numbers_of_others_alone() -> None:
 @pytest.mark.parametrize("name", WITH_THE_IMAGE)
 def test_output_keeps_the_digits_of_the_image_in_a_short_format(name: str) -> None:
     network = build_model(SMALL[name], 0).eval()
-    image = torch.rand(1, SMALL[name].input_channels, 16, 16)
+    image = torch.rand(1, SMALL[name].planes, 16, 16)
 
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         restored = network(image)

@@ -710,7 +710,7 @@ class Told(VDSR):
     """A network that is told the noise level."""
 
     @property
-    def noise_map(self) -> bool:
+    def takes_noise_map(self) -> bool:
         """Return true."""
         return True
 

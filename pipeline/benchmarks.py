@@ -1,19 +1,22 @@
 """The folder of a benchmark: where its clean and degraded images lie, and the restored ones.
 
 ``BENCHMARK/DATA_SET/LEVEL/clean/IMAGE.png`` and ``.../degraded/IMAGE.npy``; clean images that
-8 bits cannot hold also lie beside their PNG, as ``clean/IMAGE.npy``. Restored images
+8 bits cannot hold also lie beside their PNG, as ``clean/IMAGE.npy``. Degraded images are smaller
+than clean ones where the degradation leaves them small. Restored images
 lie under ``EXPERIMENT/DATA_SET/LEVEL/IMAGE.npy``, with a PNG of each to look at.
 """
 
+import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.images import Array, read_image, write_png
-from pipeline.levels import Level, levels, scale_of
+from pipeline.images import Array, image_size, read_image, write_png
+from pipeline.levels import Level, levels, reduction_of, scale_of
 from pipeline.params import Trial
+from pipeline.resize import resize
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,34 @@ class BenchmarkImage:
 
     def clean(self) -> Array:
         """Return the clean image, ``(H, W, C)`` in [0, 1]."""
-        png = self.folder / self.place / "clean" / f"{self.name}.png"
+        png = self._clean_png
         return np.load(png.with_suffix(".npy")) if _in_float(self.trial) else read_image(png)
 
     def degraded(self) -> Array:
-        """Return the degraded image, ``(H, W, C)`` in [0, 1] up to noise and overshoot."""
+        """Return the degraded image, ``(H, W, C)`` in [0, 1] up to noise and overshoot.
+
+        It is what a network gets: smaller than the clean one where the result is ``low``.
+        """
         image: Array = np.load(self.folder / self.place / "degraded" / f"{self.name}.npy")
         return image
 
+    def interpolated(self) -> Array:
+        """Return the degraded image in the size of the clean one, ``(H, W, C)``.
+
+        A small one is interpolated bicubically; what has full size is returned as it is.
+        """
+        degraded = self.degraded()
+        if reduction_of(self.level) == 1:
+            return degraded
+        return resize(degraded, *image_size(self._clean_png))
+
+    @property
+    def _clean_png(self) -> Path:
+        return self.folder / self.place / "clean" / f"{self.name}.png"
+
     @property
     def scale(self) -> float:
-        """Super-resolution scale; 1 for every other degradation."""
+        """Super-resolution scale; 1 where nothing shrinks."""
         return scale_of(self.level)
 
 
@@ -73,7 +93,7 @@ def write_images(image: BenchmarkImage, clean: Array, degraded: Array) -> None:
     Args:
         image: Which one; its folder is made.
         clean: ``(H, W, C)`` in [0, 1].
-        degraded: The same shape, not rounded.
+        degraded: The same shape, or a smaller one; not rounded.
     """
     place = image.folder / image.place
     for kind in ("clean", "degraded"):
@@ -101,3 +121,29 @@ def degraded_images(folder: Path) -> Iterator[tuple[Path, Path]]:
     """
     for path in sorted(folder.glob("*/*/degraded/*.npy")):
         yield path.parent.parent.relative_to(folder), path
+
+
+def drawn_sigmas(folder: Path) -> dict[Path, float]:
+    """Return the level of the noise of each image of a benchmark, on the scale of 0 to 255.
+
+    Args:
+        folder: What ``stages/degrade_test.py`` wrote, its cards among it.
+
+    Returns:
+        By place and file, ``DATA_SET/LEVEL/IMAGE.npy``.
+
+    Raises:
+        ValueError: An image has no Gaussian noise of one level.
+    """
+    path = folder / "card.csv"
+    sigmas = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if not row.get("sigma_8bit"):
+                raise ValueError(
+                    f"{path}: expected a level of Gaussian noise for every image, as the network "
+                    f"is told it; came none for {row['image']} ({row['label']})"
+                )
+            place = Path(row["data_set"]) / row["label"] / f"{row['image']}.npy"
+            sigmas[place] = float(row["sigma_8bit"])
+    return sigmas

@@ -1,14 +1,25 @@
 """What the sections of ``params.yaml`` say of one another: contradictions and doubts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
 
-from pipeline.degradation_settings import VARIED_SETTING, Bicubic, Degradation, FloatRange, Gaussian
+from pipeline.degradation_settings import (
+    NOISE,
+    Degradation,
+    FloatRange,
+    Gaussian,
+    Mixture,
+    RealPairs,
+    Sequence,
+    measured_as,
+)
+from pipeline.levels import Version, levels, reduction_of, versions
 from pipeline.nearest import nearest_known
 from pipeline.params import (
     PROTOCOL_COLOURS,
     PROTOCOL_DEGRADATION,
+    RANDOM,
+    Applied,
     Baseline,
     Experiment,
     Imported,
@@ -17,6 +28,9 @@ from pipeline.params import (
     Trial,
 )
 from pipeline.published import systems
+
+_LONGEST_LABEL = 200
+"""Letters of the name of a level, which has to fit into the name of a folder."""
 
 
 def warnings(params: Params) -> list[str]:
@@ -31,10 +45,11 @@ def warnings(params: Params) -> list[str]:
 def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str]:
     bank = params.patches[experiment.train_on]
     recipe = params.recipes[experiment.recipe]
-    field = params.models.named(experiment.arch)[experiment.model].receptive_field
-    if field is not None and bank.size < field:
+    model = params.models.named(experiment.arch)[experiment.model]
+    field, side = model.receptive_field, bank.size // model.scale
+    if field is not None and side < field:
         yield (
-            f"the patches are {bank.size} pixels wide, the receptive field of "
+            f"the patches are {side} pixels wide, the receptive field of "
             f"{experiment.arch}.{experiment.model} is {field}: its outer part trains on padding"
         )
     if getattr(recipe.schedule, "warmup", 0) >= recipe.steps:
@@ -56,6 +71,8 @@ def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str
 def contradictions(params: Params) -> Iterator[str]:
     """Yield what is wrong between the keys, each with its path."""
     yield from _bank_faults(params)
+    for name, degradation in params.degradations.items():
+        yield from _level_faults(f"degradations.{name}", degradation)
     for name, trials in params.benchmarks.items():
         for position, trial in enumerate(trials):
             yield from _trial_faults(f"benchmarks.{name}.{position}", trial, params)
@@ -63,14 +80,29 @@ def contradictions(params: Params) -> Iterator[str]:
     for name, experiment in params.experiments.items():
         undefined = list(_undefined_names(f"experiments.{name}", experiment, params))
         yield from undefined or _experiment_faults(f"experiments.{name}", experiment, params)
+    yield from _start_faults(params)
+    yield from _imported_faults(params)
+    yield from _applied_faults(params)
+    yield from _comparison_faults(params)
+    yield from _acceptance_faults(params)
+
+
+def _imported_faults(params: Params) -> Iterator[str]:
     for name, imported in params.imported.items():
         where = f"imported.{name}"
         if name in params.experiments:
             yield f"{where}: an experiment has this name too, and results lie by name"
         undefined = list(_undefined_names(where, imported, params))
-        yield from undefined or _channel_faults(where, imported, params)
-    yield from _comparison_faults(params)
-    yield from _acceptance_faults(params)
+        yield from undefined or _test_faults(where, imported, params)
+
+
+def _applied_faults(params: Params) -> Iterator[str]:
+    for name, applied in params.applied.items():
+        where = f"applied.{name}"
+        if name in params.experiments or name in params.imported:
+            yield f"{where}: an experiment has this name too, and results lie by name"
+        undefined = list(_undefined_names(where, applied, params))
+        yield from undefined or _application_faults(where, applied, params)
 
 
 def _bank_faults(params: Params) -> Iterator[str]:
@@ -88,13 +120,16 @@ def _undefined(where: str, name: str, what: str, defined: Iterable[str]) -> str:
     return f"{where}: {what} '{name}' is not defined; {nearest_known(name, defined)}"
 
 
-def _undefined_names(where: str, entry: Experiment | Imported, params: Params) -> Iterator[str]:
+def _undefined_names(
+    where: str, entry: Experiment | Imported | Applied, params: Params
+) -> Iterator[str]:
     sections = {
         "model": ("model", params.models.named(entry.arch)),
         "train_on": ("patch bank", params.patches),
         "degradation": ("degradation", params.degradations),
         "recipe": ("recipe", params.recipes),
         "test_on": ("benchmark", params.benchmarks),
+        "weights": ("experiment", {**params.experiments, **params.imported}),
     }
     for key, name in entry:
         if key in sections and name not in sections[key][1]:
@@ -119,10 +154,68 @@ def _comparison_faults(params: Params) -> Iterator[str]:
             )
 
 
-def _measured(params: Params) -> dict[str, Experiment | Imported]:
+def _measured(params: Params) -> dict[str, Experiment | Imported | Applied]:
     """Return all that is measured, by its path."""
-    trained = {f"experiments.{name}": entry for name, entry in params.experiments.items()}
-    return {**trained, **{f"imported.{name}": entry for name, entry in params.imported.items()}}
+    sections: dict[str, Mapping[str, Experiment | Imported | Applied]] = {
+        "experiments": params.experiments,
+        "imported": params.imported,
+        "applied": params.applied,
+    }
+    return {
+        f"{key}.{name}": entry for key, part in sections.items() for name, entry in part.items()
+    }
+
+
+def _start_faults(params: Params) -> Iterator[str]:
+    experiments = params.experiments
+    if RANDOM in experiments:
+        yield f"experiments.{RANDOM}: this name says of `start` that weights are random"
+    for name, experiment in experiments.items():
+        where, start = f"experiments.{name}.start", experiment.start
+        if start == RANDOM:
+            continue
+        if start not in experiments:
+            yield _undefined(where, start, "experiment", [RANDOM, *experiments])
+        elif experiments[start].arch != experiment.arch:
+            yield (
+                f"{where}: expected an experiment with an {experiment.arch}, '{start}' trains a "
+                f"{experiments[start].arch}"
+            )
+        elif name in _ancestors(name, params):
+            yield f"{where}: '{name}' would start from its own result"
+
+
+def _ancestors(name: str, params: Params) -> set[str]:
+    """Return the experiments that one starts from, directly or not."""
+    found: set[str] = set()
+    start = params.experiments[name].start
+    while start in params.experiments and start not in found:
+        found.add(start)
+        start = params.experiments[start].start
+    return found
+
+
+def _application_faults(where: str, applied: Applied, params: Params) -> Iterator[str]:
+    trained = params.experiments.get(applied.weights) or params.imported[applied.weights]
+    if (trained.arch, trained.model) != (applied.arch, applied.model):
+        yield (
+            f"{where}: expected the network of '{applied.weights}', "
+            f"{trained.arch}.{trained.model}; came {applied.arch}.{applied.model}"
+        )
+        return
+    if trained.test_on != applied.test_on:
+        yield (
+            f"{where}.test_on: expected '{trained.test_on}', which '{applied.weights}' is tested "
+            f"on and its training images are compared with; came '{applied.test_on}'"
+        )
+    model = params.models.named(applied.arch)[applied.model]
+    if applied.way == "local_averages" and model.receptive_field is not None:
+        yield (
+            f"{where}.way: {applied.arch}.{applied.model} has no averages over whole images that "
+            "could be local"
+        )
+    if applied.way in ("local_averages", "patches") and applied.weights in params.imported:
+        yield f"{where}.way: the size of the patches that imported weights learnt is not known"
 
 
 def _acceptance_faults(params: Params) -> Iterator[str]:
@@ -143,6 +236,13 @@ def _trial_faults(where: str, trial: Trial, params: Params) -> Iterator[str]:
     if trial.dataset not in params.datasets:
         yield _undefined(f"{where}.dataset", trial.dataset, "data set", params.datasets)
         return
+    if isinstance(trial.degradation, Mixture):
+        yield (
+            f"{where}.degradation: a mixture is trained on, not tested: give each of its parts a "
+            "trial of its own"
+        )
+        return
+    yield from _level_faults(f"{where}.degradation", trial.degradation)
     for protocol in trial.protocols:
         colours = PROTOCOL_COLOURS[protocol]
         if trial.colour not in colours:
@@ -150,8 +250,9 @@ def _trial_faults(where: str, trial: Trial, params: Params) -> Iterator[str]:
                 f"{where}.protocols: {protocol} measures images in {' or '.join(colours)}; "
                 f"this trial's colour is {trial.colour}"
             )
-        kind = PROTOCOL_DEGRADATION.get(protocol, trial.degradation.kind)
-        if trial.degradation.kind != kind:
+        ours = measured_as(trial.degradation)
+        kind = PROTOCOL_DEGRADATION.get(protocol, ours)
+        if ours != kind:
             yield (
                 f"{where}.protocols: {protocol} is for {kind} degradation; this trial's is "
                 f"{trial.degradation.kind}"
@@ -165,24 +266,32 @@ def _trial_faults(where: str, trial: Trial, params: Params) -> Iterator[str]:
     yield from _pairing_faults(where, trial.dataset, trial.degradation, params)
 
 
+def _level_faults(where: str, degradation: Degradation) -> Iterator[str]:
+    found = levels(degradation)
+    for level in found:
+        if len(level.label) > _LONGEST_LABEL:
+            yield (
+                f"{where}: expected steps whose names together make a folder's name of at most "
+                f"{_LONGEST_LABEL} letters, came {len(level.label)}: '{level.label}'"
+            )
+    if isinstance(degradation, Mixture):
+        for level in {one.label: one for one in found if found.count(one) > 1}.values():
+            yield f"{where}.of: '{level.label}' is in the mixture more than once"
+
+
 def _repeated_levels(where: str, trials: list[Trial]) -> Iterator[str]:
     """Find levels that would overwrite one another: results lie by data set and level."""
-    seen: dict[tuple[Any, ...], str] = {}
+    seen: dict[tuple[str, str], str] = {}
     for position, trial in enumerate(trials):
-        key = VARIED_SETTING.get(trial.degradation.kind)
-        values = getattr(trial.degradation, key) if key else "paired"
-        # What is rounded to 8 bits on the way is a level of its own.
-        rounded = getattr(trial.degradation, "quantise", False)
-        for value in values if isinstance(values, list) else [values]:
-            level = (trial.dataset, trial.degradation.kind, value, rounded)
-            at = f"{where}.{position}"
-            if level in seen:
+        at = f"{where}.{position}"
+        for level in levels(trial.degradation):
+            place = (trial.dataset, level.label)
+            if place in seen:
                 yield (
-                    f"{at}.degradation: {seen[level]} has {trial.degradation.kind} degradation of "
-                    f"data set '{trial.dataset}' at this level ({value}) already; put one of them "
-                    "into a benchmark of its own"
+                    f"{at}.degradation: {seen[place]} has level {level.label} of data set "
+                    f"'{trial.dataset}' already; put one of them into a benchmark of its own"
                 )
-            seen.setdefault(level, at)
+            seen.setdefault(place, at)
 
 
 def _applies(baseline: Baseline, degradation: Degradation) -> bool:
@@ -190,7 +299,7 @@ def _applies(baseline: Baseline, degradation: Degradation) -> bool:
     if baseline == "identity":
         return True
     if baseline == "bicubic":
-        return isinstance(degradation, Bicubic)
+        return measured_as(degradation) == "bicubic"
     if baseline == "lanczos":  # the others leave images of full size, with nothing to enlarge
         return getattr(degradation, "result", None) == "low"
     return isinstance(degradation, Gaussian) and not isinstance(degradation.sigma_8bit, FloatRange)
@@ -222,20 +331,87 @@ def _experiment_faults(where: str, experiment: Experiment, params: Params) -> It
     if not {bank.dataset, *(trial.dataset for trial in trials)} <= params.datasets.keys():
         return  # a fault of the bank or of the trial, which is reported there
     yield from _pairing_faults(where, bank.dataset, degradation, params)
-    yield from _channel_faults(where, experiment, params)
+    yield from _scale_faults(where, experiment, params)
+    yield from _noise_map_faults(where, experiment, params)
+    yield from _test_faults(where, experiment, params)
     for position, trial in enumerate(trials):
         trial_at = f"benchmarks.{experiment.test_on}.{position}"
         yield from _shared_images(where, bank.dataset, trial_at, trial.dataset, params)
 
 
-def _channel_faults(where: str, tested: Experiment | Imported, params: Params) -> Iterator[str]:
+def _scale_faults(where: str, experiment: Experiment, params: Params) -> Iterator[str]:
+    """Find trainings whose degraded patches cannot be cut, or not be enlarged by the network."""
+    bank = params.patches[experiment.train_on]
+    degradation = params.degradations[experiment.degradation]
+    model = params.models.named(experiment.arch)[experiment.model]
+    found = sorted({reduction_of(level) for level in levels(degradation)})
+    if len(found) > 1:
+        yield (
+            f"{where}: degradation '{experiment.degradation}' leaves patches of several sizes "
+            f"(scales {', '.join(f'{one:g}' for one in found)}), but those of a batch must have "
+            "one: train on one scale, or on interpolated results"
+        )
+    for one in found:
+        if one % 1 or bank.size % one or bank.stride % one:
+            yield (
+                f"{where}: degradation '{experiment.degradation}' has scale {one:g}, a scale that "
+                f"does not divide the patch: '{experiment.train_on}' has patches of {bank.size} "
+                f"pixels at a stride of {bank.stride}"
+            )
+        if one != model.scale:
+            yield (
+                f"{where}: degradation '{experiment.degradation}' leaves "
+                f"{_left(one, model.scale, experiment)}"
+            )
+
+
+def _left(reduction: float, scale: int, entry: Experiment | Imported) -> str:
+    """Say that images are not as small as the network needs them."""
+    size = "images of full size" if reduction == 1 else f"images {reduction:g} times smaller"
+    does = "keeps their size" if scale == 1 else f"makes them {scale} times larger"
+    return f"{size}, {entry.arch}.{entry.model} {does}: a scale that the network was not built for"
+
+
+def _noise_map_faults(where: str, experiment: Experiment, params: Params) -> Iterator[str]:
+    if not params.models.named(experiment.arch)[experiment.model].takes_noise_map:
+        return
+    every = versions(params.degradations[experiment.degradation])
+    if any(_hides_noise(one) for one in every) or not any(one.noise for one in every):
+        yield (
+            f"{where}: {experiment.arch}.{experiment.model} is told the noise level, which needs "
+            f"Gaussian noise, and that it comes last: '{experiment.degradation}' has other noise, "
+            "or none"
+        )
+
+
+def _hides_noise(version: Version) -> bool:
+    """Tell whether a version has noise whose level cannot be told."""
+    if not isinstance(version.noise, Gaussian | None):
+        return True
+    stored = version.stored.settings if version.stored else None
+    steps = stored.steps if isinstance(stored, Sequence) else []
+    return isinstance(stored, RealPairs) or any(isinstance(step, NOISE) for step in steps)
+
+
+def _test_faults(where: str, tested: Experiment | Imported, params: Params) -> Iterator[str]:
+    """Find trials whose images the network cannot restore."""
     model = params.models.named(tested.arch)[tested.model]
     for position, trial in enumerate(params.benchmarks[tested.test_on]):
+        trial_at = f"benchmarks.{tested.test_on}.{position}"
         given = 3 if trial.colour == "rgb" else 1
         if not model.accepts(given):
             yield (
                 f"{where}: model {tested.arch}.{tested.model} has {model.input_channels} "
-                f"channel(s), benchmarks.{tested.test_on}.{position} ({trial.colour}) has {given}"
+                f"channel(s), {trial_at} ({trial.colour}) has {given}"
+            )
+        for one in sorted({reduction_of(level) for level in levels(trial.degradation)}):
+            if one != model.scale:
+                yield f"{where}: {trial_at} leaves {_left(one, model.scale, tested)}"
+        told = all(one.noise and not _hides_noise(one) for one in versions(trial.degradation))
+        if model.takes_noise_map and not told:
+            yield (
+                f"{where}: {tested.arch}.{tested.model} is told the noise level, which needs "
+                f"Gaussian noise, and that it comes last: {trial_at} has other noise, or none"
             )
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.datasets.describing import describe, image_sizes
-from pipeline.degradation_settings import Gaussian
-from pipeline.levels import levels
+from pipeline.levels import in_8bit, levels, reduction_of, versions
 from pipeline.params import Params, Patches, Trial
 from pipeline.patches import Grid
 
@@ -112,7 +111,7 @@ def disk_needed(
         sets: The data sets that all of these need, from ``set_costs``.
         experiments: Names of those to train and to test.
         benchmarks: Names of those whose test images are written besides.
-        imported: Names of the published weights to test.
+        imported: Names of the published and of the applied weights to test.
 
     Raises:
         DatasetError: A catalogue cannot be read.
@@ -128,9 +127,8 @@ def disk_needed(
     for benchmark in sorted({*benchmarks, *(one.test_on for one in chosen)}):
         for trial in params.benchmarks[benchmark]:
             count.tests(trial, "test images", _TEST_BYTES)
-    measured = [one.test_on for one in chosen] + [
-        params.imported[name].test_on for name in imported
-    ]
+    others = (params.imported.get(name) or params.applied[name] for name in imported)
+    measured = [one.test_on for one in [*chosen, *others]]
     for benchmark in measured:
         for trial in params.benchmarks[benchmark]:
             count.tests(trial, "restored images", _TEST_BYTES)
@@ -152,19 +150,22 @@ class _Counter:
 
     def training(self, bank: Patches, degradation: str) -> None:
         settings = self.params.degradations[degradation]
-        if isinstance(settings, Gaussian):
+        every = versions(settings)
+        stored = [version.stored for version in every if version.stored]
+        if not stored:
             return  # noise is drawn anew at every step, not stored
         each = _patches(self.sizes.get(bank.dataset, []), bank) * _values(bank)
         if settings.kind == "paired":
             self.add("patches", each)  # the bank has the degraded partners too
-        half = 2 if settings.kind == "bicubic" else 1
-        self.add("degraded", each * half * sum(level.draws for level in levels(settings)))
+        width = 1 if in_8bit(every) else 2
+        smaller = reduction_of(stored[0]) ** 2
+        self.add("degraded", round(each * width * len(every) / smaller))
 
     def tests(self, trial: Trial, what: str, bytes_each: float) -> None:
         pixels = sum(height * width for height, width in self.sizes.get(trial.dataset, []))
         channels = 3 if trial.colour == "rgb" else 1
-        versions = len(levels(trial.degradation))
-        self.add(what, round(pixels * channels * versions * bytes_each))
+        count = len(levels(trial.degradation))
+        self.add(what, round(pixels * channels * count * bytes_each))
 
     def add(self, what: str, size: int) -> None:
         self.parts[what] = self.parts.get(what, 0) + size

@@ -9,15 +9,25 @@ import numpy as np
 from pipeline import images
 from pipeline.degradation_settings import (
     Bicubic,
+    Blur,
     FloatRange,
     Gaussian,
     Jpeg,
+    Poisson,
+    PoissonGaussian,
     QualityRange,
     RealPairs,
+    Sequence,
 )
 from pipeline.images import Array
-from pipeline.levels import Level
+from pipeline.levels import Level, scale_of
 from pipeline.resize import resize
+
+Card = dict[str, float | int | str]
+"""The values that made a degraded image, by name."""
+
+_BLOCK = 8
+"""Side of a block of JPEG, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +35,14 @@ class Degraded:
     """A degraded image and what was drawn for it.
 
     Args:
-        image: ``(H, W, C)`` in [0, 1], but for noise and overshoot, which are not clipped.
-        card: The values that made it, by name.
+        image: ``(H, W, C)`` in [0, 1], but for noise and overshoot, which are not clipped; smaller
+            than the clean image where the result is ``low``.
+        card: The values that made it; the names of a sequence's begin with the number of the step,
+            but for the sigma of Gaussian noise that comes last.
     """
 
     image: Array
-    card: dict[str, float | int | str]
+    card: Card
 
 
 def fitting_crop(clean: Array, level: Level) -> Array:
@@ -38,11 +50,9 @@ def fitting_crop(clean: Array, level: Level) -> Array:
 
     Args:
         clean: ``(H, W, C)`` in [0, 1].
-        level: Only whole-numbered bicubic scales cut anything.
+        level: Only whole-numbered super-resolution scales cut anything.
     """
-    if not isinstance(level.settings, Bicubic):
-        return clean
-    scale = _single_scale(level.settings)
+    scale = scale_of(level)
     if scale != int(scale):
         return clean
     height, width = (side - side % int(scale) for side in clean.shape[:2])
@@ -65,26 +75,63 @@ def degrade(clean: Array, level: Level, rng: np.random.Generator) -> Degraded:
     return _DEGRADE[level.settings.kind](clean, level.settings, rng)
 
 
+# --------------------------------------------------------------------------------- noise
+
+
 def _gaussian(clean: Array, settings: Gaussian, rng: np.random.Generator) -> Degraded:
-    sigma = settings.sigma_8bit
-    if isinstance(sigma, FloatRange):
-        sigma = float(rng.uniform(sigma.min, sigma.max))
-    if isinstance(sigma, list):
-        raise ValueError("expected a single level; call levels() first")
+    sigma = _value(settings.sigma_8bit, rng)
+    noisy = _with_gaussian(clean, sigma, rng)
+    return Degraded(_quantised(noisy) if settings.quantise else noisy, {"sigma_8bit": sigma})
+
+
+def _poisson(clean: Array, settings: Poisson, rng: np.random.Generator) -> Degraded:
+    peak = _value(settings.peak, rng)
+    noisy = _counted(clean, peak, rng)
+    return Degraded(_quantised(noisy) if settings.quantise else noisy, {"peak": peak})
+
+
+def _poisson_gaussian(
+    clean: Array, settings: PoissonGaussian, rng: np.random.Generator
+) -> Degraded:
+    peak, sigma = _value(settings.peak, rng), _value(settings.sigma_8bit, rng)
+    noisy = _with_gaussian(_counted(clean, peak, rng), sigma, rng)
+    card: Card = {"peak": peak, "sigma_8bit": sigma}
+    return Degraded(_quantised(noisy) if settings.quantise else noisy, card)
+
+
+def _with_gaussian(clean: Array, sigma_8bit: float, rng: np.random.Generator) -> Array:
     noise = rng.standard_normal(clean.shape, dtype=np.float32)
-    noisy = clean + np.float32(sigma / 255) * noise
-    if settings.quantise:
-        noisy = images.from_8bit(images.to_8bit(noisy))
-    return Degraded(noisy, {"sigma_8bit": sigma})
+    return clean + np.float32(sigma_8bit / 255) * noise
 
 
-def _bicubic(clean: Array, settings: Bicubic, rng: np.random.Generator) -> Degraded:  # noqa: ARG001  (one signature for all kinds)
-    scale = _single_scale(settings)
+def _counted(clean: Array, peak: float, rng: np.random.Generator) -> Array:
+    """Return photon counts over their expectation for white; what undershoots counts none."""
+    expected = np.maximum(clean, 0).astype(np.float64) * peak
+    return (rng.poisson(expected) / peak).astype(np.float32)
+
+
+# ---------------------------------------------------------------------- scale and sharpness
+
+
+def _bicubic(clean: Array, settings: Bicubic, rng: np.random.Generator) -> Degraded:
+    scale = _value(settings.scale, rng)
     height, width = clean.shape[:2]
     small = resize(clean, max(1, round(height / scale)), max(1, round(width / scale)))
     if settings.quantise:
-        small = images.from_8bit(images.to_8bit(small))
-    return Degraded(resize(small, height, width), {"scale": scale})
+        small = _quantised(small)
+    delivered = resize(small, height, width) if settings.result == "interpolated" else small
+    return Degraded(delivered, {"scale": scale})
+
+
+def _blur(clean: Array, settings: Blur, rng: np.random.Generator) -> Degraded:
+    from scipy.ndimage import gaussian_filter  # here, because it takes a tenth of a second
+
+    sigma = _value(settings.sigma_px, rng)
+    blurred: Array = gaussian_filter(clean, (sigma, sigma, 0), mode="mirror")
+    return Degraded(blurred, {"sigma_px": sigma})
+
+
+# ---------------------------------------------------------------------------------- JPEG
 
 
 def _jpeg(clean: Array, settings: Jpeg, rng: np.random.Generator) -> Degraded:
@@ -94,7 +141,7 @@ def _jpeg(clean: Array, settings: Jpeg, rng: np.random.Generator) -> Degraded:
 
 def compress(
     clean: images.Bytes, settings: Jpeg, rng: np.random.Generator
-) -> tuple[images.Bytes, dict[str, float | int | str]]:
+) -> tuple[images.Bytes, Card]:
     """Compress one whole image, as ``degrade`` does, without leaving 8 bits.
 
     Args:
@@ -112,19 +159,59 @@ def compress(
     if isinstance(quality, QualityRange):
         quality = int(rng.integers(quality.min, quality.max, endpoint=True))
     if isinstance(quality, list):
-        raise ValueError("expected a single level; call levels() first")
-    values = images.compress_jpeg_8bit(clean, quality, settings.subsampling)
-    return values, {"quality": quality, "encoder": images.jpeg_encoder()}
+        raise _several()
+    card: Card = {"quality": quality, "encoder": images.jpeg_encoder()}
+    if settings.phase == "aligned":
+        return images.compress_jpeg_8bit(clean, quality, settings.subsampling), card
+    row, column = (
+        rng.integers(_BLOCK, size=2).tolist() if settings.phase == "random" else settings.phase
+    )
+    # Blocks begin at the padded image's corner, so that much of one lies outside of the image.
+    above, left = -row % _BLOCK, -column % _BLOCK
+    padded = np.pad(clean, ((above, 0), (left, 0), (0, 0)), mode="edge")
+    values = images.compress_jpeg_8bit(padded, quality, settings.subsampling)
+    return values[above:, left:], {**card, "phase_row": row, "phase_column": column}
 
 
-def _single_scale(settings: Bicubic) -> float:
-    if isinstance(settings.scale, list):
-        raise ValueError("expected a single level; call levels() first")
-    return settings.scale
+# ----------------------------------------------------------------------- several of them
+
+
+def _sequence(clean: Array, settings: Sequence, rng: np.random.Generator) -> Degraded:
+    image, card = clean, Card()
+    for number, step in enumerate(settings.steps, 1):
+        result = _DEGRADE[step.kind](image, step, rng)
+        image = result.image
+        card |= {f"{number}_{name}": value for name, value in result.card.items()}
+    if settings.interpolates:
+        image = resize(image, *clean.shape[:2])
+    if isinstance(settings.fresh, Gaussian):  # what a network can be told
+        card["sigma_8bit"] = result.card["sigma_8bit"]
+    return Degraded(image, card)
+
+
+def _value(value: float | list[float] | FloatRange, rng: np.random.Generator) -> float:
+    """Return what is drawn from a range, or the value that there is."""
+    if isinstance(value, FloatRange):
+        return float(rng.uniform(value.min, value.max))
+    if isinstance(value, list):
+        raise _several()
+    return value
+
+
+def _several() -> ValueError:
+    return ValueError("expected a single level; call levels() first")
+
+
+def _quantised(image: Array) -> Array:
+    return images.from_8bit(images.to_8bit(image))
 
 
 _DEGRADE: dict[str, Callable[[Array, Any, np.random.Generator], Degraded]] = {
     "gaussian": _gaussian,
+    "poisson": _poisson,
+    "poisson_gaussian": _poisson_gaussian,
     "bicubic": _bicubic,
+    "blur": _blur,
     "jpeg": _jpeg,
+    "sequence": _sequence,
 }

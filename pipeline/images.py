@@ -30,7 +30,7 @@ _LUMA_STUDIO = np.array([65.481, 128.553, 24.966])
 _LUMA_OFFSET = 16.0
 
 # The usual names of the ratios have colons, which YAML tools like to read as something else.
-_SUBSAMPLING = {"yuv444": "4:4:4", "yuv420": "4:2:0"}
+_SUBSAMPLING = {"yuv444": "4:4:4", "yuv422": "4:2:2", "yuv420": "4:2:0"}
 
 _BLOCK = 1 << 15
 """Values to convert at once, so that float64 versions of them stay in the processor's cache."""
@@ -198,8 +198,8 @@ def compress_jpeg(image: Array, quality: int, subsampling: str) -> Array:
     Args:
         image: ``(H, W, C)`` in [0, 1]; it is rounded to 8 bits before it is encoded.
         quality: 1 to 100 of the IJG scale, that MATLAB uses too.
-        subsampling: Of the chroma channels, ``yuv444`` (none) or ``yuv420``; gray images have
-            none.
+        subsampling: Of the chroma channels, ``yuv444`` (none), ``yuv422`` or ``yuv420``; gray
+            images have none.
 
     Returns:
         ``(H, W, C)`` in [0, 1], multiples of 1/255.

@@ -33,7 +33,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.degradation_settings import Degradation
+from pipeline.degradation_settings import Degradation, measured_as
 from pipeline.images import Array, rgb_to_luma, to_8bit
 from pipeline.nearest import nearest_known
 from pipeline.params import PROTOCOL_COLOURS, PROTOCOL_DEGRADATION, Protocol, TrialColour
@@ -95,11 +95,11 @@ class Score:
 
 def applicable(colour: TrialColour, degradation: Degradation) -> list[Protocol]:
     """Return every protocol that can measure images of a colour and a degradation."""
+    kind = measured_as(degradation)
     return [
         name
         for name in PROTOCOLS
-        if colour in PROTOCOL_COLOURS[name]
-        and PROTOCOL_DEGRADATION.get(name, degradation.kind) == degradation.kind
+        if colour in PROTOCOL_COLOURS[name] and PROTOCOL_DEGRADATION.get(name, kind) == kind
     ]
 
 

@@ -31,7 +31,16 @@ Kernel = Literal["matlab", "opencv", "pil"]
 class Trained(Section):
     """One kind of degradation that a network learned to undo."""
 
-    kind: Literal["gaussian", "bicubic", "jpeg", "paired"]
+    kind: Literal[
+        "gaussian",
+        "poisson",
+        "poisson_gaussian",
+        "bicubic",
+        "jpeg",
+        "blur",
+        "sequence",
+        "paired",
+    ]
     levels: (
         Annotated[list[NonNegativeFloat], Field(min_length=1)]
         | FloatRange
@@ -42,8 +51,10 @@ class Trained(Section):
 
     @model_validator(mode="after")
     def _levels_of_kind(self) -> Self:
-        if (self.levels is None) != (self.kind == "paired"):
-            raise ValueError("expected levels for every kind but 'paired', which has none")
+        if (self.levels is None) != (self.kind in {"sequence", "paired"}):
+            raise ValueError(
+                "expected levels for every kind but 'sequence' and 'paired', which have none"
+            )
         return self
 
 

@@ -249,7 +249,8 @@ PROTOCOL_DEGRADATION: Mapping[Protocol, Literal["bicubic", "paired"]] = {
     "rgb-ntire": "bicubic",
     "sidd": "paired",
 }
-"""The kind of degradation that a protocol is for; those left out are for all."""
+"""The kind of degradation that a protocol is for, ``bicubic`` for all that shrinks; those left out
+are for all."""
 
 Baseline = Literal["identity", "bicubic", "lanczos", "nl_means", "bayes_shrink", "tv", "bm3d"]
 """Classical methods beside the networks; ``pipeline/classical.py`` has them."""
@@ -266,6 +267,10 @@ class Trial(Section):
     baselines: list[Baseline]
 
 
+RANDOM = "random"
+"""The ``start`` of an experiment that starts from no other one."""
+
+
 class Experiment(Section):
     """One network trained on one degradation with one recipe, and what it is tested on."""
 
@@ -274,6 +279,9 @@ class Experiment(Section):
     train_on: Name
     degradation: Name
     recipe: Name
+    start: Name
+    """``random`` weights, or those of another experiment of the same architecture: its tensors
+    of the same name and shape are where this training begins."""
     test_on: Name
     compare_with: str | None = None
     """System of ``pipeline/published.csv`` that the report puts beside it; changes no result."""
@@ -287,6 +295,26 @@ class Imported(Section):
     source: Source
     """File of the weights, as their authors published it."""
     layout: Layout
+    test_on: Name
+    compare_with: str | None = None
+    """System of ``pipeline/published.csv`` that the report puts beside it; changes no result."""
+
+
+Way = Literal["plain", "self_ensemble", "local_averages", "patches"]
+"""How a network restores a whole image: as it is; as the mean of the eight flips and quarter
+turns of the image (EDSR+); with local averages as large as its training patches in place of those
+over the whole image; or in patches without surroundings, put together again."""
+
+
+class Applied(Section):
+    """The weights of an experiment, applied to its test images in another way."""
+
+    arch: Architecture
+    model: Name
+    weights: Name
+    """The experiment, or the entry of ``imported``, that has them; arch, model and test_on are
+    its own: DVC needs them here."""
+    way: Way
     test_on: Name
     compare_with: str | None = None
     """System of ``pipeline/published.csv`` that the report puts beside it; changes no result."""
@@ -333,6 +361,7 @@ class Params(Section):
     ]
     experiments: dict[Name, Experiment]
     imported: dict[Name, Imported]
+    applied: dict[Name, Applied]
     accepted_overlaps: list[AcceptedOverlap]
     inference: Inference
     resources: Resources

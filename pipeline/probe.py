@@ -68,15 +68,20 @@ def seconds_per_step(
         patience: Seconds to measure.
     """
     rng = np.random.default_rng(0)
-    shape = (recipe.batch, patch_size, patch_size, model.input_channels)
+    small = patch_size // model.scale
+    clean, degraded = (
+        rng.integers(0, 256, (recipe.batch, side, side, model.input_channels), dtype=np.uint8)
+        for side in (small * model.scale, small)
+    )
     pairs = Pairs(
-        clean=rng.integers(0, 256, shape, dtype=np.uint8),
-        degraded=None,
+        clean=clean,
+        degraded=None if model.scale == 1 else degraded,
         noise=Gaussian(kind="gaussian", sigma_8bit=25.0, quantise=False),
         key=(0, "probe"),
         batch=recipe.batch,
         augment=recipe.augment,
         device=device,
+        noise_map=model.takes_noise_map,
     )
     # Noise teaches nothing, so the rate is kept from leading anywhere.
     endless = recipe.model_copy(

@@ -31,13 +31,15 @@ Row = dict[str, str | float]
 def rows_of(image: BenchmarkImage, restored: Array, experiment: str, model: str) -> Iterator[Row]:
     """Measure one restored image, and the degraded one beside it, by every protocol that applies.
 
+    A degraded image that is small is interpolated for it.
+
     Args:
         image: The test image.
         restored: ``(H, W, C)`` in [0, 1], or a little outside.
         experiment: Name of the experiment, or of the classical method.
         model: Name of the model, or of the classical method.
     """
-    clean, degraded = image.clean(), image.degraded()
+    clean, degraded = image.clean(), image.interpolated()
     for protocol in applicable(image.trial.colour, image.trial.degradation):
         after = measure(protocol, clean, restored, image.scale)
         before = measure(protocol, clean, degraded, image.scale)

@@ -42,6 +42,7 @@ SECTIONS = {
     "experiments": "experiments",
     "benchmarks": "benchmarks",
     "imported": "imported",
+    "applied": "applied",
     "accepted_overlaps": "accepted_overlaps",
 }
 """Arguments that receive a whole section of ``params.yaml``, or one value that all share."""

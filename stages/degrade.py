@@ -1,5 +1,6 @@
 """Stage ``degrade``: degrade the training images of one experiment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,13 +11,13 @@ from numpy.typing import NDArray
 
 from pipeline.array_file import ArrayFile
 from pipeline.cards import write_cards
-from pipeline.degradation_settings import Bicubic, Degradation, Gaussian, Jpeg, RealPairs
+from pipeline.degradation_settings import Degradation, Jpeg, RealPairs
 from pipeline.degradations import compress
 from pipeline.degradations import degrade as degrade_image
-from pipeline.images import from_8bit
-from pipeline.levels import Level, levels
+from pipeline.images import Bytes, from_8bit, to_8bit
+from pipeline.levels import Level, Version, in_8bit, levels, reduction_of, versions
 from pipeline.outputs import new_folder
-from pipeline.patches import BankImage, PatchBank, write_cut
+from pipeline.patches import BankImage, Grid, PatchBank, join, write_cut
 from pipeline.randomness import generator
 from pipeline.stage_runner import run_stage
 from pipeline.workers import each
@@ -33,91 +34,135 @@ def degrade(
 
     Whole images are degraded and then cut at the positions of the clean patches, so that the
     8x8 grid of JPEG and the support of bicubic interpolation do not start anew at each patch.
-    Gaussian noise is not stored: training draws it anew at every step, and only its card is
-    written.
+    Noise that comes last is not stored: training draws it anew at every step, and only its card
+    is written.
 
     Args:
         experiment: Name of the experiment; what is drawn depends on it.
-        degradation: What to do; a list of levels gives one version of each patch a level.
+        degradation: What to do; each of its versions gives one version of each patch.
         patches: The patch bank.
         out: Folder to make: ``degraded.npy``, ``(V * N, size, size, C)``, uint8 or float16 in
-            [0, 1], the N patches of the bank once a version; and ``card.csv``, one row an image
-            and version with what was drawn.
+            [0, 1], the N patches of the bank once a version (clean ones where noise is all), of a
+            size that is the bank's, or a fraction of it where the result is ``low``; and
+            ``card.csv``, one row an image and version with what was drawn.
         seed: Seed of the params.
 
     Raises:
-        ValueError: Real pairs are asked of a bank that has none.
+        ValueError: Real pairs are asked of a bank that has none, or the scale of small images
+            does not divide the patches.
     """
     bank = PatchBank(patches)
-    cards: list[dict[str, Any]] = []
+    every = versions(degradation)
+    cards = [
+        {"label": level.label, "drawn": "at every step"}
+        for version in every
+        if version.noise and version.stored is None
+        for level in levels(version.noise)
+    ]
     with new_folder(out) as folder:
-        if isinstance(degradation, Gaussian):
-            cards += [
-                {"label": level.label, "drawn": "at every step"} for level in levels(degradation)
-            ]
-        elif isinstance(degradation, RealPairs):
-            np.save(folder / "degraded.npy", _partners(bank))
-            cards += [{"image": image.name, "label": "paired"} for image in bank.images]
-        else:
-            cards += _write_versions(bank, degradation, folder / "degraded.npy", (seed, experiment))
+        if any(version.stored for version in every):
+            written = _write_versions(bank, every, folder / "degraded.npy", (seed, experiment))
+            cards = [*written, *cards]
         write_cards(folder / "card.csv", cards)
 
 
-def _partners(bank: PatchBank) -> NDArray[np.uint8]:
+def _write_versions(
+    bank: PatchBank, every: Sequence[Version], path: Path, key: tuple[int, str]
+) -> list[dict[str, Any]]:
+    """Write every version of every image, cut at the positions of the bank; return their cards."""
+    reduction = _whole_reduction(every, bank)
+    side = bank.clean.shape[1] // reduction
+    # Interpolation and blur give values between the 8-bit ones, and overshoot: half precision
+    # keeps them to a sixteenth of a gray level.
+    dtype = np.dtype(np.uint8 if in_8bit(every) else np.float16)
+    file = ArrayFile(path, (side, side, bank.clean.shape[3]), dtype)
+    todo = [
+        _Part(image, version.stored, version.draw, first=number * len(bank) + image.first)
+        for number, version in enumerate(every)
+        for image in bank.images
+    ]
+    write = partial(_write_part, bank=bank, file=file, reduction=reduction, key=key)
+    pixels = sum(image.height * image.width for image in bank.images) / len(bank.images)
+    cards = each(write, todo, most=1 if pixels < _SMALL else None)
+    written = [card for card in cards if card]
+    file.finish(len(every) * len(bank))
+    return written
+
+
+def _whole_reduction(every: Sequence[Version], bank: PatchBank) -> int:
+    """Return how many times smaller than the clean patches their partners are."""
+    found = {reduction_of(version.stored) if version.stored else 1 for version in every}
+    grid = bank.images[0].grid
+    if len(found) > 1 or any(one % 1 or grid.size % one or grid.stride % one for one in found):
+        raise ValueError(
+            f"{bank.folder}: expected one scale that divides patches of {grid.size} pixels at a "
+            f"stride of {grid.stride}, came {', '.join(f'{one:g}' for one in sorted(found))}"
+        )
+    return int(found.pop())
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One version of one image; ``first`` is the position of its first patch."""
+
+    image: BankImage
+    level: Level | None
+    draw: int
+    first: int
+
+
+def _write_part(
+    part: _Part, bank: PatchBank, file: ArrayFile, reduction: int, key: tuple[int, str]
+) -> dict[str, Any]:
+    """Write one version of one image, and return its card; clean ones have none."""
+    whole, card = _degraded(part, bank, key)
+    stored: NDArray[Any]
+    if file.dtype == np.uint8:
+        stored = whole if whole.dtype == np.uint8 else to_8bit(whole)
+    else:
+        stored = (from_8bit(whole) if whole.dtype == np.uint8 else whole).astype(np.float16)
+    with file.writer() as write:
+        write_cut(write, part.first, stored, _reduced(part.image.grid, reduction, stored))
+    if part.level is None:
+        return {}
+    return {"image": part.image.name, "label": part.level.label, **card}
+
+
+def _degraded(
+    part: _Part, bank: PatchBank, key: tuple[int, str]
+) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Return a degraded image, in 8 bits or in float32, and its card."""
+    level = part.level
+    if level is None:
+        return bank.clean_image(part.image), {}
+    if isinstance(level.settings, RealPairs):
+        return join(_partners(bank)[part.image.patches], part.image.grid), {}
+    rng = generator(*key, level.label, part.draw, part.image.name)
+    clean = bank.clean_image(part.image)
+    if isinstance(level.settings, Jpeg):
+        values, card = compress(clean, level.settings, rng)
+        return values, {"draw": part.draw, **card}
+    result = degrade_image(from_8bit(clean), level, rng)
+    return result.image, {"draw": part.draw, **result.card}
+
+
+def _reduced(grid: Grid, reduction: int, image: NDArray[Any]) -> Grid:
+    """Return the same positions in an image that is smaller by ``reduction``."""
+    if reduction == 1:
+        return grid
+    height, width = (side // reduction for side in grid.covered)
+    if image.shape[:2] != (height, width):
+        raise ValueError(f"expected a small image of {height}x{width}, came {image.shape[:2]}")
+    return Grid(height, width, grid.size // reduction, grid.stride // reduction)
+
+
+def _partners(bank: PatchBank) -> Bytes:
     if bank.degraded is None:
         raise ValueError(
             f"{bank.folder}: expected degraded partners of the clean patches, came none: the "
             "degradation 'paired' needs a data set of real pairs"
         )
-    return bank.degraded
-
-
-def _write_versions(
-    bank: PatchBank, degradation: Bicubic | Jpeg, path: Path, key: tuple[int, str]
-) -> list[dict[str, Any]]:
-    """Write every version of every image, cut at the positions of the bank; return their cards."""
-    # Bicubic interpolation gives values between the 8-bit ones, and overshoot: half
-    # precision keeps them to a sixteenth of a gray level.
-    dtype = np.dtype(np.uint8 if isinstance(degradation, Jpeg) else np.float16)
-    file = ArrayFile(path, bank.clean.shape[1:], dtype)
-    versions = [(level, draw) for level in levels(degradation) for draw in range(level.draws)]
-    todo = [
-        _Version(image, level, draw, first=number * len(bank) + image.first)
-        for number, (level, draw) in enumerate(versions)
-        for image in bank.images
-    ]
-    write = partial(_write_version, bank=bank, file=file, key=key)
-    pixels = sum(image.height * image.width for image in bank.images) / len(bank.images)
-    cards = list(each(write, todo, most=1 if pixels < _SMALL else None))
-    file.finish(len(versions) * len(bank))
-    return cards
-
-
-@dataclass(frozen=True)
-class _Version:
-    """One degraded version of one image; ``first`` is the position of its first patch."""
-
-    image: BankImage
-    level: Level
-    draw: int
-    first: int
-
-
-def _write_version(
-    version: _Version, bank: PatchBank, file: ArrayFile, key: tuple[int, str]
-) -> dict[str, Any]:
-    image, level = version.image, version.level
-    rng = generator(*key, level.label, version.draw, image.name)
-    clean = bank.clean_image(image)
-    stored: NDArray[Any]
-    if isinstance(level.settings, Jpeg):
-        stored, card = compress(clean, level.settings, rng)
-    else:
-        result = degrade_image(from_8bit(clean), level, rng)
-        stored, card = result.image.astype(np.float16), result.card
-    with file.writer() as write:
-        write_cut(write, version.first, stored, image.grid)
-    return {"image": image.name, "label": level.label, "draw": version.draw, **card}
+    return np.asarray(bank.degraded)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def evaluate(
 def _side_by_side(image: BenchmarkImage, restored: Path) -> Array:
     """Return degraded, restored and clean image in one row, ``(H, 3 * W, C)`` in [0, 1]."""
     output: Array = np.load(restored_path(restored, image))
-    return np.concatenate([image.degraded(), output, image.clean()], axis=1).clip(0, 1)
+    return np.concatenate([image.interpolated(), output, image.clean()], axis=1).clip(0, 1)
 
 
 if __name__ == "__main__":

@@ -7,21 +7,27 @@ if __name__ == "__main__":
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
-from pipeline.benchmarks import degraded_images
+from pipeline.benchmarks import degraded_images, drawn_sigmas
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import choose_precision, name_of
 from pipeline.models import build_model
+from pipeline.models.pooling import average_locally, averages_globally
 from pipeline.network_settings import Model
 from pipeline.outputs import new_folder
+from pipeline.tiling.ensemble import SelfEnsemble
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 from pipeline.tiling.precision_loss import precision_loss
 from pipeline.tiling.restoring import Restorer
 from pipeline.tiling.streaming import restore_file
+
+_OVERLAP = 16
+"""Share of an image of the only size that a network takes which is context, on each side."""
 
 
 def reconstruct(
@@ -29,6 +35,7 @@ def reconstruct(
     model: Model,
     weights: Path,
     benchmark: Path,
+    way: str,
     out: Path,
     threads: int,
     tile: int,
@@ -40,9 +47,11 @@ def reconstruct(
         model: Architecture and size.
         weights: Folder with ``weights.safetensors``, from stage ``train``.
         benchmark: Its images, from stage ``degrade_test``.
+        way: How the network restores a whole image; ``pipeline/params.py`` lists the ways.
         out: Folder to make: ``DATA_SET/LEVEL/IMAGE.npy``, float32 ``(H, W, C)``, not clipped,
-            a PNG of each to look at, and ``tiling.json`` with the halo that was measured, the
-            tiles and the format, and what a format shorter than float32 costs.
+            a PNG of each to look at, and ``tiling.json`` with the way, the halo that was
+            measured (none where the whole image goes through the network at once), the tiles and
+            the format, and what a format shorter than float32 costs.
         threads: CPU threads to compute with.
         tile: Side of a tile's core, in pixels.
         precision: Format of the convolutions.
@@ -54,23 +63,62 @@ def reconstruct(
     device = pick_device(threads)
     network = build_model(model, seed=0)
     network.load_state_dict(load_file(weights / "weights.safetensors"))
-    halo = measure_halo(network, model.input_channels)
     network = fold_normalisation(network.eval())
+    if way == "local_averages":
+        average_locally(network, _patch_size(weights))
+    halo: int | None = None
+    if way == "patches":
+        tile, halo = _patch_size(weights), 0
+    elif model.image_size is not None:
+        halo = model.image_size // _OVERLAP
+    elif not averages_globally(network):
+        halo = measure_halo(
+            network,
+            model.planes,
+            scale=model.scale,
+            multiple=model.multiple,
+        )
+    if way == "self_ensemble":
+        network = SelfEnsemble(network)
     chosen = choose_precision(precision, device)
-    restorer = Restorer(network, device, tile=tile, halo=halo, precision=chosen)
+    restorer = Restorer(
+        network,
+        device,
+        tile=tile,
+        halo=halo,
+        scale=model.scale,
+        multiple=model.multiple,
+        window=model.image_size,
+        precision=chosen,
+    )
+    sigmas = drawn_sigmas(benchmark) if model.takes_noise_map else {}
     images = list(degraded_images(benchmark))
     with new_folder(out) as folder:
         for place, degraded in images:
             path = folder / place / degraded.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            restore_file(degraded, path, path.with_suffix(".png"), restorer)
-        facts = {"halo": halo, "tile": restorer.tile, "precision": name_of(chosen)}
+            sigma = sigmas.get(path.relative_to(folder)) if model.takes_noise_map else None
+            restore_file(degraded, path, path.with_suffix(".png"), restorer, sigma)
+        facts: dict[str, Any] = {
+            "way": way,
+            "halo": halo,
+            "tile": restorer.tile,
+            "precision": name_of(chosen),
+        }
         if chosen != torch.float32:
             first = {str(place): path for place, path in reversed(images)}
             facts["loss"] = {
-                place: precision_loss(path, restorer) for place, path in sorted(first.items())
+                place: precision_loss(path, restorer, sigmas.get(Path(place) / path.name))
+                for place, path in sorted(first.items())
             }
         (folder / "tiling.json").write_text(json.dumps(facts) + "\n")
+
+
+def _patch_size(weights: Path) -> int:
+    """Return the side of the patches that weights were trained on, from their card."""
+    card = json.loads((weights / "card.json").read_text(encoding="utf-8"))
+    size: int = card["trained_on"]["patch_size"]
+    return size
 
 
 if __name__ == "__main__":

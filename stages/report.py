@@ -9,7 +9,7 @@ from pipeline.benchmarks import images_of
 from pipeline.levels import levels
 from pipeline.outputs import new_folder
 from pipeline.papers import Paper, read_papers
-from pipeline.params import AcceptedOverlap, Experiment, Imported, Trial
+from pipeline.params import AcceptedOverlap, Applied, Experiment, Imported, Trial
 from pipeline.published import Published, joined, read_published
 from pipeline.report.checklist import Check, check_gap
 from pipeline.report.comparisons import compare_all, write_comparisons
@@ -17,8 +17,9 @@ from pipeline.report.crops import choose_crops
 from pipeline.report.curves import draw_curve, read_curve
 from pipeline.report.leaderboard import by_place, leading_places
 from pipeline.report.model_cards import read_card
-from pipeline.report.overlaps import read_overlaps
-from pipeline.report.page import Findings, Report, render_page
+from pipeline.report.networks import tabulate_networks, write_networks
+from pipeline.report.overlaps import Overlap, read_overlaps
+from pipeline.report.page import Entry, Findings, Report, render_page
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
 from pipeline.report.restoring import read_restoring
 from pipeline.report.results import (
@@ -48,6 +49,7 @@ def report(
     out: Path,
     experiments: Mapping[str, Experiment],
     imported: Mapping[str, Imported],
+    applied: Mapping[str, Applied],
     benchmarks: Mapping[str, list[Trial]],
     accepted_overlaps: Sequence[AcceptedOverlap],
 ) -> None:
@@ -69,6 +71,7 @@ def report(
         out: Folder to make.
         experiments: What is reported, in this order.
         imported: Networks with published weights, reported after them.
+        applied: Weights of all these, applied in another way, reported last.
         benchmarks: What all of them were tested on.
         accepted_overlaps: Data sets that may share scenes, and why.
 
@@ -77,7 +80,7 @@ def report(
         ValueError: A file holds something else than its stage writes.
     """
     literature = joined(read_published(published))
-    entries: dict[str, Experiment | Imported] = {**experiments, **imported}
+    entries: dict[str, Entry] = {**experiments, **imported, **applied}
     measured = {name: _measured(evaluated, name, entry) for name, entry in entries.items()}
     classical = {
         name: read_measurements(baselines / f"{name}.csv", f"baseline@{name}")
@@ -98,18 +101,29 @@ def report(
         for name, entry in entries.items()
     ]
     repetition_of = find_repetitions(experiments)
+    leading = leading_places(trial for trials in benchmarks.values() for trial in trials)
+    known = read_papers(papers)
+    table = tabulate_networks(
+        {report.name: report.card for report in reports if not report.is_applied},
+        systems,
+        results,
+        leading,
+        known,
+    )
     page = render_page(
         reports,
         Findings(
             results=results,
-            leading=leading_places(trial for trials in benchmarks.values() for trial in trials),
+            networks=table,
+            leading=leading,
             references=literature.values(),
             repetition_of=repetition_of,
-            check=_checklist(reports, benchmarks, read_papers(papers)),
+            check=_checklist(reports, benchmarks, known),
         ),
     )
     merged = by_place(merge_repetitions(results, repetition_of))
     with new_folder(out) as folder:
+        write_networks(folder / "networks.csv", table)
         write_results(folder / "results.csv", results, repetition_of)
         write_repetitions(folder / "repetitions.csv", results, repetition_of)
         write_comparisons(folder / "comparisons.csv", compare_all(merged))
@@ -163,12 +177,13 @@ def _benchmarks_of(
     return [benchmarks[benchmark]] if benchmark else benchmarks.values()
 
 
-def _suffix(name: str, entry: Experiment | Imported) -> str:
+def _suffix(name: str, entry: Entry) -> str:
     """Return the end of the names of an entry's stages, after ``evaluate`` for example."""
-    return f"_imported@{name}" if isinstance(entry, Imported) else f"@{name}"
+    kinds: dict[type, str] = {Experiment: "", Imported: "_imported", Applied: "_applied"}
+    return f"{kinds[type(entry)]}@{name}"
 
 
-def _measured(evaluated: Path, name: str, entry: Experiment | Imported) -> list[Measurement]:
+def _measured(evaluated: Path, name: str, entry: Entry) -> list[Measurement]:
     path, stage = evaluated / f"{name}.csv", f"evaluate{_suffix(name, entry)}"
     rows = read_measurements(path, stage)
     if {row.experiment for row in rows} != {name}:
@@ -181,7 +196,7 @@ def _measured(evaluated: Path, name: str, entry: Experiment | Imported) -> list[
 
 def _report(
     name: str,
-    entry: Experiment | Imported,
+    entry: Entry,
     rows: list[Measurement],
     trials: Sequence[Trial],
     folders: _Folders,
@@ -209,13 +224,23 @@ def _report(
         restoring=read_restoring(folders.restored / name / "tiling.json", f"reconstruct{suffix}"),
         crops=choose_crops(pictured, images, folders.restored / name, suffix),
     )
+
+    def overlaps_of(experiment: str) -> dict[str, Overlap]:
+        path = folders.overlaps / f"{experiment}.csv"
+        return read_overlaps(path, f"guard@{experiment}", accepted)
+
+    if isinstance(entry, Applied):
+        card = folders.models / entry.weights / "card.json"
+        origin = read_card(card, f"reconstruct{suffix}")
+        shared = {} if "imported" in origin else overlaps_of(entry.weights)
+        return shown(card=origin, charts=(), overlaps=shared)
     card = folders.models / name / "card.json"
     if isinstance(entry, Imported):
         return shown(card=read_card(card, f"import_weights@{name}"), charts=(), overlaps={})
     return shown(
         card=read_card(card, f"train@{name}"),
         charts=draw_curve(read_curve(folders.curves / f"{name}.csv", f"train@{name}")),
-        overlaps=read_overlaps(folders.overlaps / f"{name}.csv", f"guard@{name}", accepted),
+        overlaps=overlaps_of(name),
     )
 
 

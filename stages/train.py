@@ -21,14 +21,16 @@ from torch import nn
 
 import pipeline.training
 from pipeline import tracking
-from pipeline.degradation_settings import Degradation, Gaussian
+from pipeline.degradation_settings import Degradation
 from pipeline.images import from_8bit
+from pipeline.levels import versions
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
 from pipeline.models import build_model
+from pipeline.network_cost import multiply_adds
 from pipeline.network_settings import Model
 from pipeline.outputs import new_file, new_folder
-from pipeline.params import Recipe
+from pipeline.params import RANDOM, Recipe
 from pipeline.patches import PatchBank
 from pipeline.randomness import seed_of
 from pipeline.training.checkpoints import CheckpointFile, digest_of
@@ -36,6 +38,7 @@ from pipeline.training.choosing import choose_way
 from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
 from pipeline.training.pairs import Pairs
 from pipeline.training.progress import Progress
+from pipeline.training.start import take_over
 
 
 def train(
@@ -47,6 +50,7 @@ def train(
     patches: Path,
     degraded: Path,
     guarded: Path,  # noqa: ARG001 -- only its existence matters: no test image is trained on
+    start: Path,
     checkpoints: Path,
     out: Path,
     curve: Path,
@@ -66,6 +70,8 @@ def train(
         patches: Patch bank of clean patches.
         degraded: Their degraded partners, from stage ``degrade``.
         guarded: What the stage ``guard`` wrote.
+        start: Folder of the weights that the training begins with, from another experiment; a
+            folder without any where they are random.
         checkpoints: Folder for the state of the unfinished training, outside of DVC's outputs.
         out: Folder to make: ``weights.safetensors`` and ``card.json``.
         curve: CSV to write: step, loss, PSNR of the training patches, learning rate.
@@ -75,18 +81,36 @@ def train(
     Raises:
         TrainingStoppedError: SIGTERM or Ctrl-C came; the checkpoint is written.
         TrainingDivergedError: The loss is infinite or not a number.
-        ValueError: There are fewer patches than one batch.
+        ValueError: There are fewer patches than one batch, or the weights to start from are those
+            of another network.
     """
     device = pick_device(threads)
-    network = build_model(model, seed_of(seed, experiment, "weights")).to(device)
+    network = build_model(model, seed_of(seed, experiment, "weights"))
+    started = take_over(network, start / "weights.safetensors") if start.name != RANDOM else None
+    network = network.to(device)
     bank = PatchBank(patches)
-    pairs = _pairs(bank, degraded, degradation, recipe, (seed, experiment), device)
+    every = versions(degradation)
+    pairs = Pairs(
+        clean=bank.clean,
+        degraded=(
+            np.load(degraded / "degraded.npy", mmap_mode="r")
+            if any(version.stored for version in every)
+            else None
+        ),
+        noise=[version.noise for version in every],
+        key=(seed, experiment),
+        batch=recipe.batch,
+        augment=recipe.augment,
+        device=device,
+        noise_map=model.takes_noise_map,
+    )
     way = choose_way(network, pairs, recipe)
     causes = {
         "experiment": experiment,
         "model": {"class": type(model).__name__, **model.model_dump()},
         "degradation": degradation.model_dump(),
         "recipe": recipe.model_dump(),
+        "start": None if started is None else {"experiment": start.name, **started},
         "seed": seed,
         "threads": torch.get_num_threads(),
         "computed": {
@@ -109,7 +133,13 @@ def train(
     )
     with tracking.training_run(experiment, causes, inputs, TrainingStoppedError) as run:
         _run(training, run, experiment)
-        card = {**causes, "data": data, "trained_on": _trained_on(bank)}
+        card = {
+            **causes,
+            "data": data,
+            "trained_on": _trained_on(bank),
+            "receptive_field": model.receptive_field,
+            "multiply_adds_256": multiply_adds(model),
+        }
         weights = _write(training, card, out, curve)
         run.finish(weights, out, curve)
     training.checkpoint.remove()
@@ -124,26 +154,6 @@ def _trained_on(bank: PatchBank) -> dict[str, Any]:
         "patches": len(bank),
         "patch_size": bank.clean.shape[1],
     }
-
-
-def _pairs(
-    bank: PatchBank,
-    degraded: Path,
-    degradation: Degradation,
-    recipe: Recipe,
-    key: tuple[int, str],
-    device: torch.device,
-) -> Pairs:
-    fresh = degradation if isinstance(degradation, Gaussian) else None
-    return Pairs(
-        clean=bank.clean,
-        degraded=None if fresh else np.load(degraded / "degraded.npy", mmap_mode="r"),
-        noise=fresh,
-        key=key,
-        batch=recipe.batch,
-        augment=recipe.augment,
-        device=device,
-    )
 
 
 def _run(training: Training, run: tracking.TrainingRun, experiment: str) -> None:
@@ -218,7 +228,7 @@ def _sha256(path: Path) -> str:
 def _code(network: nn.Module) -> str:
     """Return a checksum of the code that a checkpoint belongs to."""
     package = Path(pipeline.training.__file__).parent
-    used = (train, build_model, from_8bit, pick_device, PatchBank, seed_of, type(network))
+    used = (train, build_model, from_8bit, pick_device, PatchBank, seed_of, versions, type(network))
     files = [*sorted(package.glob("*.py")), *(Path(getfile(one)) for one in used)]
     return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 

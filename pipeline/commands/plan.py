@@ -98,14 +98,20 @@ class _Work:
 
 
 def _all_of(params: "Params") -> _Work:
-    return _Work(list(params.experiments), list(params.benchmarks), list(params.imported))
+    others = [*params.imported, *params.applied]
+    return _Work(list(params.experiments), list(params.benchmarks), others)
 
 
 def _part_of(params: "Params", stages: Collection[str]) -> _Work:
     return _Work(
         [name for name in params.experiments if f"train@{name}" in stages],
         [name for name in params.benchmarks if f"degrade_test@{name}" in stages],
-        [name for name in params.imported if f"reconstruct_imported@{name}" in stages],
+        [
+            name
+            for section in ("imported", "applied")
+            for name in getattr(params, section)
+            if f"reconstruct_{section}@{name}" in stages
+        ],
     )
 
 

@@ -56,13 +56,13 @@ def dynamic_axes(model: Model) -> dict[int, Dim]:
         3: Dim("width", min=model.multiple),
     }
     if _any_channels(model):
-        axes[1] = Dim("channels", min=1 + model.noise_map)
+        axes[1] = Dim("channels", min=1 + model.takes_noise_map)
     return axes
 
 
 def channels_of(model: Model, image: int | None = None) -> int:
     """Return the channels of an input, for images of ``image`` channels or those it is made for."""
-    return (image or model.input_channels) + model.noise_map
+    return (image or model.input_channels) + model.takes_noise_map
 
 
 def _any_channels(model: Model) -> bool:

@@ -41,7 +41,7 @@ def facts_of(name: str, arch: str, model: Model, network: nn.Module, weights: Pa
         "halo": _halo(model, network),
         "scale": model.scale,
         "multiple": model.multiple,
-        "noise_map": model.noise_map,
+        "noise_map": model.takes_noise_map,
         "value_range": [0, 1],
         "weights_sha256": sha256_of(weights),
     }
@@ -49,6 +49,11 @@ def facts_of(name: str, arch: str, model: Model, network: nn.Module, weights: Pa
 
 def _halo(model: Model, network: nn.Module) -> int | None:
     try:
-        return measure_halo(network, model.input_channels + model.noise_map)
+        return measure_halo(
+            network,
+            model.planes,
+            scale=model.scale,
+            multiple=model.multiple,
+        )
     except ValueError:
         return None

@@ -42,9 +42,11 @@ def settings_of(chain: Chain, architecture: str) -> Model:
     settings: dict[str, Any] = {"channels": channels, "width": width, "depth": depth}
     normalised = [one.where for one in layers if one.norm]
     if architecture == "DnCNN":
-        settings["batch_norm"] = bool(normalised)
+        settings |= {"batch_norm": bool(normalised), "residual": True}
     elif normalised:
         raise ForeignWeightsError(f"{normalised[0]}: a {architecture} has no normalisation")
+    elif architecture == "RedNet":
+        settings["skips"] = True
     try:
         model = _SETTINGS[architecture](**settings)
     except ValidationError as error:
@@ -132,6 +134,9 @@ def describe(model: Model) -> str:
     words += f"{model.input_channels} channel{plural}"
     if isinstance(model, DnCNN):
         words += f", with{'' if model.batch_norm else 'out'} normalisation"
+        words += "" if model.residual else ", without the image in the sum"
+    if isinstance(model, RedNet) and not model.skips:
+        words += ", without skips"
     return words
 
 

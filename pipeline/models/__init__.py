@@ -30,9 +30,9 @@ def build_model(settings: Model, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if settings.channels == "shared":
-            return channels.EachChannel([constructor(**options)], settings.noise_map)
+            return channels.EachChannel([constructor(**options)], settings.takes_noise_map)
         if isinstance(settings.channels, SeparateChannels):
             networks = [constructor(**options) for _ in range(settings.channels.separate)]
-            return channels.EachChannel(networks, settings.noise_map)
+            return channels.EachChannel(networks, settings.takes_noise_map)
         network: nn.Module = constructor(**options)
     return network

@@ -15,7 +15,9 @@ Differs from the authors' code: He initialisation, as the paper says (theirs dra
 of the batch normalisation from a Gaussian too); the running statistics move by 0.1 a step, and
 epsilon is 1e-5. Without batch normalisation (``batch_norm: false``) every convolution has a
 bias, DnCNN-S 555,137 parameters: the form of published weights, whose normalisation is merged,
-and the form that learns faster when steps are few.
+and the form that learns faster when steps are few. Without the image in the sum (``residual:
+false``) the output is that of the last convolution: what the paper compares its residual
+learning with.
 """
 
 import torch
@@ -23,17 +25,21 @@ from torch import Tensor, nn
 
 
 class DnCNN(nn.Module):
-    """Residual denoiser for images of any size.
+    """Denoiser for images of any size.
 
     Args:
         channels: Image channels C.
         width: Feature maps of the hidden layers.
         depth: Convolutions in all, the first and the last included.
         batch_norm: Normalise between convolution and ReLU, but for the first and the last.
+        residual: The last convolution predicts the noise; otherwise the clean image.
     """
 
-    def __init__(self, *, channels: int, width: int, depth: int, batch_norm: bool) -> None:
+    def __init__(
+        self, *, channels: int, width: int, depth: int, batch_norm: bool, residual: bool
+    ) -> None:
         super().__init__()
+        self.residual = residual
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
             # The normalisation has a bias of its own.
@@ -58,5 +64,5 @@ class DnCNN(nn.Module):
         Returns:
             Restored batch, ``(N, C, H, W)``, not clipped.
         """
-        residual: Tensor = self.noise(degraded)
-        return torch.sub(degraded, residual)
+        output: Tensor = self.noise(degraded)
+        return torch.sub(degraded, output) if self.residual else output

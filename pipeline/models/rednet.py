@@ -14,7 +14,8 @@ RED30  30    1,035,201                   61
 Half of the layers are convolutions and half deconvolutions, all 3x3 with stride 1 and no
 pooling. Every second feature map of the encoder, and the image itself, is added to its mirror
 in the decoder before the ReLU. Differs from the paper: He initialisation (theirs is not
-stated), and no ReLU after the last sum, which would cut the gradient at black.
+stated), and no ReLU after the last sum, which would cut the gradient at black. ``skips: false``
+adds nothing anywhere, the image neither: what the paper compares its skips with.
 """
 
 from torch import Tensor, nn
@@ -28,10 +29,12 @@ class RedNet(nn.Module):
         channels: Image channels C.
         width: Feature maps of the hidden layers.
         depth: Convolutions and deconvolutions together, an even number.
+        skips: Add every second feature map, and the image, to its mirror.
     """
 
-    def __init__(self, *, channels: int, width: int, depth: int) -> None:
+    def __init__(self, *, channels: int, width: int, depth: int, skips: bool) -> None:
         super().__init__()
+        self.skips = skips
         half = depth // 2
         inputs = [channels, *[width] * (half - 1)]
         self.encoder = nn.ModuleList(nn.Conv2d(n, width, 3, padding=1) for n in inputs)
@@ -63,7 +66,7 @@ class RedNet(nn.Module):
         for decoded, layer in enumerate(self.decoder, start=1):
             features = layer(features)
             mirror = half - decoded
-            if mirror % 2 == 0:
+            if self.skips and mirror % 2 == 0:
                 features = features + encoded[mirror]  # the image itself stays float32
             if mirror > 0:
                 features = relu(features, inplace=True)

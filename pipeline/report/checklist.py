@@ -136,7 +136,7 @@ def _test_checks(
     trial: Trial, level: Level, protocol: Protocol, published: Published, facts: Paper
 ) -> Iterator[Check]:
     settings = level.settings
-    theirs = facts.tests.get(settings.kind, Conditions())
+    theirs = _conditions(facts, settings.kind)
     recalled = _recalled(facts, "tests")
     ours_measured, theirs_measured = PROTOCOLS[protocol], _MEASURES.get(published.protocol)
     yield _colour_space(trial, protocol, published.protocol, theirs, recalled)
@@ -225,6 +225,9 @@ def _choice(
 
 _KINDS = {
     "gaussian": "noise of sigma {}",
+    "poisson": "Poisson noise of peak {}",
+    "poisson_gaussian": "Poisson and Gaussian noise of peak {}",
+    "blur": "blur of {} pixels",
     "bicubic": "bicubic scale {}",
     "jpeg": "JPEG quality {}",
 }
@@ -233,6 +236,7 @@ _TESTED = {
     "bicubic": "the tested bicubic scale",
     "jpeg": "the tested JPEG quality",
     "paired": "real pairs",
+    "sequence": "several degradations one after the other",
 }
 
 
@@ -244,31 +248,50 @@ def _training_degradation(card: Card, level: Level, facts: Paper) -> Check:
     paper = UNKNOWN if trained is None else _all_described(trained) + _recalled(facts, "trained")
     if "imported" in card:
         return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
-    ours = _trained(card["degradation"])
-    shown = _described(ours)
+    parts = _parts(card["degradation"])
+    ours = sorted(map(_trained, parts), key=_kind)
+    shown = _all_described(ours)
     tested = _tested(level)
-    theirs = None if trained is None else [_pinned(one, tested) for one in trained]
-    if theirs != [ours] and not _covers(ours, tested):
+    theirs = None
+    if trained is not None:
+        theirs = sorted((_pinned(one, tested) for one in trained), key=_kind)
+    if theirs != ours and not any(_covers(one, tested) for one in ours):
         note = f"trained on {shown}, tested on {_described(tested)}"
         return _check(item, shown, paper, "differs", note, weight=5.0)
-    expected = facts.tests.get(ours.kind, Conditions()).quantised
-    clipped = ours.kind == "gaussian" and card["degradation"]["quantise"]
+    expected = _conditions(facts, "gaussian").quantised
+    clipped = any(part["kind"] == "gaussian" and part["quantise"] for part in parts)
     if clipped and expected is False:
         note = "its noisy image is clipped and rounded to 8 bits"
         return _check(item, f"{shown}, {note}", paper, "differs", note, weight=0.1)
-    verdict = _verdict(([ours],), (theirs,))
+    verdict = _verdict((ours,), (theirs,))
     return _check(item, shown, paper, verdict, f"{shown} instead of {paper}", weight=0.1)
+
+
+def _conditions(facts: Paper, kind: str) -> Conditions:
+    """Return what is known of the tests of a paper on one kind of degradation."""
+    known = {str(name): conditions for name, conditions in facts.tests.items()}
+    return known.get(kind, Conditions())
+
+
+def _parts(degradation: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the parts of a mixture, or the degradation itself."""
+    parts: Sequence[Mapping[str, Any]] = degradation.get("of", [degradation])
+    return parts
 
 
 def _trained(degradation: Mapping[str, Any]) -> Trained:
     """Return what the settings of a degradation, of one kind, train a network on."""
     kind = degradation["kind"]
-    if kind == "paired":
+    if kind in {"paired", "sequence"}:
         return Trained(kind=kind)
     value = degradation[VARIED_SETTING[kind]]
     if isinstance(value, Mapping):
         return Trained(kind=kind, levels=FloatRange(min=value["min"], max=value["max"]))
     return Trained(kind=kind, levels=sorted(value) if isinstance(value, list) else [value])
+
+
+def _kind(one: Trained) -> str:
+    return one.kind
 
 
 def _tested(level: Level) -> Trained:
@@ -283,7 +306,7 @@ def _pinned(one: Trained, tested: Trained) -> Trained:
 
 def _covers(ours: Trained, tested: Trained) -> bool:
     if ours.kind != tested.kind or ours.levels == tested.levels:
-        return ours.kind == tested.kind
+        return ours.kind == tested.kind != "sequence"  # of which only the kind is compared
     if not isinstance(tested.levels, list):
         return False
     if isinstance(ours.levels, FloatRange):

@@ -48,7 +48,7 @@ class Crop:
         width: Of the window, in pixels.
         height: Of the window, in pixels.
         clean: The clean window.
-        degraded: What the network was given.
+        degraded: What the network was given, in the size of the clean image.
         restored: What it made of it.
         error: Absolute difference of restored and clean, times ``ERROR_GAIN``, mean over the
             channels.
@@ -127,7 +127,7 @@ def _cut(
             f"'{row.experiment}' but is not among the test images; "
             f"run 'dvc repro evaluate{stages}'"
         )
-    clean, degraded = image.clean(), image.degraded()
+    clean, degraded = image.clean(), image.interpolated()
     path = restored_path(restored_folder, image).with_suffix(".png")
     if not path.is_file():
         raise FileNotFoundError(

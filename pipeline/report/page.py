@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.metrics import PROTOCOLS
-from pipeline.params import Experiment, Imported, Trial
+from pipeline.params import Applied, Experiment, Imported, Trial
 from pipeline.published import Published
 from pipeline.report import crops, curves
 from pipeline.report.checklist import Check
@@ -24,6 +24,7 @@ from pipeline.report.leaderboard import (
     shown_places,
     tabulate_protocols,
 )
+from pipeline.report.networks import Network
 from pipeline.report.overlaps import Overlap
 from pipeline.report.overview import draw_overview
 from pipeline.report.repetitions import merge_repetitions
@@ -37,28 +38,32 @@ from pipeline.report.words import (
     describe_method,
     describe_protocol,
     describe_settings,
+    describe_way,
     signed,
 )
 from pipeline.statistics import RESAMPLES
 
+Entry = Experiment | Imported | Applied
+"""What is measured: networks trained here or elsewhere, and weights applied in another way."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What one experiment, or one network with published weights, has to show.
+    """What one entry of ``params.yaml`` has to show.
 
     Args:
-        name: Of the experiment.
+        name: Of the entry.
         settings: Its entry in ``params.yaml``.
         card: What stands beside its weights.
         trials: What it was tested on.
-        charts: Its training; none of published weights.
+        charts: Its training; none of published weights and of those of another entry.
         restoring: How its images were restored.
         crops: Its restored images.
         overlaps: What its training set shares with its test sets, by name of the test set.
     """
 
     name: str
-    settings: Experiment | Imported
+    settings: Entry
     card: Mapping[str, Any]
     trials: Sequence[Trial]
     charts: Sequence[Chart]
@@ -71,6 +76,11 @@ class Report:
         """Tell whether the weights were trained elsewhere."""
         return isinstance(self.settings, Imported)
 
+    @property
+    def is_applied(self) -> bool:
+        """Tell whether the weights are those of another entry."""
+        return isinstance(self.settings, Applied)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
@@ -78,6 +88,7 @@ class Findings:
 
     Args:
         results: All rows of the table, networks and classical methods.
+        networks: What each network costs.
         leading: Places of the protocols that the trials name; the page shows these.
         references: Numbers of the literature; those about other data are left out.
         repetition_of: Experiments that repeat another one, and which.
@@ -85,6 +96,7 @@ class Findings:
     """
 
     results: Sequence[Result]
+    networks: Sequence[Network]
     leading: Collection[Place]
     references: Iterable[Published]
     repetition_of: Mapping[str, str]
@@ -111,11 +123,13 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
         .render(
             reports=reports,
             results=findings.results,
+            networks=findings.networks,
             leaderboard=rank(groups, numbers, sources),
             tables=tabulate_protocols(merged),
             overview={report.name: draw_overview(report.name, singles) for report in reports},
             overlaps={report.name: report.overlaps for report in reports},
             imported={report.name for report in reports if report.is_imported},
+            applied={report.name: report.settings for report in reports if report.is_applied},
             repetition_of=findings.repetition_of,
             gaps=gaps,
             gap_numbers={(gap.result.experiment, *gap.result.place): gap.number for gap in gaps},
@@ -142,9 +156,11 @@ def _environment() -> Environment:
     environment.filters |= {
         "db": lambda value: decimal(value, 2),
         "ssim": lambda value: decimal(value, 4),
+        "thousands": lambda value: f"{value:,}".replace(",", " "),
         "signed": signed,
         "words": describe_degradation,
         "method": describe_method,
+        "way": describe_way,
         "settings": describe_settings,
         "interval": describe_interval,
         "worth": describe_difference,
@@ -154,13 +170,14 @@ def _environment() -> Environment:
 
 def _commands(reports: Iterable[Report]) -> dict[str, str]:
     """Return the commands that make this page again, and what each does."""
+    stages: dict[type, tuple[str, str]] = {
+        Experiment: ("evaluate", "train, restore"),
+        Imported: ("evaluate_imported", "restore"),
+        Applied: ("evaluate_applied", "restore"),
+    }
     alone = {}
     for report in reports:
-        stage, made = (
-            ("evaluate_imported", "restore")
-            if report.is_imported
-            else ("evaluate", "train, restore")
-        )
+        stage, made = stages[type(report.settings)]
         alone[f"dvc repro {stage}@{report.name}"] = f"{made} and measure {report.name} alone"
     return {
         "dvc repro": "bring everything up to date, this page too",

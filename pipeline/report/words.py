@@ -24,12 +24,29 @@ DEGRADATIONS = {
     r"gaussian_([\d.-]+)_8bit": (
         "Gaussian noise, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}{}, rounded to 8 bits"
     ),
+    r"poisson_([\d.-]+)": "Poisson noise, peak\N{NO-BREAK SPACE}{}",
+    r"poisson_([\d.-]+)_8bit": "Poisson noise, peak\N{NO-BREAK SPACE}{}, rounded to 8 bits",
+    r"poisson_gaussian_([\d.-]+)_([\d.-]+)": (
+        "Poisson and Gaussian noise, peak\N{NO-BREAK SPACE}{}, "
+        "\N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}{}"
+    ),
+    r"poisson_gaussian_([\d.-]+)_([\d.-]+)_8bit": (
+        "Poisson and Gaussian noise, peak\N{NO-BREAK SPACE}{}, "
+        "\N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}{}, rounded to 8 bits"
+    ),
     r"bicubic_x([\d.]+)": "Bicubic downscaling \N{MULTIPLICATION SIGN}{}",
     r"bicubic_x([\d.]+)_8bit": "Bicubic downscaling \N{MULTIPLICATION SIGN}{}, through 8 bits",
     r"jpeg_([\d-]+)": "JPEG, quality {}",
+    r"jpeg_([\d-]+)_phase_random": "JPEG, quality {}, blocks anywhere",
+    r"jpeg_([\d-]+)_phase_(\d)_(\d)": "JPEG, quality {}, blocks from row {}, column {}",
+    r"blur_([\d.-]+)": (
+        "Gaussian blur, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}{}\N{NO-BREAK SPACE}px"
+    ),
     r"paired": "Real degradation",
 }
-"""What a level's label means; one that matches no pattern is shown as it is."""
+"""What a level's label means; one that matches no pattern is shown as it is.
+
+Values are one number, or the ends of a range."""
 
 CHANNELS: dict[tuple[TrialColour, ...], str] = {
     ("gray",): "gray values",
@@ -64,7 +81,13 @@ def signed(value: float) -> str:
 
 
 def describe_degradation(label: str) -> str:
-    """Return what the label of a level means, such as ``gaussian_25``."""
+    """Return what the label of a level means, such as ``gaussian_25``.
+
+    That of a sequence has the labels of its steps.
+    """
+    steps = re.split(r"-(?=[a-z])", label)
+    if len(steps) > 1:
+        return ", then ".join(map(describe_degradation, steps))
     for pattern, words in DEGRADATIONS.items():
         match = re.fullmatch(pattern, label)
         if match:
@@ -126,3 +149,16 @@ def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def describe_way(way: str) -> str:
+    """Return in words how a network restored whole images."""
+    return _WAYS[way]
+
+
+_WAYS = {
+    "plain": "as it is",
+    "self_ensemble": "as the mean of eight flips and quarter turns",
+    "local_averages": "with local averages in place of those over the whole image",
+    "patches": "in patches without surroundings, put together again",
+}

@@ -5,33 +5,52 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from pipeline.models.pooling import averages_globally
 
-def measure_halo(network: nn.Module, channels: int) -> int:
-    """Return how far, in pixels, a network looks around the pixel that it restores.
+
+def measure_halo(network: nn.Module, channels: int, *, scale: int = 1, multiple: int = 1) -> int:
+    """Return how far, in pixels of the input, a network looks around what it restores.
 
     Measured, not computed: from the gradient of one output pixel with respect to the input, of
     a copy whose weights are all positive, so that no path through it is silent or cancelled.
-    Images one pixel wide show all of it: one along each axis.
+    Narrow images show all of it: one along each axis. A network on a grid looks further from
+    some pixels than from others; what counts is a whole cell of the grid.
 
     Args:
         network: It is left as it is.
-        channels: Image channels.
+        channels: Channels of its input, a noise-level map included.
+        scale: How many times larger its output is.
+        multiple: Side of a cell of its grid, in pixels of the input.
 
     Raises:
-        ValueError: It looks further than 255 pixels, or at the whole image: tiles cannot be
+        ValueError: It looks further than 1024 pixels, or at the whole image: tiles cannot be
             exact.
     """
-    probe = _with_positive_weights(network)
-    halo = max(_reach(probe, channels, axis) for axis in (2, 3))
-    if halo > _LARGEST_HALO:
+    name = type(network).__name__
+    if averages_globally(network):
         raise ValueError(
-            f"{type(network).__name__} looks further than {_LARGEST_HALO} pixels around: exact "
-            "tiles need a network with a limited receptive field"
+            f"{name} averages over the whole image, so tiles cannot be exact: average locally, or "
+            "restore images in one piece"
         )
-    return halo
+    probe = _with_positive_weights(network)
+    # A look at a narrower surrounding suffices for most; dilated kernels look past pixels that
+    # they do not see, so what is found must be well within it.
+    reach = _NEAREST_LOOK
+    while True:
+        halo = max(_reach(probe, channels, axis, reach, scale, multiple) for axis in (2, 3))
+        if halo <= reach // 2:
+            return halo
+        if reach >= 2 * _LARGEST_HALO:
+            raise ValueError(
+                f"{name} looks further than {_LARGEST_HALO} pixels around: exact tiles need a "
+                "network with a limited receptive field"
+            )
+        reach *= 2
 
 
-_LARGEST_HALO = 255
+_LARGEST_HALO = 1024
+
+_NEAREST_LOOK = 512
 
 
 def _with_positive_weights(network: nn.Module) -> nn.Module:
@@ -46,14 +65,16 @@ def _with_positive_weights(network: nn.Module) -> nn.Module:
     return copy
 
 
-def _reach(network: nn.Module, channels: int, axis: int) -> int:
-    """Return the distance of the furthest input pixel along ``axis`` that moves the output."""
-    # Twice as far as allowed: dilated kernels look past pixels that they do not see.
-    centre = 2 * _LARGEST_HALO
-    shape = [1, channels, 1, 1]
-    shape[axis] = 2 * centre + 1
+def _reach(
+    network: nn.Module, channels: int, axis: int, far: int, scale: int, multiple: int
+) -> int:
+    """Return the distance of the furthest input pixel along ``axis`` that moves a cell."""
+    centre = -(-far // multiple) * multiple
+    shape = [1, channels, multiple, multiple]
+    shape[axis] = 2 * centre + multiple
     image = torch.ones(shape, dtype=torch.float64, requires_grad=True)
     output: Tensor = network(image)
-    (gradient,) = torch.autograd.grad(output[0, 0].flatten()[centre], image)
-    seen = torch.nonzero(gradient.abs().sum(dim=1).flatten())
-    return int((seen - centre).abs().max())
+    cell = output.narrow(axis, scale * centre, scale * multiple).sum()
+    (gradient,) = torch.autograd.grad(cell, image)
+    seen = torch.nonzero(gradient.abs().amax(dim=(0, 1, 5 - axis)))
+    return int(max(centre - seen.min(), seen.max() - (centre + multiple - 1)))

@@ -8,12 +8,15 @@ from pipeline.tiling.restoring import Restorer
 from pipeline.tiling.rows import NpyRows
 
 
-def precision_loss(degraded: Path, restorer: Restorer) -> dict[str, float]:
+def precision_loss(
+    degraded: Path, restorer: Restorer, sigma_8bit: float | None = None
+) -> dict[str, float]:
     """Compare the tile in the middle of an image with the same in float32.
 
     Args:
         degraded: ``.npy`` file, float32 ``(H, W, C)`` in [0, 1] up to noise.
         restorer: The network in its format.
+        sigma_8bit: The level of the noise, for a network that is told.
 
     Returns:
         On the scale of 0 to 255: ``max_8bit``, ``mean_8bit`` and ``rms_8bit`` of the absolute
@@ -24,7 +27,8 @@ def precision_loss(degraded: Path, restorer: Restorer) -> dict[str, float]:
     tall, wide = (min(side, restorer.tile) for side in rows.shape[:2])
     top, left = (rows.shape[0] - tall) // 2, (rows.shape[1] - wide) // 2
     piece = rows.read(top, top + tall)[:, left : left + wide]
-    short, exact = restorer.restore(piece), restorer.in_float32().restore(piece)
+    short = restorer.restore(piece, sigma_8bit)
+    exact = restorer.in_float32().restore(piece, sigma_8bit)
     differences = 255 * np.abs(short.astype(np.float64) - exact)
     return {
         "max_8bit": round(float(differences.max()), 4),

@@ -19,7 +19,7 @@ from pipeline.machine.memory import (
     release_memory,
 )
 from pipeline.machine.transfer import upload
-from pipeline.tiling.rows import ArrayRows, Rows
+from pipeline.tiling.rows import ArrayRows, PaddedRows, Rows, RowsWithMap
 from pipeline.tiling.spans import Span, even_core, span_at, spans
 
 LEAST_TILE = 16
@@ -30,6 +30,9 @@ _PIXELS_AT_ONCE = {"cpu": 2**18, "cuda": 2**22}
 
 _SCRATCH = 1.5
 """What kernels need while they run, on top of the tensors that they make."""
+
+_PROBE = 48
+"""Side of the image that tells how much memory a network takes."""
 
 _BANDS = 4
 """As wide as the image, at one time: the next one read, this one, its result, and one written."""
@@ -62,11 +65,17 @@ class Restorer:
     """Restores images of any size with one network.
 
     Args:
-        network: In evaluation mode; it is moved to ``device``, channels last. Its output has its
-            input's size.
+        network: In evaluation mode; it is moved to ``device``, channels last.
         device: Where to compute.
-        tile: Side of a tile's core, in pixels. It is halved while memory does not suffice.
-        halo: Pixels of context around it: ``measure_halo(network)`` makes the result exact.
+        tile: Side of a tile's core, in pixels of the input. It is halved while memory does not
+            suffice.
+        halo: Pixels of context around it: ``measure_halo(network)`` makes the result exact. None
+            for a network that needs the whole image at once.
+        scale: How many times larger than its input the network's output is.
+        multiple: Side of a cell of the network's grid: tiles consist of whole ones, and so does
+            the image, whose end is mirrored for that.
+        window: Side of every tile with its halo, for a network that takes no other size; its
+            tiles are not made smaller, and an image must be as large.
         precision: Format of the convolutions.
     """
 
@@ -76,13 +85,20 @@ class Restorer:
         device: torch.device,
         *,
         tile: int,
-        halo: int,
+        halo: int | None,
+        scale: int = 1,
+        multiple: int = 1,
+        window: int | None = None,
         precision: torch.dtype = torch.float32,
     ) -> None:
-        self.tile = tile
+        context = -(-(halo or 0) // multiple) * multiple
+        self.tile = tile if window is None else window - 2 * context
+        self.scale = scale
         self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = device
         self._halo = halo
+        self._multiple = multiple
+        self._window = window
         self._precision = precision
         self._pixels_at_once = _PIXELS_AT_ONCE[device.type]
         self._bytes_each: float | None = None
@@ -90,43 +106,71 @@ class Restorer:
 
     def in_float32(self) -> "Restorer":
         """Return the same, computing in float32."""
-        return Restorer(self._network, self._device, tile=self.tile, halo=self._halo)
+        return Restorer(
+            self._network,
+            self._device,
+            tile=self.tile,
+            halo=self._halo,
+            scale=self.scale,
+            multiple=self._multiple,
+            window=self._window,
+        )
 
-    def restore(self, degraded: Array) -> Array:
+    def restore(self, degraded: Array, sigma_8bit: float | None = None) -> Array:
         """Restore one image.
 
         Args:
-            degraded: ``(H, W, C)`` in [0, 1] up to noise; any size.
+            degraded: ``(H, W, C)`` in [0, 1] up to noise; any size from a cell of the grid on.
+            sigma_8bit: The level of its noise, for a network that is told.
 
         Returns:
-            ``(H, W, C)``, not clipped; equal to the network's output for the whole image but
-            for the last bits of float32, and for what a shorter format costs.
+            ``(S * H, S * W, C)``, not clipped, S the scale; equal to the network's output for
+            the whole image but for the last bits of float32, and for what a shorter format
+            costs.
 
         Raises:
             TooLittleMemoryError: There is none even for small tiles.
+            ValueError: The image is smaller than a cell of the network's grid.
         """
-        restored = np.empty_like(degraded)
-        for band in self.bands(ArrayRows(degraded)):
-            restored[band.first : band.first + len(band.rows)] = band.rows
-        return restored
+        bands = self.bands(ArrayRows(degraded), sigma_8bit)
+        return np.concatenate([band.rows for band in bands])
 
-    def bands(self, degraded: Rows) -> Iterator[Band]:
+    def bands(self, degraded: Rows, sigma_8bit: float | None = None) -> Iterator[Band]:
         """Restore an image from its first row to its last, one band of tiles at a time.
 
         Args:
             degraded: Rows of ``(H, W, C)`` in [0, 1] up to noise.
+            sigma_8bit: The level of its noise, for a network that is told.
 
         Raises:
             TooLittleMemoryError: There is none even for small tiles.
+            ValueError: The image is smaller than a cell of the network's grid.
         """
-        height, width, channels = degraded.shape
+        tall, wide, _ = degraded.shape
+        if min(tall, wide) < self._multiple:
+            raise ValueError(
+                f"expected images of at least {self._multiple}x{self._multiple} pixels, the grid "
+                f"of the network; came {tall}x{wide}"
+            )
+        if self._window is not None and min(tall, wide) < self._window:
+            raise ValueError(
+                f"expected images of at least {self._window}x{self._window} pixels, the only size "
+                f"that the network takes; came {tall}x{wide}"
+            )
+        told = degraded if sigma_8bit is None else RowsWithMap(degraded, sigma_8bit)
+        image = PaddedRows(told, self._multiple)
+        for band in self._padded_bands(image):
+            rows = band.rows[: self.scale * tall - band.first, : self.scale * wide]
+            yield Band(band.first, np.ascontiguousarray(rows))
+
+    def _padded_bands(self, image: Rows) -> Iterator[Band]:
+        height, width, channels = image.shape
         self._fit(height, width, channels)
         with ThreadPoolExecutor(1, "reader") as reader:
 
             def read(first: int) -> _Window:
-                core = even_core(height, self.tile)
-                rows = span_at(first, height, core, self._halo)
-                return _Window(rows, reader.submit(degraded.read, rows.start, rows.stop))
+                rows = self._span_at(first, height)
+                return _Window(rows, reader.submit(image.read, rows.start, rows.stop))
 
             coming: _Window | None = read(0)
             while coming is not None:
@@ -138,7 +182,32 @@ class Restorer:
                     self._halve()
                     coming = read(rows.first)
                 else:
-                    yield Band(rows.first, restored)
+                    yield Band(self.scale * rows.first, restored)
+
+    def _core(self, length: int) -> int:
+        """Return the side of cores on an axis of so many cells."""
+        if self._halo is None:
+            return length
+        core = max(1, self._cells(self.tile))
+        return core if self._window else even_core(length, core)
+
+    def _cells(self, pixels: int) -> int:
+        return pixels // self._multiple
+
+    @property
+    def _halo_cells(self) -> int:
+        return -(-(self._halo or 0) // self._multiple)
+
+    def _span_at(self, first: int, length: int) -> Span:
+        """Return the tile that begins at pixel ``first`` of an axis of ``length`` pixels."""
+        cells = self._cells(length)
+        found = span_at(self._cells(first), cells, self._core(cells), self._halo_cells)
+        return found.times(self._multiple)
+
+    def _spans(self, length: int) -> list[Span]:
+        cells = self._cells(length)
+        found = spans(cells, self._core(cells), self._halo_cells, even=not self._window)
+        return [one.times(self._multiple) for one in found]
 
     def _band_if_it_fits(self, window: Array, rows: Span) -> Array | None:
         try:
@@ -150,15 +219,13 @@ class Restorer:
 
     def _band(self, window: Array, rows: Span) -> Array:
         """Restore the core rows of a window as wide as the image."""
-        width = window.shape[1]
-        restored = np.empty((rows.last - rows.first, *window.shape[1:]), np.float32)
-        core_rows = slice(rows.first - rows.start, rows.last - rows.start)
-        columns = spans(width, self.tile, self._halo)
-        for some, outputs in self._outputs(window, columns):
+        tall = slice(self.scale * (rows.first - rows.start), self.scale * (rows.last - rows.start))
+        cores: list[Array] = []
+        for some, outputs in self._outputs(window, self._spans(window.shape[1])):
             for at, output in zip(some, outputs, strict=True):
-                core = output[core_rows, at.first - at.start : at.last - at.start]
-                restored[:, at.first : at.last] = core
-        return restored
+                left = self.scale * (at.first - at.start)
+                cores.append(output[tall, left : left + self.scale * (at.last - at.first)])
+        return np.concatenate(cores, axis=1)
 
     def _outputs(self, window: Array, columns: list[Span]) -> Iterator[tuple[list[Span], Array]]:
         """Yield batches of tiles and what the network makes of them, ``(N, h, w, C)``."""
@@ -194,23 +261,37 @@ class Restorer:
         if self._device.type != "cpu":
             return
         if self._bytes_each is None:
-            self._bytes_each = _bytes_each_pixel(self._network, channels, self._precision)
+            self._bytes_each = _bytes_each_pixel(
+                self._network, channels, self._precision, self._window or _PROBE
+            )
         free = max(free_memory(self._device), self._known_to_fit)
-        while self._needed(height, width, channels) > free and self.tile >= 2 * LEAST_TILE:
+        while self._needed(height, width, channels) > free and self._can_halve:
             self._halve()
+        if self._halo is None and self._needed(height, width, channels) > free:
+            self._halve()  # which it cannot, and says so
         self._known_to_fit = max(self._known_to_fit, self._needed(height, width, channels))
 
     def _needed(self, height: int, width: int, channels: int) -> float:
+        cells = (self._cells(height), self._cells(width))
         tall, wide = (
-            min(side, even_core(side, self.tile) + 2 * self._halo) for side in (height, width)
+            self._multiple * min(side, self._core(side) + 2 * self._halo_cells) for side in cells
         )
         pixels = max(tall * wide, min(height * width, self._pixels_at_once))
-        bands = _BANDS * 4 * tall * width * channels
+        bands = _BANDS * 4 * tall * width * channels * self.scale**2
         return pixels * (self._bytes_each or 0) * _SCRATCH + bands
+
+    @property
+    def _can_halve(self) -> bool:
+        return self._halo is not None and not self._window and self.tile >= 2 * LEAST_TILE
 
     def _halve(self) -> None:
         release_memory(self._device)
-        if self.tile < 2 * LEAST_TILE:
+        if self._halo is None:
+            raise TooLittleMemoryError(
+                "memory ran out, and this network needs a whole image at once, as it averages "
+                "over it: free some, or average locally (way: local_averages)"
+            )
+        if not self._can_halve:
             raise TooLittleMemoryError(
                 f"memory ran out at tiles of {self.tile} pixels: free some, or take a smaller model"
             )
@@ -235,10 +316,12 @@ class _Output:
         return found
 
 
-def _bytes_each_pixel(network: nn.Module, channels: int, precision: torch.dtype) -> float:
+def _bytes_each_pixel(
+    network: nn.Module, channels: int, precision: torch.dtype, side: int
+) -> float:
     """Return about how many bytes the tensors within a network take for each pixel."""
     probe = deepcopy(network).cpu()
-    image = torch.zeros(1, channels, 48, 48)
+    image = torch.zeros(1, channels, side, side)
     with torch.no_grad():
-        found = peak_bytes(lambda: probe(image)) / (48 * 48)
+        found = peak_bytes(lambda: probe(image)) / side**2
     return found * (4 if precision == torch.float32 else 2) / 4

@@ -20,21 +20,28 @@ class Span:
     first: int
     last: int
 
+    def times(self, factor: int) -> "Span":
+        """Return the same tile on an axis with ``factor`` times as many pixels."""
+        return Span(
+            factor * self.start, factor * self.stop, factor * self.first, factor * self.last
+        )
 
-def spans(length: int, core: int, halo: int) -> list[Span]:
+
+def spans(length: int, core: int, halo: int, *, even: bool = True) -> list[Span]:
     """Divide one axis into cores and give each its window.
 
     Args:
         length: Pixels of the image.
         core: Pixels of a core, at most.
         halo: Pixels of context on both sides.
+        even: Whether all cores are nearly alike; otherwise all but the last have ``core``.
 
     Returns:
         As few spans as possible, whose cores cover the axis once. All windows have one length,
         which is that of a core and two halos, or of the image where that is shorter.
     """
-    even = even_core(length, core)
-    return [span_at(first, length, even, halo) for first in range(0, length, even)]
+    side = even_core(length, core) if even else core
+    return [span_at(first, length, side, halo) for first in range(0, length, side)]
 
 
 def even_core(length: int, core: int) -> int:

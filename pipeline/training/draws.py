@@ -43,19 +43,22 @@ class Draws:
         """Return for each pair of a batch which of the eight flips and quarter turns it gets."""
         return generator(*self.key, "turn", step).integers(WAYS, size=self.batch)
 
-    def sigmas(self, levels: FloatRange | list[float], step: int) -> NDArray[np.float32]:
-        """Return the noise level of each pair of a batch, on the scale of [0, 1].
+    def values(
+        self, what: str, levels: float | list[float] | FloatRange, step: int
+    ) -> NDArray[np.float64]:
+        """Return a value for each pair of a batch, such as the sigma of its noise.
 
         Args:
-            levels: What there is to draw from, on the scale of 0 to 255.
+            what: Name of the value: what is drawn depends on it.
+            levels: What there is to draw from.
             step: The step.
         """
-        rng = generator(*self.key, "sigma", step)
+        rng = generator(*self.key, what, step)
         if isinstance(levels, FloatRange):
-            drawn = rng.uniform(levels.min, levels.max, self.batch)
-        else:
-            drawn = rng.choice(np.asarray(levels, float), self.batch)
-        return (drawn / 255).astype(np.float32)
+            return rng.uniform(levels.min, levels.max, self.batch)
+        if isinstance(levels, list):
+            return rng.choice(np.asarray(levels, float), self.batch)
+        return np.full(self.batch, levels, float)
 
     def seed_of_noise(self, step: int) -> int:
         """Return the seed of the noise itself, which is drawn on the device."""

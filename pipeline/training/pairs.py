@@ -1,13 +1,16 @@
 """Training pairs by step number, gathered, turned and given noise on the device."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from pipeline.degradation_settings import FloatRange, Gaussian
+from pipeline.degradation_settings import Noise
 from pipeline.images import Bytes
 from pipeline.machine.memory import free_memory
 from pipeline.machine.transfer import upload
 from pipeline.training.draws import WAYS, Draws
+from pipeline.training.fresh_noise import FreshNoise
 from pipeline.training.stores import Stored, open_store
 
 _SHARE = 0.5
@@ -19,50 +22,65 @@ class Pairs:
 
     Args:
         clean: uint8 ``(N, size, size, C)``, possibly memory-mapped.
-        degraded: Degraded partners ``(V * N, size, size, C)``, uint8 or float16 in [0, 1]: V
-            versions of each clean patch, the whole bank once a version. None when ``noise`` is
-            drawn instead.
-        noise: Settings of noise that is drawn anew at every step, or None.
+        degraded: Degraded partners ``(V * N, side, side, C)``, uint8 or float16 in [0, 1]: V
+            versions of each clean patch, the whole bank once a version; smaller than the clean
+            ones by a whole number where the network enlarges. None where clean patches with noise
+            are the partners.
+        noise: Settings of noise that is drawn anew at every step: of each of the V versions, or
+            one for all; None for no noise.
         key: (seed, experiment): what the random numbers depend on, beside the step.
         batch: Pairs a step.
         augment: Whether to flip and turn.
         device: Where batches go; the patches stay there when they fit.
         memory: Bytes that they may take there; half of what is free when left out.
+        noise_map: Whether the degraded patches have one more channel, with the sigma of their
+            Gaussian noise on the scale of 1, 0 where there is none.
 
     Raises:
-        ValueError: There are fewer pairs than one batch, or neither partners nor noise.
+        ValueError: There are fewer pairs than one batch, or neither partners nor noise; or
+            partners are not as many or not as large as they should be.
     """
 
     def __init__(
         self,
         clean: Bytes,
         degraded: Stored | None,
-        noise: Gaussian | None,
+        noise: Noise | Sequence[Noise | None] | None,
         key: tuple[int, str],
         batch: int,
         augment: bool,
         device: torch.device,
         memory: int | None = None,
+        *,
+        noise_map: bool = False,
     ) -> None:
-        if degraded is None and noise is None:
+        noises = list(noise) if isinstance(noise, Sequence) else [noise]
+        if degraded is None and None in noises:
             raise ValueError("expected stored degraded patches or settings of noise, came neither")
-        arrays = [clean] if degraded is None else [clean, degraded]
-        pairs = len(arrays[-1])
+        pairs = len(noises) * len(clean) if degraded is None else len(degraded)
         if pairs < batch:
             raise ValueError(
                 f"expected at least one batch of {batch} training patches, came {pairs}: "
                 "add images, or choose a smaller batch, patch or stride"
             )
+        arrays: list[Stored] = [clean]
+        if degraded is not None:
+            _check_partners(clean, degraded, len(noises))
+            arrays.append(degraded)
         self.device = device
-        self.shape = (batch, clean.shape[3], *clean.shape[1:3])
-        self._noise = None if degraded is not None else noise
+        channels = clean.shape[3] + noise_map
+        self.shape = (batch, channels, *arrays[-1].shape[1:3])
         self._augment = augment
+        self._noise_map = noise_map
         self._draws = Draws(key, pairs, batch)
+        self._noise = FreshNoise(noises, len(clean), self._draws, device)
         if memory is None:
             memory = int(_SHARE * free_memory(device))
         self._store = open_store(arrays, self._draws.chosen, device, memory)
-        self._turned_pixels = _turned_pixels(clean.shape[1]).to(device)
-        self._first_pixels = (torch.arange(batch) * clean.shape[1] ** 2)[:, None].to(device)
+        self._turned_pixels = {
+            side: _turned_pixels(side).to(device) for side in {one.shape[1] for one in arrays}
+        }
+        self._numbers = torch.arange(batch)[:, None].to(device)
 
     def __len__(self) -> int:
         return self._draws.pairs
@@ -72,32 +90,45 @@ class Pairs:
 
         Returns:
             Two float32 tensors ``(N, C, H, W)``, channels last in memory, in [0, 1] up to noise
-            and overshoot.
+            and overshoot. The first is smaller where the network enlarges, and has one channel
+            more with a noise map.
         """
         rows = self._store.rows(step)
         if self._augment:
             turns = upload(self._draws.turns(step), self.device)
-            pixels = (self._first_pixels + self._turned_pixels[turns]).flatten()
-            rows = [one.flatten(0, 2).index_select(0, pixels).view_as(one) for one in rows]
+            rows = [self._turned(one, turns) for one in rows]
         clean, *partners = (_values(one) for one in rows)
-        return (partners[0] if partners else self._noisy(clean, step)), clean
+        degraded = self._noise.added(partners[0] if partners else clean, step)
+        return self._with_map(degraded, step) if self._noise_map else degraded, clean
 
-    def _noisy(self, clean: Tensor, step: int) -> Tensor:
-        if self._noise is None:
-            raise ValueError("expected settings of noise, came none")
-        source = torch.Generator(self.device).manual_seed(self._draws.seed_of_noise(step))
-        noise = torch.empty_like(clean).normal_(generator=source)
-        noisy = self._added(clean, noise, self._noise, step)
-        if self._noise.quantise:
-            noisy = noisy.clamp_(0, 1).mul_(255).add_(0.5).floor_().div_(255)
-        return noisy
+    def _turned(self, rows: Tensor, turns: Tensor) -> Tensor:
+        side = rows.shape[1]
+        pixels = (self._numbers * side**2 + self._turned_pixels[side][turns]).flatten()
+        return rows.flatten(0, 2).index_select(0, pixels).view_as(rows)
 
-    def _added(self, clean: Tensor, noise: Tensor, settings: Gaussian, step: int) -> Tensor:
-        levels = settings.sigma_8bit
-        if not isinstance(levels, FloatRange | list):
-            return torch.add(clean, noise, alpha=levels / 255)
-        sigmas = upload(self._draws.sigmas(levels, step), self.device)
-        return torch.addcmul(clean, noise, sigmas.reshape(-1, 1, 1, 1))
+    def _with_map(self, degraded: Tensor, step: int) -> Tensor:
+        sigmas = self._noise.sigmas(step).reshape(-1, 1, 1, 1)
+        noise_map = sigmas.expand(-1, 1, *degraded.shape[2:])
+        both = torch.cat([degraded, noise_map], dim=1)
+        return both.contiguous(memory_format=torch.channels_last)
+
+
+def _check_partners(clean: Bytes, degraded: Stored, versions: int) -> None:
+    """Check that partners are as many and as large as versions of the clean patches are.
+
+    Raises:
+        ValueError: They are not.
+    """
+    if len(degraded) % len(clean) or versions not in {1, len(degraded) // len(clean)}:
+        raise ValueError(
+            f"expected {versions} version(s) of {len(clean)} clean patches, came {len(degraded)} "
+            "degraded ones"
+        )
+    if clean.shape[1] % degraded.shape[1] or clean.shape[3] != degraded.shape[3]:
+        raise ValueError(
+            f"expected degraded patches whose side divides that of the clean ones, with as many "
+            f"channels, came {degraded.shape[1:]} for {clean.shape[1:]}"
+        )
 
 
 def _values(rows: Tensor) -> Tensor:

@@ -35,9 +35,16 @@ def level_of(label: str) -> Level:
             kind="gaussian", sigma_8bit=float(value), quantise=False
         )
     elif kind == "bicubic":
-        settings = Bicubic(kind="bicubic", scale=float(value.removeprefix("x")), quantise=False)
+        settings = Bicubic(
+            kind="bicubic",
+            scale=float(value.removeprefix("x")),
+            quantise=False,
+            result="interpolated",
+        )
     else:
-        settings = Jpeg(kind="jpeg", quality=int(value), subsampling="yuv420", draws=1)
+        settings = Jpeg(
+            kind="jpeg", quality=int(value), subsampling="yuv420", phase="aligned", draws=1
+        )
     return levels(settings)[0]
 
 

@@ -175,8 +175,10 @@ def degrading_after_extracting(
 ) -> list[Measurement]:
     """Measure ``extract`` and ``degrade`` against Pillow's decoding and encoding alone."""
     settings = {
-        "JPEG": degradation(kind="jpeg", quality=QUALITY, subsampling="yuv420", draws=1),
-        "bicubic": degradation(kind="bicubic", scale=2, quantise=False),
+        "JPEG": degradation(
+            kind="jpeg", quality=QUALITY, subsampling="yuv420", phase="aligned", draws=1
+        ),
+        "bicubic": degradation(kind="bicubic", scale=2, quantise=False, result="interpolated"),
     }
     rows = []
     with raw_set(sets, images) as (folder, raw):

@@ -33,7 +33,7 @@ from pipeline.tiling.restoring import Restorer
 from pipeline.tiling.streaming import restore_file
 from tests.bench.measurement import Measurement, print_lines
 
-MODEL = DnCNN(channels=1, width=64, depth=17, batch_norm=True)
+MODEL = DnCNN(channels=1, width=64, depth=17, batch_norm=True, residual=True)
 WORK = 2 * 556_032 / 1e3
 """GFLOP a megapixel."""
 

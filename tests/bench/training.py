@@ -54,9 +54,11 @@ class Case:
 
 
 CASES: Mapping[str, Case] = {
-    "DnCNN-S 17x64": Case(DnCNN(channels=1, width=64, depth=17, batch_norm=True), 40, 64),
+    "DnCNN-S 17x64": Case(
+        DnCNN(channels=1, width=64, depth=17, batch_norm=True, residual=True), 40, 64
+    ),
     "VDSR 20x64": Case(VDSR(channels=1, width=64, depth=20), 41, 64),
-    "RED30": Case(RedNet(channels=1, width=64, depth=30), 50, 16),
+    "RED30": Case(RedNet(channels=1, width=64, depth=30, skips=True), 50, 16),
 }
 
 

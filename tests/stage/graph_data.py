@@ -14,7 +14,7 @@ from stages.download import download
 from stages.extract import extract
 
 TILE = 16
-MODEL = DnCNN(channels=1, width=6, depth=4, batch_norm=True)
+MODEL = DnCNN(channels=1, width=6, depth=4, batch_norm=True, residual=True)
 
 RECIPE = Recipe.model_validate(
     {
@@ -40,7 +40,7 @@ def degradation(**settings: object) -> Degradation:
 
 
 NOISE = degradation(kind="gaussian", sigma_8bit=25, quantise=False)
-JPEG = degradation(kind="jpeg", quality=[10, 40], subsampling="yuv420", draws=1)
+JPEG = degradation(kind="jpeg", quality=[10, 40], subsampling="yuv420", phase="aligned", draws=1)
 REAL = degradation(kind="paired")
 
 

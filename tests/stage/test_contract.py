@@ -48,6 +48,14 @@ Their values are tracked by ``params``; were they deps, an edit of the schema wo
 NOT_TRACKED = {"downloads", "checkpoints"}
 """Options for folders of state that survive from run to run, outside of DVC's outputs."""
 
+NETWORK_STAGES = [
+    "train",
+    "reconstruct",
+    "reconstruct_imported",
+    "reconstruct_applied",
+    "import_weights",
+]
+
 GRAPH: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"]
 
 every_stage = pytest.mark.parametrize("name", GRAPH)
@@ -65,7 +73,7 @@ def command_options(name: str) -> dict[str, str]:
 
 def module_of(name: str) -> str:
     """Return the module of a stage; trained and imported networks share some."""
-    return name.removesuffix("_imported")
+    return name.removesuffix("_imported").removesuffix("_applied")
 
 
 def function(name: str) -> Callable[..., None]:
@@ -93,6 +101,18 @@ def is_code(path: str) -> bool:
 @cache
 def imports() -> grimp.ImportGraph:
     return grimp.build_graph("pipeline", "stages")
+
+
+@cache
+def imports_that_compute() -> grimp.ImportGraph:
+    """Return the imports but for those that only look for contradictions in the params.
+
+    They may stop a stage, but change no output; the stage ``check`` depends on them.
+    """
+    graph = grimp.build_graph("pipeline", "stages")
+    for imported in graph.find_modules_directly_imported_by("pipeline.contradictions"):
+        graph.remove_import(importer="pipeline.contradictions", imported=imported)
+    return graph
 
 
 def source(module: str) -> Path:
@@ -154,7 +174,8 @@ def test_tracked_files_are_the_paths_of_the_command(name: str) -> None:
 @every_stage
 def test_tracked_code_is_the_code_imported(name: str) -> None:
     module = f"stages.{module_of(name)}"
-    used = {module} | imports().find_upstream_modules(module)
+    graph = imports() if name == "check" else imports_that_compute()
+    used = {module} | graph.find_upstream_modules(module)
     tracked = [path for path in definition(name)["deps"] if is_code(path)]
 
     missing = [module for module in sorted(used - PLUMBING) if not covers(tracked, module)]
@@ -174,7 +195,7 @@ def test_no_stage_depends_on_code_that_it_does_not_import(name: str) -> None:
     assert idle == []
 
 
-@pytest.mark.parametrize("name", ["train", "reconstruct", "reconstruct_imported", "import_weights"])
+@pytest.mark.parametrize("name", NETWORK_STAGES)
 def test_a_stage_that_builds_a_network_depends_on_that_network_alone(name: str) -> None:
     tracked = [path for path in definition(name)["deps"] if path.startswith("pipeline/models/")]
 
@@ -209,7 +230,7 @@ def test_stages_reserve_the_cores_that_they_use() -> None:
 
     reserved = {name for name in GRAPH if "cpus" in definition(name).get("meta", {})}
 
-    assert threaded == {"guard", "train", "reconstruct", "reconstruct_imported"}
+    assert threaded == {"guard", *NETWORK_STAGES} - {"import_weights"}
     assert side_by_side == {
         "download",
         "extract",
@@ -217,6 +238,7 @@ def test_stages_reserve_the_cores_that_they_use() -> None:
         "degrade_test",
         "evaluate",
         "evaluate_imported",
+        "evaluate_applied",
         "baseline",
     }
     assert reserved == threaded | side_by_side

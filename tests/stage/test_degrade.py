@@ -4,8 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.degradation_settings import Degradation
+from pipeline.degradations import degrade as degrade_image
 from pipeline.images import compress_jpeg, from_8bit, to_8bit
-from pipeline.patches import PatchBank, cut
+from pipeline.levels import reduction_of, versions
+from pipeline.patches import Grid, PatchBank, cut
+from pipeline.randomness import generator
+from pipeline.resize import resize
 from stages.degrade import degrade
 from tests.stage.graph_data import (
     JPEG,
@@ -18,6 +23,123 @@ from tests.stage.graph_data import (
     download_photos,
     extract_bank,
 )
+
+
+def low(scale: float, *, quantise: bool = False) -> dict[str, object]:
+    return {"kind": "bicubic", "scale": scale, "quantise": quantise, "result": "low"}
+
+
+BLUR = {"kind": "blur", "sigma_px": {"min": 0.5, "max": 2}, "draws": 1}
+CROPPED = {"kind": "jpeg", "quality": 20, "subsampling": "yuv420", "phase": "random", "draws": 1}
+WEAK = {"kind": "gaussian", "sigma_8bit": {"min": 1, "max": 5}, "quantise": False}
+PHOTONS = {"kind": "poisson", "peak": 30, "quantise": True}
+
+
+def sequence(*steps: dict[str, object], result: str, draws: int) -> dict[str, object]:
+    return {"kind": "sequence", "steps": list(steps), "result": result, "draws": draws}
+
+
+STORED: dict[str, Degradation] = {
+    "JPEG": JPEG,
+    "cropped JPEG": degradation(**{**CROPPED, "draws": 2}),
+    "interpolated": degradation(
+        kind="bicubic", scale=[2, 1.7], quantise=False, result="interpolated"
+    ),
+    "low": degradation(**low(2)),
+    "low in 8 bits": degradation(**low(3, quantise=True)),
+    "blur": degradation(**{**BLUR, "draws": 3}),
+    "sequence": degradation(**sequence(BLUR, WEAK, CROPPED, result="interpolated", draws=2)),
+    "low sequence": degradation(**sequence(BLUR, low(2), WEAK, CROPPED, result="low", draws=2)),
+    "low sequence by fractions": degradation(**sequence(low(1.5), low(2), result="low", draws=1)),
+    "interpolated sequence": degradation(**sequence(low(2), WEAK, result="interpolated", draws=2)),
+    "noise on a sequence": degradation(**sequence(BLUR, low(2), PHOTONS, result="low", draws=2)),
+    "mixture": degradation(
+        kind="mixture", of=[WEAK, CROPPED, sequence(BLUR, WEAK, result="interpolated", draws=2)]
+    ),
+    "mixture of small images": degradation(
+        kind="mixture", of=[low(3), sequence(BLUR, low(3), result="low", draws=1)]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STORED)
+@pytest.mark.parametrize(("size", "stride"), [(12, 12), (18, 6)])
+def test_patches_are_those_of_the_whole_degraded_image(
+    tmp_path: Path, name: str, size: int, stride: int
+) -> None:
+    patches = extract_bank(tmp_path, bank(size=size, stride=stride))
+    one = PatchBank(patches)
+
+    stored = np.load(degrade_bank(tmp_path, STORED[name], patches) / "degraded.npy")
+
+    every = versions(STORED[name])
+    assert len(stored) == len(every) * len(one)
+    for number, version in enumerate(every):
+        for image in one.images:
+            whole = from_8bit(one.clean_image(image))
+            scale = 1
+            if version.stored is not None:
+                scale = int(reduction_of(version.stored))
+                rng = generator(0, "e1", version.stored.label, version.draw, image.name)
+                whole = degrade_image(whole, version.stored, rng).image
+            assert [scale * side for side in whole.shape[:2]] == list(image.grid.covered)
+            small = Grid(whole.shape[0], whole.shape[1], size // scale, stride // scale)
+            first = number * len(one) + image.first
+            found = stored[first : first + len(image.grid)]
+            values = from_8bit(found) if found.dtype == np.uint8 else found
+            np.testing.assert_allclose(values, cut(whole, small), atol=2**-11)
+            if found.dtype == np.uint8:
+                np.testing.assert_array_equal(values, cut(whole, small))
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        ("JPEG", np.uint8),
+        ("low in 8 bits", np.uint8),
+        ("sequence", np.uint8),
+        ("low", np.float16),
+        ("blur", np.float16),
+        ("mixture", np.float16),
+    ],
+)
+def test_only_values_of_8_bits_are_stored_in_8_bits(
+    tmp_path: Path, name: str, dtype: type[np.generic]
+) -> None:
+    patches = extract_bank(tmp_path, bank(size=12, stride=12))
+
+    stored = np.load(degrade_bank(tmp_path, STORED[name], patches) / "degraded.npy")
+
+    assert stored.dtype == dtype
+
+
+def test_small_patches_are_a_part_of_the_small_image(tmp_path: Path) -> None:
+    patches = extract_bank(tmp_path, bank(size=12, stride=6))
+    one = PatchBank(patches)
+
+    stored = np.load(degrade_bank(tmp_path, STORED["low"], patches) / "degraded.npy")
+
+    image = one.images[1]
+    height, width = image.grid.covered
+    small = resize(from_8bit(one.clean_image(image)), height // 2, width // 2)
+    assert stored.shape[1:] == (6, 6, 1)
+    for patch, (row, column) in zip(stored[image.patches], image.grid, strict=True):
+        place = np.s_[row // 2 : row // 2 + 6, column // 2 : column // 2 + 6]
+        np.testing.assert_allclose(patch, small[place], atol=2**-11)
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "scale", "came"),
+    [(16, 16, 3.0, "3"), (12, 4, 3.0, "3"), (12, 12, 1.5, "1.5"), (12, 12, [2.0, 3.0], "2, 3")],
+)
+def test_a_scale_that_does_not_divide_the_patches_is_refused(
+    tmp_path: Path, size: int, stride: int, scale: object, came: str
+) -> None:
+    patches = extract_bank(tmp_path, bank(size=size, stride=stride))
+    small = degradation(kind="bicubic", scale=scale, quantise=False, result="low")
+
+    with pytest.raises(ValueError, match=f"scale that divides patches of {size} .* came {came}$"):
+        degrade_bank(tmp_path, small, patches)
 
 
 def cards(folder: Path) -> list[dict[str, str]]:
@@ -53,7 +175,11 @@ def test_interpolated_images_are_stored_to_a_sixteenth_of_a_gray_level(tmp_path:
     patches = extract_bank(tmp_path)
 
     stored = np.load(
-        degrade_bank(tmp_path, degradation(kind="bicubic", scale=2, quantise=False), patches)
+        degrade_bank(
+            tmp_path,
+            degradation(kind="bicubic", scale=2, quantise=False, result="interpolated"),
+            patches,
+        )
         / "degraded.npy"
     )
 
@@ -62,7 +188,9 @@ def test_interpolated_images_are_stored_to_a_sixteenth_of_a_gray_level(tmp_path:
 
 
 def test_a_range_draws_each_image_a_value_of_its_own_and_notes_it(tmp_path: Path) -> None:
-    ranged = degradation(kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", draws=3)
+    ranged = degradation(
+        kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", phase="aligned", draws=3
+    )
 
     rows = cards(degrade_bank(tmp_path, ranged, extract_bank(tmp_path)))
 
@@ -72,7 +200,9 @@ def test_a_range_draws_each_image_a_value_of_its_own_and_notes_it(tmp_path: Path
 
 
 def test_what_is_drawn_for_an_image_does_not_depend_on_the_others(tmp_path: Path) -> None:
-    ranged = degradation(kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", draws=1)
+    ranged = degradation(
+        kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", phase="aligned", draws=1
+    )
     drawn = []
     for names in (("b",), ("a", "b", "c")):
         folder = tmp_path / "-".join(names)
@@ -88,6 +218,41 @@ def test_noise_is_left_to_the_training(tmp_path: Path) -> None:
 
     assert [path.name for path in out.iterdir()] == ["card.csv"]
     assert cards(out) == [{"label": "gaussian_25", "drawn": "at every step"}]
+
+
+def test_what_is_drawn_for_a_sequence_is_noted_step_by_step(tmp_path: Path) -> None:
+    patches = extract_bank(tmp_path, bank(size=12, stride=12))
+
+    rows = cards(degrade_bank(tmp_path, STORED["low sequence"], patches))
+
+    assert len(rows) == 2 * 3
+    assert {"1_sigma_px", "2_scale", "3_sigma_8bit", "4_phase_row"} <= set(rows[0])
+    assert len({row["1_sigma_px"] for row in rows}) == 6
+    assert {row["label"] for row in rows} == {
+        "blur_0.5-2-bicubic_x2-gaussian_1-5-jpeg_20_phase_random"
+    }
+
+
+def test_noise_of_a_mixture_has_a_card_and_clean_patches(tmp_path: Path) -> None:
+    patches = extract_bank(tmp_path)
+
+    out = degrade_bank(tmp_path, STORED["mixture"], patches)
+
+    rows = cards(out)
+    clean = from_8bit(np.load(patches / "clean.npy"))
+    stored = np.load(out / "degraded.npy")
+    assert [row["label"] for row in rows if row["drawn"]] == ["gaussian_1-5"]
+    assert len(rows) == 1 + 3 * 3
+    np.testing.assert_allclose(stored[: len(clean)], clean, atol=2**-11)
+
+
+def test_a_mixture_of_noises_stores_nothing(tmp_path: Path) -> None:
+    noises = degradation(kind="mixture", of=[WEAK, PHOTONS])
+
+    out = degrade_bank(tmp_path, noises, extract_bank(tmp_path))
+
+    assert [path.name for path in out.iterdir()] == ["card.csv"]
+    assert [row["label"] for row in cards(out)] == ["gaussian_1-5", "poisson_30_8bit"]
 
 
 def test_real_pairs_keep_their_photographed_partners(tmp_path: Path) -> None:

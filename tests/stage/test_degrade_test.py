@@ -1,3 +1,4 @@
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_no_two_images_have_the_same_noise(tmp_path: Path) -> None:
 
 def test_an_image_has_the_same_noise_in_every_benchmark(tmp_path: Path) -> None:
     raw = download_photos(tmp_path).parent
-    other = trial(degradation(kind="bicubic", scale=2, quantise=False))
+    other = trial(degradation(kind="bicubic", scale=2, quantise=False, result="interpolated"))
 
     degrade_test(trials=[trial()], raw=raw, out=tmp_path / "one", seed=0)
     degrade_test(trials=[other, trial()], raw=raw, out=tmp_path / "two", seed=0)
@@ -81,7 +82,9 @@ def test_another_seed_gives_other_noise(tmp_path: Path) -> None:
 
 def test_a_test_of_super_resolution_cuts_off_what_the_scale_does_not_divide(tmp_path: Path) -> None:
     raw = download_photos(tmp_path).parent
-    trials = [trial(degradation(kind="bicubic", scale=[2, 3], quantise=False))]
+    trials = [
+        trial(degradation(kind="bicubic", scale=[2, 3], quantise=False, result="interpolated"))
+    ]
 
     degrade_test(trials=trials, raw=raw, out=tmp_path / "out", seed=0)
 
@@ -93,13 +96,81 @@ def test_a_test_of_super_resolution_cuts_off_what_the_scale_does_not_divide(tmp_
     assert sizes == {"bicubic_x2": (44, 52), "bicubic_x3": (45, 51)}
 
 
+@pytest.mark.parametrize("scale", [2, 3, 1.7])
+def test_low_results_are_written_small_and_interpolated_when_asked(
+    tmp_path: Path, scale: float
+) -> None:
+    raw = download_photos(tmp_path).parent
+    results = {
+        result: degradation(kind="bicubic", scale=scale, quantise=False, result=result)
+        for result in ("low", "interpolated")
+    }
+
+    for result, settings in results.items():
+        degrade_test(trials=[trial(settings)], raw=raw, out=tmp_path / result, seed=0)
+
+    images = {
+        result: next(images_of(tmp_path / result, [trial(settings)]))
+        for result, settings in results.items()
+    }
+    height, width = images["low"].clean().shape[:2]
+    assert images["low"].degraded().shape[:2] == (round(height / scale), round(width / scale))
+    np.testing.assert_array_equal(images["low"].clean(), images["interpolated"].clean())
+    for interpolated in (images["low"].interpolated(), images["interpolated"].interpolated()):
+        np.testing.assert_array_equal(interpolated, images["interpolated"].degraded())
+
+
+def test_luma_of_a_low_result_is_that_of_the_small_rgb_image(tmp_path: Path) -> None:
+    clean = photo(3, 36, 50, 3)
+    source = tmp_path / "photos"
+    source.mkdir()
+    write_png(source / "a.png", clean)
+    raw = fetch(tmp_path, FolderDataset(kind="folder", source=str(source)), source).parent
+    small = degradation(kind="bicubic", scale=2, quantise=True, result="low")
+    trials = [trial(small, "y_of_rgb")]
+
+    degrade_test(trials=trials, raw=raw, out=tmp_path / "out", seed=0)
+
+    (image,) = images_of(tmp_path / "out", trials)
+    in_rgb = from_8bit(to_8bit(resize(clean, 18, 25)))
+    np.testing.assert_allclose(image.degraded()[..., 0], rgb_to_luma(in_rgb), atol=1e-6)
+    assert image.interpolated().shape == image.clean().shape == (36, 50, 1)
+
+
+def test_a_sequence_is_cut_to_a_multiple_of_its_scale_and_carded_step_by_step(
+    tmp_path: Path,
+) -> None:
+    raw = download_photos(tmp_path).parent
+    settings = degradation(
+        kind="sequence",
+        steps=[
+            {"kind": "blur", "sigma_px": {"min": 0.5, "max": 2}, "draws": 1},
+            {"kind": "bicubic", "scale": 2, "quantise": False, "result": "low"},
+            {"kind": "bicubic", "scale": 1.5, "quantise": False, "result": "low"},
+            {"kind": "poisson", "peak": {"min": 10, "max": 50}, "quantise": False},
+        ],
+        result="low",
+        draws=1,
+    )
+
+    degrade_test(trials=[trial(settings)], raw=raw, out=tmp_path / "out", seed=0)
+
+    images = list(images_of(tmp_path / "out", [trial(settings)]))
+    with (tmp_path / "out/card.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {image.scale for image in images} == {3}
+    assert {image.clean().shape[:2] for image in images} == {(45, 51)}
+    assert {image.degraded().shape[:2] for image in images} == {(15, 17)}
+    assert len({row["1_sigma_px"] for row in rows}) == len({row["4_peak"] for row in rows}) == 3
+
+
 def test_luma_of_an_rgb_image_is_degraded_in_rgb_and_never_rounded(tmp_path: Path) -> None:
     clean = photo(3, 36, 50, 3)
     source = tmp_path / "photos"
     source.mkdir()
     write_png(source / "a.png", clean)
     raw = fetch(tmp_path, FolderDataset(kind="folder", source=str(source)), source).parent
-    small = degradation(kind="bicubic", scale=2, quantise=True)
+    small = degradation(kind="bicubic", scale=2, quantise=True, result="interpolated")
     trials = [trial(small, "y_of_rgb")]
 
     degrade_test(trials=trials, raw=raw, out=tmp_path / "out", seed=0)

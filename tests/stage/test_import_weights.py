@@ -12,7 +12,7 @@ from pipeline.network_settings import DnCNN
 from stages.import_weights import import_weights
 from tests import foreign_layouts as foreign
 
-MODEL = DnCNN(channels=1, width=8, depth=5, batch_norm=False)
+MODEL = DnCNN(channels=1, width=8, depth=5, batch_norm=False, residual=True)
 
 
 def write_source(folder: Path) -> Path:

@@ -1,16 +1,19 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipeline.benchmarks import images_of, restored_path
+from pipeline.benchmarks import drawn_sigmas, images_of, restored_path
 from pipeline.images import read_image
 from pipeline.models import build_model
+from pipeline.network_settings import Model
 from pipeline.params import Trial
+from pipeline.tiling.ensemble import SelfEnsemble
 from stages.baseline import baseline
 from stages.degrade_test import degrade_test
 from stages.evaluate import evaluate
@@ -29,23 +32,33 @@ from tests.whole_image import apply
 pytestmark = pytest.mark.usefixtures("own_tracker")
 
 
+CARD = {"weights_sha256": "ab" * 32, "trained_on": {"patch_size": 12}}
+
+
 def write_benchmark(folder: Path, trials: list[Trial]) -> Path:
     degrade_test(trials=trials, raw=download_photos(folder).parent, out=folder / "bench", seed=0)
     return folder / "bench"
 
 
-def write_weights(folder: Path) -> Path:
+def write_weights(folder: Path, model: Model = MODEL) -> Path:
     (folder / "weights").mkdir()
-    save_file(build_model(MODEL, seed=3).state_dict(), folder / "weights/weights.safetensors")
-    (folder / "weights/card.json").write_text(json.dumps({"weights_sha256": "ab" * 32}))
+    save_file(build_model(model, seed=3).state_dict(), folder / "weights/weights.safetensors")
+    (folder / "weights/card.json").write_text(json.dumps(CARD))
     return folder / "weights"
 
 
-def restore_all(folder: Path, trials: list[Trial], precision: str = "float32") -> Path:
+def restore_all(
+    folder: Path,
+    trials: list[Trial],
+    precision: str = "float32",
+    model: Model = MODEL,
+    way: str = "plain",
+) -> Path:
     reconstruct(
-        model=MODEL,
-        weights=write_weights(folder),
+        model=model,
+        weights=write_weights(folder, model),
         benchmark=write_benchmark(folder, trials),
+        way=way,
         out=folder / "restored",
         threads=1,
         tile=TILE,
@@ -90,6 +103,7 @@ def test_the_measured_halo_is_noted(tmp_path: Path) -> None:
     facts = json.loads((restore_all(tmp_path, [trial()]) / "tiling.json").read_text())
 
     assert facts == {
+        "way": "plain",
         "halo": MODEL.receptive_field // 2,
         "tile": TILE,
         "precision": "float32",
@@ -161,8 +175,39 @@ def test_classical_denoisers_remove_noise(tmp_path: Path) -> None:
     assert all(float(row["psnr"]) > float(row["psnr_input"]) + 3 for row in rows)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kind": "bicubic", "scale": 2, "quantise": False},
+        {"kind": "bicubic", "scale": 1.7, "quantise": True},
+        {
+            "kind": "sequence",
+            "steps": [
+                {"kind": "blur", "sigma_px": 0.5, "draws": 1},
+                {"kind": "bicubic", "scale": 3, "quantise": False, "result": "low"},
+            ],
+            "draws": 1,
+        },
+    ],
+)
+def test_bicubic_scores_the_same_for_small_and_interpolated_images(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    tables = {}
+    for result in ("low", "interpolated"):
+        folder = tmp_path / result
+        small = degradation(**settings, result=result)
+        trials = [trial(small, baselines=["bicubic", "identity"])]
+        write_benchmark(folder, trials)
+        baseline(trials=trials, benchmark=folder / "bench", out=folder / "rows.csv")
+        tables[result] = (folder / "rows.csv").read_text()
+
+    assert len(tables["low"].splitlines()) == 1 + 2 * 3 * 2
+    assert tables["low"] == tables["interpolated"]
+
+
 def test_a_benchmark_without_classical_methods_has_an_empty_table(tmp_path: Path) -> None:
-    trials = [trial(degradation(kind="bicubic", scale=2, quantise=False))]
+    trials = [trial(degradation(kind="bicubic", scale=2, quantise=False, result="interpolated"))]
     write_benchmark(tmp_path, trials)
 
     baseline(trials=trials, benchmark=tmp_path / "bench", out=tmp_path / "rows.csv")
@@ -184,3 +229,55 @@ def test_a_short_format_is_noted_with_what_it_costs_at_every_level(
     assert facts["precision"] == precision
     assert set(facts["loss"]) == {"set/gaussian_15", "set/gaussian_50"}
     assert all(0 < loss["rms_8bit"] <= loss["max_8bit"] < 5 for loss in facts["loss"].values())
+
+
+# ----------------------------------------------------------------------- other ways, other images
+
+
+def test_patches_without_surroundings_show_their_seams(tmp_path: Path) -> None:
+    restored = restore_all(tmp_path, [trial()], way="patches")
+
+    network = build_model(MODEL, seed=3).eval()
+    for image in images_of(tmp_path / "bench", [trial()]):
+        found = np.load(restored_path(restored, image))
+        whole = apply(image.degraded(), network, torch.device("cpu"))
+        first = apply(image.degraded()[:12, :11], network, torch.device("cpu"))
+        assert np.abs(found - whole).max() > 1e-3
+        np.testing.assert_allclose(found[:12, :11], first, atol=1e-5)
+
+
+def test_the_mean_of_flips_and_turns_is_another_result(tmp_path: Path) -> None:
+    restored = restore_all(tmp_path, [trial()], way="self_ensemble")
+
+    network = SelfEnsemble(build_model(MODEL, seed=3).eval())
+    for image in images_of(tmp_path / "bench", [trial()]):
+        whole = apply(image.degraded(), network, torch.device("cpu"))
+        np.testing.assert_allclose(np.load(restored_path(restored, image)), whole, atol=1e-5)
+
+
+def test_a_shared_network_restores_colour_images_channel_by_channel(tmp_path: Path) -> None:
+    shared = MODEL.model_copy(update={"channels": "shared"})
+
+    restored = restore_all(tmp_path, [trial(colour="rgb")], model=shared)
+
+    network = build_model(shared, seed=3).eval()
+    for image in images_of(tmp_path / "bench", [trial(colour="rgb")]):
+        found, degraded = np.load(restored_path(restored, image)), image.degraded()
+        assert found.shape == degraded.shape == (*degraded.shape[:2], 3)
+        alone = apply(degraded[..., 1:2], network, torch.device("cpu"))
+        np.testing.assert_allclose(found[..., 1:2], alone, atol=1e-5)
+
+
+def test_the_noise_of_every_test_image_is_known(tmp_path: Path) -> None:
+    bench = write_benchmark(tmp_path, [trial()])
+
+    sigmas = drawn_sigmas(bench)
+
+    assert sigmas == {Path(f"set/gaussian_25/{name}.npy"): 25 for name in "abc"}
+
+
+def test_a_network_that_is_told_the_noise_refuses_images_without_it(tmp_path: Path) -> None:
+    bench = write_benchmark(tmp_path, [trial(JPEG)])
+
+    with pytest.raises(ValueError, match=r"card.csv: expected a level of Gaussian noise .*jpeg_10"):
+        drawn_sigmas(bench)

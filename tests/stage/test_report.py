@@ -17,7 +17,7 @@ from pipeline.degradation_settings import Gaussian
 from pipeline.images import Array, Bytes, read_image, to_8bit, write_png
 from pipeline.overlap_table import COLUMNS as OVERLAP_COLUMNS
 from pipeline.overlap_table import write_overlaps
-from pipeline.params import AcceptedOverlap, Experiment, Imported, Trial
+from pipeline.params import AcceptedOverlap, Applied, Experiment, Imported, Trial
 from pipeline.report.crops import detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import COLUMNS
@@ -68,6 +68,7 @@ class Project:
         self.benchmarks = {"denoise": [trial]}
         self.experiments = {"net": self.experiment("denoise")}
         self.imported: dict[str, Imported] = {}
+        self.applied: dict[str, Applied] = {}
         self.accepted: list[AcceptedOverlap] = []
         self.write_experiment("net")
         self.write_benchmark("denoise")
@@ -79,6 +80,7 @@ class Project:
             train_on="photos",
             degradation="noise",
             recipe="quick",
+            start="random",
             test_on=benchmark,
             compare_with="DnCNN-S",
         )
@@ -93,7 +95,7 @@ class Project:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_png(path, picture(number) * np.float32(0.9 - 0.1 * position))
         tiling = self.folders["restored"] / name / "tiling.json"
-        tiling.write_text('{"halo": 8, "tile": 512, "precision": "float32"}')
+        tiling.write_text('{"way": "plain", "halo": 8, "tile": 512, "precision": "float32"}')
         self.write_scores(self.folders["evaluated"] / f"{name}.csv", name, "dncnn.dncnn_s", psnr)
         self.write_card(
             name, {"degradation": NOISE, "recipe": RECIPE, "trained_on": BANK, **SEEDED}
@@ -163,6 +165,7 @@ class Project:
             out=self.out,
             experiments=self.experiments,
             imported=self.imported,
+            applied=self.applied,
             benchmarks=self.benchmarks,
             accepted_overlaps=self.accepted,
         )
@@ -341,7 +344,13 @@ def test_the_same_results_give_the_same_bytes(project: Project) -> None:
 
     project.report()
 
-    assert sorted(first) == ["comparisons.csv", "index.html", "repetitions.csv", "results.csv"]
+    assert sorted(first) == [
+        "comparisons.csv",
+        "index.html",
+        "networks.csv",
+        "repetitions.csv",
+        "results.csv",
+    ]
     assert first == {path.name: path.read_bytes() for path in project.out.iterdir()}
 
 
@@ -562,3 +571,25 @@ def test_a_browser_sorts_rows_and_moves_sliders(project: Project, tmp_path: Path
     methods = re.findall(r'<th scope="row" data-value="(\w+)"', dump)
     assert methods == ["tv", "net"] * 2
     assert len(re.findall(r'<th [^>]*aria-sort="descending"', dump)) == 1
+
+
+def test_weights_applied_in_another_way_are_reported_beside_the_experiment(
+    project: Project,
+) -> None:
+    project.write_experiment("net_ensemble", 29)
+    for place, name in (("curves", "net_ensemble.csv"), ("overlaps", "net_ensemble.csv")):
+        (project.folders[place] / name).unlink()
+    project.applied["net_ensemble"] = Applied(
+        arch="dncnn",
+        model="dncnn_s",
+        weights="net",
+        way="self_ensemble",
+        test_on="denoise",
+    )
+
+    project.report()
+
+    page = project.page()
+    assert "with the weights of net, as the mean of eight flips and quarter turns" in page
+    assert "dvc repro evaluate_applied@net_ensemble" in page
+    assert "net_ensemble" in (project.out / "results.csv").read_text()

@@ -31,8 +31,10 @@ from tests.stage.graph_data import (
 
 NAMES = tuple("abcdefghijklm")
 
-BICUBIC = degradation(kind="bicubic", scale=[2, 2.5], quantise=False)
-RANGE = degradation(kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", draws=3)
+BICUBIC = degradation(kind="bicubic", scale=[2, 2.5], quantise=False, result="interpolated")
+RANGE = degradation(
+    kind="jpeg", quality={"min": 5, "max": 95}, subsampling="yuv420", phase="aligned", draws=3
+)
 
 TRIALS = [trial(NOISE, baselines=["bayes_shrink", "tv"]), trial(JPEG, baselines=["identity"])]
 

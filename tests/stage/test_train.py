@@ -4,10 +4,12 @@ import signal
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from pipeline.degradation_settings import Degradation
@@ -21,6 +23,7 @@ from tests.stage.graph_data import (
     NOISE,
     RECIPE,
     bank,
+    degradation,
     degrade_bank,
     extract_bank,
 )
@@ -29,7 +32,12 @@ pytestmark = pytest.mark.usefixtures("own_tracker")
 
 
 def run(
-    folder: Path, out: str, degraded_by: Degradation = NOISE, recipe: Recipe = RECIPE, seed: int = 0
+    folder: Path,
+    out: str,
+    degraded_by: Degradation = NOISE,
+    recipe: Recipe = RECIPE,
+    seed: int = 0,
+    start: str = "random",
 ) -> Path:
     patches = folder / "patches"
     if not patches.exists():
@@ -45,6 +53,7 @@ def run(
         patches=patches,
         degraded=degraded,
         guarded=folder / "guarded.txt",
+        start=folder / start,
         checkpoints=folder / f"checkpoints-{out}",
         out=folder / out,
         curve=folder / f"{out}.csv",
@@ -76,6 +85,50 @@ def test_stored_degradations_are_trained_on_too(tmp_path: Path) -> None:
     weights = load_file(run(tmp_path, "out", JPEG))
 
     assert weights["noise.0.weight"].shape == (MODEL.width, 1, 3, 3)
+
+
+MIXTURE = degradation(
+    kind="mixture",
+    of=[
+        {"kind": "gaussian", "sigma_8bit": {"min": 0, "max": 55}, "quantise": False},
+        {"kind": "bicubic", "scale": [2, 3], "quantise": False, "result": "interpolated"},
+        {
+            "kind": "jpeg",
+            "quality": {"min": 5, "max": 99},
+            "subsampling": "yuv420",
+            "phase": "random",
+            "draws": 2,
+        },
+        {
+            "kind": "sequence",
+            "steps": [
+                {"kind": "blur", "sigma_px": 1, "draws": 1},
+                {"kind": "poisson_gaussian", "peak": 30, "sigma_8bit": 5, "quantise": True},
+            ],
+            "result": "interpolated",
+            "draws": 1,
+        },
+    ],
+)
+
+
+def test_a_mixture_is_trained_on_and_gives_the_same_weights_again(tmp_path: Path) -> None:
+    first, second = (run(tmp_path, name, MIXTURE) for name in ("first", "second"))
+
+    assert first.read_bytes() == second.read_bytes()
+    card = json.loads(first.with_name("card.json").read_text())
+    assert card["degradation"] == MIXTURE.model_dump()
+
+
+def test_a_mixture_of_noises_needs_nothing_stored(tmp_path: Path) -> None:
+    noises = degradation(
+        kind="mixture", of=[NOISE.model_dump(), {"kind": "poisson", "peak": 9, "quantise": False}]
+    )
+
+    weights = run(tmp_path, "out", noises)
+
+    assert not list(tmp_path.glob("degraded-*/degraded.npy"))
+    assert weights.read_bytes() != run(tmp_path, "other").read_bytes()
 
 
 def test_the_card_says_what_made_the_weights(tmp_path: Path) -> None:
@@ -172,3 +225,18 @@ def test_a_training_that_diverges_says_so_and_writes_no_weights(tmp_path: Path) 
 def test_fewer_patches_than_a_batch_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected at least one batch of 64 training patches"):
         run(tmp_path, "out", recipe=RECIPE.model_copy(update={"batch": 64}))
+
+
+def test_a_training_starts_from_the_weights_of_another(tmp_path: Path) -> None:
+    first = run(tmp_path, "first")
+    still = RECIPE.model_copy(update={"steps": 1, "learning_rate": 1e-12})
+
+    second = run(tmp_path, "second", recipe=still, start="first")
+
+    begun, ended = load_file(first), load_file(second)
+    weights = [name for name in begun if "running" not in name and "num_batches" not in name]
+    assert all(torch.allclose(begun[name], ended[name], atol=1e-9) for name in weights)
+    card = json.loads((tmp_path / "second/card.json").read_text())
+    assert card["start"]["experiment"] == "first"
+    assert card["start"]["weights_sha256"] == sha256(first.read_bytes()).hexdigest()
+    assert card["start"]["new"] == []

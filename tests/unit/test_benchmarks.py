@@ -7,6 +7,7 @@ import pytest
 from pipeline.benchmarks import degraded_images, images_of, restored_path
 from pipeline.images import write_png
 from pipeline.params import Trial
+from pipeline.resize import resize
 
 
 def trial(dataset: str, degradation: dict[str, Any]) -> Trial:
@@ -22,7 +23,7 @@ def trial(dataset: str, degradation: dict[str, Any]) -> Trial:
 
 
 NOISE = trial("b_set", {"kind": "gaussian", "sigma_8bit": [25, 15], "quantise": False})
-SMALL = trial("a_set", {"kind": "bicubic", "scale": 3, "quantise": False})
+SMALL = trial("a_set", {"kind": "bicubic", "scale": 3, "quantise": False, "result": "interpolated"})
 
 PLACES = {
     "b_set/gaussian_25": ["e", "two.1", "c", "one", "a", "d"],
@@ -66,6 +67,23 @@ def test_image_has_its_clean_and_its_degraded_version(folder: Path) -> None:
     for image in images:
         assert image.degraded().dtype == np.float32
         assert np.allclose(image.degraded(), image.clean() - 0.5)
+
+
+def test_image_of_full_size_is_not_interpolated(folder: Path) -> None:
+    for image in images_of(folder, [NOISE, SMALL]):
+        assert np.array_equal(image.interpolated(), image.degraded())
+
+
+def test_small_image_is_interpolated_to_the_size_of_the_clean_one(folder: Path) -> None:
+    small = SMALL.degradation.model_copy(update={"result": "low"})
+    (image,) = images_of(folder, [SMALL.model_copy(update={"degradation": small})])
+    degraded = np.random.default_rng(0).random((3, 3, 1), dtype=np.float32)
+    np.save(folder / image.place / "degraded" / "one.npy", degraded)
+
+    interpolated = image.interpolated()
+
+    assert np.array_equal(image.degraded(), degraded)
+    assert np.array_equal(interpolated, resize(degraded, 8, 9))
 
 
 def test_only_super_resolution_has_a_scale(folder: Path) -> None:

@@ -37,7 +37,7 @@ def level(**settings: Any) -> Level:
 
 
 def jpeg(quality: int) -> Level:
-    return level(kind="jpeg", quality=quality, subsampling="yuv420", draws=1)
+    return level(kind="jpeg", quality=quality, subsampling="yuv420", phase="aligned", draws=1)
 
 
 @cache
@@ -73,7 +73,7 @@ def psnr_8bit(clean: Array, restored: Array) -> float:
 
 
 def bicubic_mean(folder: Path, scale: int, colour: Colour, compare: Measured) -> float:
-    at = level(kind="bicubic", scale=scale, quantise=False)
+    at = level(kind="bicubic", scale=scale, quantise=False, result="interpolated")
     return fmean(compare(clean, test, scale) for clean, test in pairs(folder, colour, at))
 
 
@@ -101,7 +101,7 @@ def shaved(image: Array, border: float) -> Array:
 def test_bicubic_interpolation_has_the_published_score(
     real_data: Path, data_set: str, scale: int, psnr_published: float, ssim_published: float
 ) -> None:
-    at = level(kind="bicubic", scale=scale, quantise=False)
+    at = level(kind="bicubic", scale=scale, quantise=False, result="interpolated")
 
     score = mean_score(real_data / data_set, "y", at, "y-shave", scale)
 
@@ -113,7 +113,7 @@ def test_bicubic_interpolation_has_the_published_score(
 def test_published_ssim_of_set14_is_that_of_images_with_their_border(
     real_data: Path, scale: int, published: float
 ) -> None:
-    at = level(kind="bicubic", scale=scale, quantise=False)
+    at = level(kind="bicubic", scale=scale, quantise=False, result="interpolated")
 
     score = mean_score(real_data / "set14", "y", at, "y-uint8")
 
@@ -124,7 +124,7 @@ def test_published_ssim_of_set14_is_that_of_images_with_their_border(
 def test_float_luma_of_bicubic_interpolation_has_the_score_of_those_who_measure_so(
     real_data: Path, scale: int, published: float
 ) -> None:
-    at = level(kind="bicubic", scale=scale, quantise=False)
+    at = level(kind="bicubic", scale=scale, quantise=False, result="interpolated")
 
     psnrs = []
     for path in files(real_data / "set5"):
@@ -142,7 +142,7 @@ def test_float_luma_of_bicubic_interpolation_has_the_score_of_those_who_measure_
 def test_signature_of_a_gray_image_scaled_to_studio_range(
     real_data: Path, scale: int, inflated: float
 ) -> None:
-    at = level(kind="bicubic", scale=scale, quantise=False)
+    at = level(kind="bicubic", scale=scale, quantise=False, result="interpolated")
     bridge = read_image(real_data / "set14" / "bridge.bmp")
 
     psnrs = []
@@ -195,7 +195,7 @@ def test_signature_of_a_uniform_ssim_window(
 def test_signature_of_shrinking_without_antialiasing(
     real_data: Path, scale: int, signature: float
 ) -> None:
-    at = level(kind="bicubic", scale=scale, quantise=False)
+    at = level(kind="bicubic", scale=scale, quantise=False, result="interpolated")
 
     psnrs = []
     for image in clean_images(real_data / "set5", "y"):

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from pipeline.images import write_png
 from pipeline.params import Params, Patches
 from pipeline.patches import PatchBank
 from pipeline.raw_images import list_images
+from stages.degrade import degrade
 from stages.extract import extract
 from tests.unit.test_params_file import GOOD, OFFICIAL
 
@@ -80,6 +82,66 @@ def test_noise_is_not_stored_but_the_other_degradations_are(project: Path) -> No
     assert "degraded" not in noise
     # Two scales, each in half precision.
     assert smaller["degraded"] == 2 * 2 * smaller["patches"]
+
+
+LOW = {"kind": "bicubic", "scale": 2, "quantise": False, "result": "low"}
+JPEG = {
+    "kind": "jpeg",
+    "quality": {"min": 5, "max": 50},
+    "subsampling": "yuv420",
+    "phase": "random",
+    "draws": 3,
+}
+NOISE = GOOD["degradations"]["noise"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        LOW,
+        {**LOW, "quantise": True},
+        JPEG,
+        {"kind": "blur", "sigma_px": [1, 2], "draws": 1},
+        {"kind": "mixture", "of": [NOISE, JPEG]},
+        {"kind": "mixture", "of": [NOISE, JPEG, {**LOW, "result": "interpolated"}]},
+        {"kind": "sequence", "steps": [LOW, NOISE], "result": "low", "draws": 1},
+    ],
+)
+def test_degraded_patches_take_the_room_that_the_stage_takes(
+    project: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    changed = params(degradations={**GOOD["degradations"], "small": settings})
+    raw = project / "data" / "raw" / "train"
+    fetch_dataset(
+        changed.datasets["train"],
+        name="train",
+        source=Path("train"),
+        downloads=project / "data" / "downloads",
+        mirror=None,
+        out=raw,
+    )
+    bank = changed.patches[changed.experiments["upscaler"].train_on]
+
+    disk = needed(project, changed, ["upscaler"])
+
+    extract(bank=bank, images=raw, out=project / "bank")
+    degrade(
+        experiment="upscaler",
+        degradation=changed.degradations["small"],
+        patches=project / "bank",
+        out=project / "degraded",
+        seed=0,
+    )
+    stored = np.load(project / "degraded" / "degraded.npy")
+    assert disk.parts["degraded"] == stored.nbytes
+
+
+def test_a_mixture_of_noises_is_not_stored(project: Path) -> None:
+    noises = {"kind": "mixture", "of": [NOISE, {"kind": "poisson", "peak": 30, "quantise": False}]}
+    settings = params(degradations={**GOOD["degradations"], "noise": noises})
+
+    assert "degraded" not in needed(project, settings, ["denoiser"]).parts
 
 
 def test_test_images_count_once_a_level_in_float_and_as_a_picture(project: Path) -> None:

@@ -34,9 +34,15 @@ def arch_of(model: Model) -> str:
     return arch
 
 
-SHARED = DnCNN(channels="shared", width=4, depth=4, batch_norm=True)
+SHARED = DnCNN(channels="shared", width=4, depth=4, batch_norm=True, residual=True)
 SEPARATE = DnCNN.model_validate(
-    {"channels": {"separate": 3}, "width": 4, "depth": 4, "batch_norm": False}
+    {
+        "channels": {"separate": 3},
+        "width": 4,
+        "depth": 4,
+        "batch_norm": False,
+        "residual": True,
+    }
 )
 TINY = {arch_of(model): model for model in reversed(SMALL.values())}
 TINY |= {"shared": SHARED, "separate": SEPARATE}
@@ -87,7 +93,7 @@ def test_a_file_computes_what_its_network_does_at_any_size(
     least = model.multiple
     for count, height, width in [(1, least, least + 1), (5, 61, 30), (2, 64, 64), (1, 33, 90)]:
         for channels in bands:
-            batch = torch.rand(count, channels + model.noise_map, height, width)
+            batch = torch.rand(count, channels + model.takes_noise_map, height, width)
             with torch.no_grad():
                 assert torch.allclose(run(batch), network(batch), atol=1e-4)
 
@@ -117,7 +123,7 @@ def test_a_file_says_what_its_user_needs(suffix: str, tmp_path: Path) -> None:
         "format_version": 1,
         "experiment": "some_experiment",
         "architecture": "dncnn",
-        "settings": {"channels": 3, "width": 4, "depth": 5, "batch_norm": True},
+        "settings": SMALL["dncnn colour"].model_dump(),
         "channels": 3,
         "halo": 5,
         "scale": 1,
@@ -248,7 +254,7 @@ def test_tiles_with_the_halo_of_the_file_give_what_the_whole_image_gives(
     model = TINY[name]
     network, facts = exported(model, tmp_path / "dncnn_s25.onnx")
     program = example_of_the_readme(tmp_path, monkeypatch)
-    batch = torch.rand(2, model.input_channels + model.noise_map, 75, 90)
+    batch = torch.rand(2, model.planes, 75, 90)
     with torch.no_grad():
         whole = network(batch).numpy()
 

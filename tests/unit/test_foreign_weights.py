@@ -22,10 +22,10 @@ from tests import foreign_layouts as foreign
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-DNCNN = DnCNN(channels=1, width=8, depth=5, batch_norm=False)
+DNCNN = DnCNN(channels=1, width=8, depth=5, batch_norm=False, residual=True)
 NORMALISED = DNCNN.model_copy(update={"batch_norm": True})
 VDSR_5 = VDSR(channels=1, width=8, depth=5)
-RED_8 = RedNet(channels=1, width=8, depth=8)
+RED_8 = RedNet(channels=1, width=8, depth=8, skips=True)
 
 EXACT = 1e-6
 MERGED = 1e-5
@@ -87,7 +87,7 @@ def test_a_network_of_public_code_computes_the_same_as_ours_with_its_weights(
     theirs = foreign.randomise(make(channels, width, depth))
     size = {"channels": channels, "width": width, "depth": depth}
     model: Model = settings.model_validate(
-        {**size, "batch_norm": normalised} if settings is DnCNN else size
+        {**size, "batch_norm": normalised, "residual": True} if settings is DnCNN else size
     )
     path = save_torch(tmp_path / "weights.pth", theirs)
 
@@ -104,7 +104,7 @@ def test_a_network_of_public_code_computes_the_same_as_ours_with_its_weights(
 )
 def test_normalisation_is_merged_when_the_model_has_none(tmp_path: Path, theirs: nn.Module) -> None:
     foreign.randomise(theirs)
-    model = DnCNN(channels=1, width=8, depth=6, batch_norm=False)
+    model = DnCNN(channels=1, width=8, depth=6, batch_norm=False, residual=True)
 
     ours = imported(save_torch(tmp_path / "weights.pth", theirs), model)
 
@@ -242,7 +242,7 @@ def test_shapes_are_understood_although_matlab_drops_ones_at_their_end(
     write: Callable[[Path, dict[str, Any]], None],
 ) -> None:
     size = {"channels": channels, "width": width, "depth": depth}
-    model = DnCNN.model_validate({**size, "batch_norm": normalised})
+    model = DnCNN.model_validate({**size, "batch_norm": normalised, "residual": True})
     ours = our_network(model)
     write(tmp_path / "net.mat", {"net": foreign.simplenn(ours, rows=rows)})
 
@@ -292,7 +292,7 @@ def test_filters_are_cross_correlations_as_matconvnet_defines_them(
 
 
 def test_deconvolutions_are_the_transpose_of_cross_correlations(tmp_path: Path) -> None:
-    model = RedNet(channels=1, width=4, depth=4)
+    model = RedNet(channels=1, width=4, depth=4, skips=True)
     network = our_network(model)
     net = foreign.simplenn(network)
     image = images(1)[:1]
@@ -310,7 +310,7 @@ def test_deconvolutions_are_the_transpose_of_cross_correlations(tmp_path: Path) 
 
 def test_the_merged_forms_have_the_published_sizes(tmp_path: Path) -> None:
     for depth, parameters in ((17, 555_137), (20, 665_921)):
-        model = DnCNN(channels=1, width=64, depth=depth, batch_norm=False)
+        model = DnCNN(channels=1, width=64, depth=depth, batch_norm=False, residual=True)
         network = build_model(model, seed=0)
         path = save_net(tmp_path / f"{depth}.mat", foreign.simplenn(network))
 

@@ -15,7 +15,7 @@ from tests import foreign_layouts as foreign
 
 ROOT = Path(__file__).parents[2]
 
-GRAY_8 = DnCNN(channels=1, width=32, depth=8, batch_norm=False)
+GRAY_8 = DnCNN(channels=1, width=32, depth=8, batch_norm=False, residual=True)
 
 
 @pytest.fixture
@@ -72,7 +72,9 @@ def test_weights_that_fit_no_model_come_with_a_model(
     assert cli.main(arguments) == 0
 
     printed = capsys.readouterr().out
-    assert "gray_5_16: {channels: 1, width: 16, depth: 5, batch_norm: true}" in printed
+    assert (
+        "gray_5_16: {channels: 1, width: 16, depth: 5, batch_norm: true, residual: true}" in printed
+    )
     assert "theirs: {arch: dncnn, model: gray_5_16, source: net.pth, layout: saoyan" in printed
     assert (project / "params.yaml").read_text() == before
 
@@ -80,7 +82,7 @@ def test_weights_that_fit_no_model_come_with_a_model(
 
     params = load_params(project / "params.yaml")
     assert params.models.named("dncnn")["gray_5_16"] == DnCNN(
-        channels=1, width=16, depth=5, batch_norm=True
+        channels=1, width=16, depth=5, batch_norm=True, residual=True
     )
     assert params.imported["theirs"].model == "gray_5_16"
     assert len(added_lines(before, (project / "params.yaml").read_text())) == 3
@@ -96,7 +98,7 @@ def test_weights_that_do_not_fit_the_named_model_are_refused_and_nothing_is_writ
     code = cli.main([*arguments, "--test-on", "denoise_25"])
 
     assert code == 1
-    assert "batch_norm: false}" in capsys.readouterr().err
+    assert "batch_norm: false, residual: true}" in capsys.readouterr().err
     assert (project / "params.yaml").read_text() == before
 
 

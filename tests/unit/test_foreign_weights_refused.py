@@ -19,7 +19,7 @@ from pipeline.models import build_model
 from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
 from tests import foreign_layouts as foreign
 
-MODEL = DnCNN(channels=1, width=8, depth=5, batch_norm=False)
+MODEL = DnCNN(channels=1, width=8, depth=5, batch_norm=False, residual=True)
 
 
 def network(model: Model = MODEL) -> nn.Module:
@@ -174,7 +174,7 @@ def test_names_of_another_network_are_listed(tmp_path: Path) -> None:
 
 def test_the_rednet_with_strides_is_refused_by_name_although_its_shapes_fit(tmp_path: Path) -> None:
     theirs = foreign.Yjn870RedNet(3, 8, 10)
-    model = RedNet(channels=3, width=8, depth=10)
+    model = RedNet(channels=3, width=8, depth=10, skips=True)
 
     message = refusal(save_torch(tmp_path, theirs.state_dict()), model)
 
@@ -196,7 +196,7 @@ def test_another_size_is_refused_and_the_fitting_entry_is_told(
     message = refusal(save_torch(tmp_path, network().state_dict()), model)
 
     assert "a DnCNN of 5 layers, 8 wide, 1 channel, without normalisation" in message
-    assert "{channels: 1, width: 8, depth: 5, batch_norm: false}" in message
+    assert "{channels: 1, width: 8, depth: 5, batch_norm: false, residual: true}" in message
 
 
 def test_normalisation_that_the_file_has_not_cannot_be_given(tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_a_normalisation_without_its_statistics_is_refused(tmp_path: Path) -> No
 
 
 def test_a_graph_with_other_sums_is_refused(tmp_path: Path) -> None:
-    model = RedNet(channels=1, width=8, depth=8)
+    model = RedNet(channels=1, width=8, depth=8, skips=True)
     net = foreign.dagnn(network(model), negated=False)
     sums = [one for one in net["layers"] if one["type"] == "dagnn.Sum"]
     sums[0]["inputs"], sums[1]["inputs"] = (

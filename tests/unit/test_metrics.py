@@ -6,7 +6,15 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from pipeline.degradation_settings import Bicubic, Gaussian, Jpeg, RealPairs
+from pipeline.degradation_settings import (
+    Bicubic,
+    Blur,
+    Gaussian,
+    Jpeg,
+    RealPairs,
+    Result,
+    Sequence,
+)
 from pipeline.images import Array, from_8bit, rgb_to_luma, to_8bit
 from pipeline.metrics import (
     PROTOCOLS,
@@ -259,17 +267,17 @@ def test_other_protocols_count_every_pixel(protocol: Protocol) -> None:
         ),
         (
             "y",
-            Bicubic(kind="bicubic", scale=2, quantise=False),
+            Bicubic(kind="bicubic", scale=2, quantise=False, result="interpolated"),
             {"y-uint8", "y-float", "y-shave", "y-shave-float"},
         ),
         (
             "y_of_rgb",
-            Bicubic(kind="bicubic", scale=2, quantise=True),
+            Bicubic(kind="bicubic", scale=2, quantise=True, result="interpolated"),
             {"y-uint8", "y-float", "y-shave", "y-shave-float"},
         ),
         (
             "y",
-            Jpeg(kind="jpeg", quality=10, subsampling="yuv420", draws=1),
+            Jpeg(kind="jpeg", quality=10, subsampling="yuv420", phase="aligned", draws=1),
             {"y-uint8", "y-float"},
         ),
         (
@@ -279,7 +287,7 @@ def test_other_protocols_count_every_pixel(protocol: Protocol) -> None:
         ),
         (
             "rgb",
-            Bicubic(kind="bicubic", scale=2, quantise=False),
+            Bicubic(kind="bicubic", scale=2, quantise=False, result="interpolated"),
             set(EVERY_PROTOCOL) - {"gray-uint8", "gray-float", "sidd"},
         ),
     ],
@@ -288,6 +296,19 @@ def test_protocols_that_apply_follow_from_colour_and_degradation(
     colour: TrialColour, degradation: Any, expected: set[Protocol]
 ) -> None:
     assert set(applicable(colour, degradation)) == expected
+
+
+@pytest.mark.parametrize("result", ["low", "interpolated"])
+def test_what_leaves_a_small_image_is_measured_as_super_resolution(result: Result) -> None:
+    blur = Blur(kind="blur", sigma_px=1, draws=1)
+    small = Bicubic(kind="bicubic", scale=2, quantise=False, result="low")
+    through = Bicubic(kind="bicubic", scale=2, quantise=False, result="interpolated")
+
+    shrinking = Sequence(kind="sequence", steps=[blur, small], result=result, draws=1)
+    blurring = Sequence(kind="sequence", steps=[blur, through], result="interpolated", draws=1)
+
+    assert set(applicable("y", shrinking)) == {"y-uint8", "y-float", "y-shave", "y-shave-float"}
+    assert set(applicable("y", blurring)) == {"y-uint8", "y-float"}
 
 
 # -------------------------------------------------------------------------------- SIDD

@@ -12,7 +12,9 @@ from pipeline.network_settings import DnCNN, SeparateChannels
 
 
 def dncnn(channels: object) -> DnCNN:
-    return DnCNN.model_validate({"channels": channels, "width": 4, "depth": 4, "batch_norm": False})
+    return DnCNN.model_validate(
+        {"channels": channels, "width": 4, "depth": 4, "batch_norm": False, "residual": True}
+    )
 
 
 @pytest.mark.parametrize("bands", [1, 3, 7])

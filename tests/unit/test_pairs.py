@@ -9,7 +9,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pipeline.degradation_settings import FloatRange, Gaussian
+from pipeline.degradation_settings import (
+    FloatRange,
+    Gaussian,
+    Noise,
+    PeakRange,
+    Poisson,
+    PoissonGaussian,
+)
 from pipeline.images import Bytes, from_8bit, to_8bit
 from pipeline.training.pairs import Pairs
 
@@ -31,6 +38,16 @@ def random_patches(patches: int, size: int, channels: int = 1) -> Bytes:
 
 def noise(sigma_8bit: Any, *, quantise: bool = False) -> Gaussian:
     return Gaussian(kind="gaussian", sigma_8bit=sigma_8bit, quantise=quantise)
+
+
+def photons(peak: Any, *, quantise: bool = False) -> Poisson:
+    return Poisson(kind="poisson", peak=peak, quantise=quantise)
+
+
+def sensor(peak: Any, sigma_8bit: Any) -> PoissonGaussian:
+    return PoissonGaussian(
+        kind="poisson_gaussian", peak=peak, sigma_8bit=sigma_8bit, quantise=False
+    )
 
 
 def pairs_of(clean: Bytes, **changes: Any) -> Pairs:
@@ -60,6 +77,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "blind noise": {"noise": noise(FloatRange(min=0, max=55))},
     "turned": {"augment": True},
     "turned noise": {"noise": noise([15, 25]), "augment": True},
+    "photons": {"noise": photons(PeakRange(min=4, max=60)), "augment": True},
+    "sensor": {"noise": sensor([10, 30], FloatRange(min=0, max=9)), "augment": True},
+    "noises": {"noise": [noise(FloatRange(min=0, max=55)), photons(30, quantise=True)]},
 }
 
 
@@ -189,7 +209,8 @@ def test_patches_that_do_not_fit_the_device_are_streamed_to_the_same_batches(
     name: str, device: torch.device
 ) -> None:
     clean = random_patches(23, 6, 3)
-    degraded = None if "noise" in VARIANTS[name] else np.concatenate([255 - clean, clean // 2])
+    stored = "noise" not in VARIANTS[name] or name == "noises"
+    degraded = np.concatenate([255 - clean, clean // 2]) if stored else None
     held = pairs_of(clean, **{**VARIANTS[name], "degraded": degraded}, device=device)
 
     streamed = pairs_of(
@@ -337,7 +358,229 @@ def test_noise_is_neither_clipped_nor_rounded_unless_asked() -> None:
     assert np.mean(stored == 0) > 0.01
 
 
+# ---------------------------------------------------------------------------- photons
+
+
+def flat(value: int, patches: int = 16, size: int = 64) -> Bytes:
+    return np.full((patches, size, size, 1), value, np.uint8)
+
+
+@pytest.mark.parametrize("peak", [4, 30, 1000])
+@pytest.mark.parametrize("value", [0, 64, 255])
+def test_photons_have_the_moments_of_poisson(peak: float, value: int, device: torch.device) -> None:
+    pairs = pairs_of(flat(value), noise=photons(peak), batch=16, device=device)
+
+    counts = pairs.at(0)[0].cpu().numpy().astype(float) * peak
+
+    expected = value / 255 * peak
+    assert np.allclose(counts, np.round(counts), atol=peak * 1e-6)
+    assert counts.mean() == pytest.approx(expected, abs=5 * np.sqrt(expected / counts.size))
+    assert counts.var() == pytest.approx(expected, rel=0.05)
+
+
+def test_variance_of_a_sensor_is_linear_in_the_signal(device: torch.device) -> None:
+    values = [0, 64, 128, 255]
+
+    noisy = [
+        pairs_of(flat(value), noise=sensor(40, 5), batch=16, device=device).at(0)[0]
+        for value in values
+    ]
+
+    variances = [float(one.double().var()) for one in noisy]
+    slope, offset = np.polyfit(np.array(values) / 255, variances, 1)
+    assert slope == pytest.approx(1 / 40, rel=0.03)
+    assert offset == pytest.approx((5 / 255) ** 2, rel=0.1)
+
+
+def test_photons_in_batches_of_many_channels_belong_to_their_pixels() -> None:
+    clean = random_patches(8, 16, 3)
+
+    degraded, original = pairs_of(clean, noise=photons(1e6), batch=8).at(0)
+
+    assert torch.allclose(degraded, original, atol=0.006)
+
+
+def test_what_undershoots_counts_no_photons() -> None:
+    clean = flat(0, 4, 8)
+    undershooting = np.full(clean.shape, -0.1, np.float16)
+
+    degraded, _ = pairs_of(clean, degraded=undershooting, noise=photons(30)).at(0)
+
+    assert (degraded == 0).all()
+
+
+def test_drawn_peaks_fill_their_range() -> None:
+    ranged = photons(PeakRange(min=10, max=50))
+    pairs = pairs_of(flat(255, 64, 32), noise=ranged, batch=64)
+
+    variances = np.concatenate([pairs.at(s)[0].var(dim=(1, 2, 3)).numpy() for s in range(6)])
+
+    counts, _ = np.histogram(1 / variances, bins=[0, 8, 20, 30, 40, 56, 1e9])
+    assert counts[0] == counts[-1] == 0
+    assert counts[1:-1].min() > 50
+
+
+def test_photons_are_new_at_every_step() -> None:
+    pairs = pairs_of(flat(128, 4), noise=photons(20))
+
+    one, other = residuals(pairs, 0), residuals(pairs, 1)
+
+    assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.05
+
+
+# --------------------------------------------------------------------------- versions
+
+STORED = 90
+"""Value of the patches of a version that is stored, in the tests of versions."""
+
+
+def mixture(noises: list[Noise | None], **changes: Any) -> Pairs:
+    """Return pairs of white patches; versions without noise are stored as ``STORED``."""
+    clean = flat(255, 8, 32)
+    parts = [clean if one else np.full_like(clean, STORED) for one in noises]
+    settings = {"degraded": np.concatenate(parts), "noise": noises, "batch": 8}
+    return pairs_of(clean, **{**settings, **changes})
+
+
+NOISES: list[Noise | None] = [noise(10), None, photons(20), noise(FloatRange(min=40, max=50))]
+
+
+def test_each_version_gets_the_noise_that_is_its_own(device: torch.device) -> None:
+    pairs = mixture(NOISES, device=device)
+
+    patches = torch.cat([pairs.at(step)[0] for step in range(4)]).cpu().numpy()
+
+    means, sigmas = (getattr(patches, name)(axis=(1, 2, 3)) * 255 for name in ("mean", "std"))
+    assert len(pairs) == 32
+    is_stored = np.isclose(means, STORED, atol=0.01)
+    assert is_stored.sum() == 8
+    assert (sigmas[is_stored] == 0).all()
+    sigmas = np.sort(sigmas[~is_stored])
+    assert np.allclose(sigmas[:8], 10, rtol=0.1)
+    assert ((sigmas[8:16] > 38) & (sigmas[8:16] < 52)).all()
+    assert np.allclose(sigmas[16:], 255 / np.sqrt(20), rtol=0.1)
+
+
+def test_versions_without_anything_stored_are_clean_patches_with_noise() -> None:
+    pairs = mixture([noise(10), noise(50)], degraded=None)
+
+    sigmas = np.concatenate([residuals(pairs, step).std(axis=(1, 2, 3)) for step in range(2)])
+
+    assert len(pairs) == 16
+    assert sorted(np.round(sigmas, -1)) == [10] * 8 + [50] * 8
+
+
+def test_noise_comes_on_top_of_what_is_stored() -> None:
+    clean = flat(255, 8)
+    pairs = pairs_of(clean, degraded=np.full_like(clean, STORED), noise=noise(5), batch=8)
+
+    degraded, original = pairs.at(0)
+
+    assert float(degraded.mean()) * 255 == pytest.approx(STORED, abs=0.2)
+    assert float(degraded.std()) * 255 == pytest.approx(5, rel=0.03)
+    assert (original == 1).all()
+
+
+def test_only_versions_that_say_so_are_rounded() -> None:
+    pairs = mixture([noise(10, quantise=True), noise(10)], degraded=None, batch=16)
+
+    values = pairs.at(0)[0].numpy() * 255
+
+    rounded = np.isclose(values, np.round(values), atol=1e-3).all(axis=(1, 2, 3))
+    assert rounded.sum() == 8
+    assert values[rounded].max() == 255
+    assert (values[~rounded].max(axis=(1, 2, 3)) > 256).all()
+
+
+def test_patches_of_one_version_draw_independently() -> None:
+    pairs = mixture([noise(FloatRange(min=1, max=50)), None], batch=16)
+
+    sigmas = np.round(pairs.at(0)[0].std(dim=(1, 2, 3)).numpy() * 255, 2)
+
+    assert len(np.unique(sigmas)) == 9
+
+
+# ------------------------------------------------------------------------- noise maps
+
+
+def test_noise_map_tells_the_sigma_of_each_patch(device: torch.device) -> None:
+    pairs = mixture(
+        [noise(FloatRange(min=1, max=50)), None, noise(25)],
+        noise_map=True,
+        device=device,
+        augment=True,
+        batch=24,
+    )
+
+    degraded, clean = (one.cpu() for one in pairs.at(0))
+
+    told, noisy = degraded[:, 1:], degraded[:, :1]
+    assert degraded.shape == pairs.shape == (24, 2, 32, 32)
+    assert clean.shape == (24, 1, 32, 32)
+    assert (told == told[:, :, :1, :1]).all()
+    assert torch.allclose(told[:, 0, 0, 0], noisy.std(dim=(1, 2, 3)), rtol=0.1)
+    assert ((told[:, 0, 0, 0] == 0).sum(), (told == 25 / 255).all(dim=(1, 2, 3)).sum()) == (8, 8)
+
+
+@pytest.mark.parametrize("settings", [noise(25), noise([15, 25]), noise(25, quantise=True)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_noise_map_changes_nothing_else(settings: Gaussian, channels: int) -> None:
+    clean = random_patches(9, 6, channels)
+
+    plain = pairs_of(clean, noise=settings).at(2)
+    told = pairs_of(clean, noise=settings, noise_map=True).at(2)
+
+    assert torch.equal(told[0][:, :channels], plain[0])
+    assert torch.equal(told[1], plain[1])
+    assert told[0].is_contiguous(memory_format=torch.channels_last)
+
+
+# ---------------------------------------------------------------------- small partners
+
+
+@pytest.mark.parametrize("memory", [None, 0])
+@pytest.mark.parametrize("scale", [2, 3])
+def test_small_partners_are_turned_as_their_clean_patches(
+    scale: int, memory: int | None, device: torch.device
+) -> None:
+    small = random_patches(20, 6, 3)
+    clean = small.repeat(scale, axis=1).repeat(scale, axis=2)
+    pairs = pairs_of(clean, degraded=small, augment=True, device=device, memory=memory)
+
+    for step in range(12):
+        degraded, original = pairs.at(step)
+        enlarged = degraded.repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
+        assert degraded.shape == pairs.shape == (4, 3, 6, 6)
+        assert degraded.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(enlarged, original)
+
+
+def test_small_partners_get_noise_of_their_own_size() -> None:
+    small = flat(128, 16, 32)
+    clean = flat(128, 16, 64)
+    pairs = pairs_of(clean, degraded=small, noise=noise(25), batch=16, noise_map=True)
+
+    degraded, original = pairs.at(0)
+
+    assert degraded.shape == (16, 2, 32, 32)
+    assert float(degraded[:, :1].std()) * 255 == pytest.approx(25, rel=0.02)
+    assert float(original.std()) == 0
+
+
 # ----------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize("noises", [1, 3])
+def test_partners_that_are_no_whole_number_of_versions_are_refused(noises: int) -> None:
+    clean = numbered(6)
+
+    with pytest.raises(ValueError, match=f"expected {noises} version"):
+        pairs_of(clean, degraded=np.concatenate([clean, clean[:noises]]), noise=[None] * noises)
+
+
+def test_partners_whose_side_does_not_divide_that_of_the_clean_ones_are_refused() -> None:
+    with pytest.raises(ValueError, match="side divides"):
+        pairs_of(numbered(6, size=5), degraded=numbered(6, size=2))
 
 
 def test_fewer_patches_than_a_batch_are_refused() -> None:

@@ -35,7 +35,7 @@ def test_what_is_not_known_is_none(tmp_path: Path) -> None:
         ('"gaussian"', '"noise"', r"DnCNN-S\.trained\.0\.kind: .*'gaussian'.*; came 'noise'"),
         ("{ min = 0, max = 55 }", "[]", r"DnCNN-S\.trained\.0\.levels"),
         ("min = 0", "min = 60", r"min \(60\) must be below max \(55\)"),
-        ('"gaussian", levels', '"paired", levels', "levels for every kind but 'paired'"),
+        ('"gaussian", levels', '"paired", levels', "levels for every kind but 'sequence'"),
         ("steps =", "from_memory = ['step']\nsteps =", "names 'step', .* 'steps'"),
         ("steps = 80_000", "steps", "expected TOML, but"),
     ],
@@ -60,12 +60,12 @@ def test_every_system_has_published_numbers() -> None:
 @pytest.mark.parametrize(
     ("system", "settings"),
     [
-        ("DnCNN-S", DnCNN(channels=1, width=64, depth=17, batch_norm=True)),
-        ("DnCNN-B", DnCNN(channels=1, width=64, depth=20, batch_norm=True)),
-        ("CDnCNN-B", DnCNN(channels=3, width=64, depth=20, batch_norm=True)),
-        ("DnCNN-3", DnCNN(channels=1, width=64, depth=20, batch_norm=True)),
+        ("DnCNN-S", DnCNN(channels=1, width=64, depth=17, batch_norm=True, residual=True)),
+        ("DnCNN-B", DnCNN(channels=1, width=64, depth=20, batch_norm=True, residual=True)),
+        ("CDnCNN-B", DnCNN(channels=3, width=64, depth=20, batch_norm=True, residual=True)),
+        ("DnCNN-3", DnCNN(channels=1, width=64, depth=20, batch_norm=True, residual=True)),
         ("VDSR", VDSR(channels=1, width=64, depth=20)),
-        ("RED30", RedNet(channels=1, width=64, depth=30)),
+        ("RED30", RedNet(channels=1, width=64, depth=30, skips=True)),
     ],
 )
 def test_networks_built_here_have_the_size_and_the_field_of_the_papers(
@@ -82,8 +82,8 @@ def test_networks_built_here_have_the_size_and_the_field_of_the_papers(
 def test_numbers_by_level_are_of_labels_that_exist() -> None:
     degradations = (
         Gaussian(kind="gaussian", sigma_8bit=[15, 25, 50], quantise=False),
-        Bicubic(kind="bicubic", scale=[2, 3, 4], quantise=False),
-        Jpeg(kind="jpeg", quality=[10, 20, 30, 40], subsampling="yuv444", draws=1),
+        Bicubic(kind="bicubic", scale=[2, 3, 4], quantise=False, result="interpolated"),
+        Jpeg(kind="jpeg", quality=[10, 20, 30, 40], subsampling="yuv444", phase="aligned", draws=1),
     )
     labels = {level.label for degradation in degradations for level in levels(degradation)}
 

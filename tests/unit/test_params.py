@@ -11,8 +11,20 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.degradation_settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
-from pipeline.network_settings import NETWORKS, VDSR, DnCNN, Model, Models, RedNet
-from pipeline.params import Adam, Colour, Dataset, Experiment, Imported, Params
+from pipeline.network_settings import (
+    EDSR,
+    MRDN,
+    NETWORKS,
+    SRCNN,
+    VDSR,
+    DnCNN,
+    EDSRDenoising,
+    Model,
+    Models,
+    MWRCANet,
+    RedNet,
+)
+from pipeline.params import Adam, Applied, Colour, Dataset, Experiment, Imported, Params
 from pipeline.section import Section
 
 
@@ -22,8 +34,14 @@ def subclasses(kind: type[Section]) -> Iterator[type[Section]]:
         yield from subclasses(found)
 
 
+SCHEMA = {f"pipeline.{name}" for name in ("params", "degradation_settings", "network_settings")}
+
 SECTIONS: list[type[Section]] = sorted(
-    (kind for kind in subclasses(Section) if kind not in (Model, Models.__base__)),
+    (
+        kind
+        for kind in subclasses(Section)
+        if kind.__module__ in SCHEMA and kind not in (Model, Models.__base__)
+    ),
     key=lambda kind: kind.__name__,
 )
 
@@ -31,8 +49,67 @@ DEFAULTS_ALLOWED = {
     *((Models, arch) for arch in NETWORKS),
     (Experiment, "compare_with"),
     (Imported, "compare_with"),
+    (Applied, "compare_with"),
 }
 """An architecture that nobody uses may be left out, and so may a row of the literature."""
+
+SRCNN_915 = {
+    "channels": 1,
+    "widths": [64, 32],
+    "kernels": [9, 1, 5],
+    "initial": "paper",
+    "residual": False,
+}
+
+EDSR_BASELINE = {
+    "channels": 3,
+    "width": 64,
+    "blocks": 16,
+    "upscale": 2,
+    "residual_scale": 1.0,
+    "mean": [0.4488, 0.4371, 0.4040],
+    "residual": False,
+}
+
+EDSR_CORRECTED = {
+    "channels": 3,
+    "width": 8,
+    "blocks": 2,
+    "slope": 0.0,
+    "block_end_activation": False,
+    "block_pooling": False,
+    "block_skip": True,
+    "residual_scale": 0.1,
+    "body_end_activation": False,
+    "tail": "plain",
+    "residual": True,
+}
+
+MWRCANET = {
+    "channels": 3,
+    "widths": [4, 8, 8],
+    "blocks": 2,
+    "reduction": 4,
+    "second_kernel": 3,
+    "group_residual": "sum",
+    "orthonormal": True,
+    "prelu": "shared",
+    "last_activation": False,
+}
+
+MRDN_SMALL = {
+    "channels": 1,
+    "width": 8,
+    "growth": 4,
+    "layers": 2,
+    "blocks": 2,
+    "pyramid_entry": False,
+    "rates": [6, 12],
+    "pooling": "image",
+    "repeated": False,
+    "dropout": 0.0,
+    "residual": True,
+}
 
 DEGRADATION: TypeAdapter[Degradation] = TypeAdapter(Degradation)
 DATASET: TypeAdapter[Dataset] = TypeAdapter(Dataset)
@@ -88,6 +165,11 @@ def test_values_cannot_be_changed_afterwards() -> None:
 
 # ----------------------------------------------------------------------------- values
 
+NOISE = {"kind": "gaussian", "sigma_8bit": 25, "quantise": False}
+SMALL = {"kind": "bicubic", "scale": 2, "quantise": False, "result": "low"}
+FULL = {**SMALL, "result": "interpolated"}
+BLUR = {"kind": "blur", "sigma_px": {"min": 1, "max": 2}, "draws": 1}
+
 
 @pytest.mark.parametrize(
     "settings",
@@ -99,17 +181,56 @@ def test_values_cannot_be_changed_afterwards() -> None:
         {"kind": "gaussian", "sigma_8bit": {"min": -5, "max": 5}, "quantise": False},
         {"kind": "gaussian", "sigma_8bit": 25, "quantise": 1},
         {"kind": "gaussian", "sigma_8bit": 25},
-        {"kind": "bicubic", "scale": 1, "quantise": False},
-        {"kind": "bicubic", "scale": [2, 17], "quantise": False},
+        {"kind": "bicubic", "scale": 1, "quantise": False, "result": "interpolated"},
+        {"kind": "bicubic", "scale": [2, 17], "quantise": False, "result": "interpolated"},
         {"kind": "bicubic", "scale": 2},
-        {"kind": "jpeg", "quality": 0, "subsampling": "yuv420", "draws": 1},
-        {"kind": "jpeg", "quality": 101, "subsampling": "yuv420", "draws": 1},
-        {"kind": "jpeg", "quality": 10.5, "subsampling": "yuv420", "draws": 1},
-        {"kind": "jpeg", "quality": {"min": 50, "max": 10}, "subsampling": "yuv420", "draws": 1},
-        {"kind": "jpeg", "quality": 10, "subsampling": "4:1:1", "draws": 1},
-        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 2},
-        {"kind": "jpeg", "quality": [10, 20], "subsampling": "yuv420", "draws": 2},
-        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "yuv420", "draws": 0},
+        {"kind": "jpeg", "quality": 0, "subsampling": "yuv420", "phase": "aligned", "draws": 1},
+        {"kind": "jpeg", "quality": 101, "subsampling": "yuv420", "phase": "aligned", "draws": 1},
+        {"kind": "jpeg", "quality": 10.5, "subsampling": "yuv420", "phase": "aligned", "draws": 1},
+        {
+            "kind": "jpeg",
+            "quality": {"min": 50, "max": 10},
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 1,
+        },
+        {"kind": "jpeg", "quality": 10, "subsampling": "4:1:1", "phase": "aligned", "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": "aligned", "draws": 2},
+        {
+            "kind": "jpeg",
+            "quality": [10, 20],
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 2,
+        },
+        {
+            "kind": "jpeg",
+            "quality": {"min": 5, "max": 50},
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 0,
+        },
+        {"kind": "bicubic", "scale": 2, "quantise": False},
+        {"kind": "bicubic", "scale": 2, "quantise": False, "result": "small"},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": "any", "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": [3], "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": [3, 8], "draws": 1},
+        {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": [3, 5], "draws": 2},
+        {"kind": "poisson", "peak": 0, "quantise": False},
+        {"kind": "poisson", "peak": {"min": 0, "max": 5}, "quantise": False},
+        {"kind": "poisson", "peak": 30},
+        {"kind": "poisson_gaussian", "peak": 30, "quantise": False},
+        {"kind": "poisson_gaussian", "peak": 30, "sigma_8bit": [1, 2], "quantise": False},
+        {"kind": "blur", "sigma_px": 0, "draws": 1},
+        {"kind": "blur", "sigma_px": 1, "draws": 2},
+        {"kind": "blur", "sigma_px": {"min": 0, "max": 2}, "draws": 1},
+        {"kind": "mixture", "of": [NOISE]},
+        {"kind": "mixture", "of": [NOISE, {"kind": "paired"}]},
+        {"kind": "mixture", "of": [NOISE, {"kind": "mixture", "of": [NOISE, SMALL]}]},
+        {"kind": "sequence", "steps": [], "result": "interpolated", "draws": 1},
+        {"kind": "sequence", "steps": [NOISE, SMALL], "result": "low"},
+        {"kind": "sequence", "steps": [NOISE, SMALL], "draws": 1},
         {"kind": "blur"},
         {},
     ],
@@ -119,20 +240,72 @@ def test_impossible_degradation_is_refused(settings: dict[str, Any]) -> None:
         DEGRADATION.validate_python(settings)
 
 
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        (
+            {"steps": [{**NOISE, "sigma_8bit": [15, 25]}]},
+            r"step 0 \(gaussian\) must have one sigma_8bit, not a list",
+        ),
+        ({"steps": [NOISE, {**BLUR, "draws": 3}]}, r"draws of step 1 \(blur\) must be 1"),
+        ({"steps": [NOISE, FULL], "result": "low"}, "needs a bicubic step whose result is 'low'"),
+        ({"steps": [FULL, NOISE], "draws": 2}, "need a stored step that draws something"),
+        ({"steps": [SMALL, NOISE], "result": "low", "draws": 2}, "need a stored step"),
+    ],
+)
+def test_impossible_sequence_is_explained(changes: dict[str, Any], fault: str) -> None:
+    settings = {"kind": "sequence", "result": "interpolated", "draws": 1, **changes}
+
+    with pytest.raises(ValidationError, match=fault):
+        DEGRADATION.validate_python(settings)
+
+
+@pytest.mark.parametrize(
+    ("steps", "result"),
+    [
+        ([BLUR, NOISE], "interpolated"),
+        ([NOISE, FULL], "interpolated"),
+        ([SMALL, NOISE], "interpolated"),
+        ([BLUR, SMALL], "low"),
+    ],
+)
+def test_sequence_that_stores_what_it_draws_may_have_several_draws(
+    steps: list[dict[str, Any]], result: str
+) -> None:
+    sequence = DEGRADATION.validate_python(
+        {"kind": "sequence", "steps": steps, "result": result, "draws": 4}
+    )
+
+    assert sequence.model_dump()["draws"] == 4
+
+
 def test_whole_numbers_are_taken_for_levels() -> None:
     noise = DEGRADATION.validate_python(
         {"kind": "gaussian", "sigma_8bit": {"min": 0, "max": 55}, "quantise": False}
     )
-    scales = DEGRADATION.validate_python({"kind": "bicubic", "scale": [2, 2.5], "quantise": False})
+    scales = DEGRADATION.validate_python(
+        {"kind": "bicubic", "scale": [2, 2.5], "quantise": False, "result": "interpolated"}
+    )
 
     assert isinstance(noise, Gaussian)
     assert noise.sigma_8bit == FloatRange(min=0.0, max=55.0)
-    assert scales.model_dump() == {"kind": "bicubic", "scale": [2.0, 2.5], "quantise": False}
+    assert scales.model_dump() == {
+        "kind": "bicubic",
+        "scale": [2.0, 2.5],
+        "quantise": False,
+        "result": "interpolated",
+    }
 
 
 def test_range_of_qualities_stays_a_range_of_integers() -> None:
     jpeg = DEGRADATION.validate_python(
-        {"kind": "jpeg", "quality": {"min": 5, "max": 50}, "subsampling": "yuv420", "draws": 6}
+        {
+            "kind": "jpeg",
+            "quality": {"min": 5, "max": 50},
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 6,
+        }
     )
 
     assert isinstance(jpeg, Jpeg)
@@ -142,12 +315,29 @@ def test_range_of_qualities_stays_a_range_of_integers() -> None:
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [
-        (DnCNN, {"channels": 0, "width": 8, "depth": 5, "batch_norm": True}),
-        (DnCNN, {"channels": 1, "width": 0, "depth": 5, "batch_norm": True}),
-        (DnCNN, {"channels": 1, "width": 8, "depth": 2, "batch_norm": True}),
+        (DnCNN, {"channels": 0, "width": 8, "depth": 5, "batch_norm": True, "residual": True}),
+        (DnCNN, {"channels": 1, "width": 0, "depth": 5, "batch_norm": True, "residual": True}),
+        (DnCNN, {"channels": 1, "width": 8, "depth": 2, "batch_norm": True, "residual": True}),
         (VDSR, {"channels": 1, "width": 8, "depth": 2}),
-        (RedNet, {"channels": 1, "width": 8, "depth": 2}),
-        (RedNet, {"channels": 1, "width": 8, "depth": 9}),
+        (RedNet, {"channels": 1, "width": 8, "depth": 2, "skips": True}),
+        (RedNet, {"channels": 1, "width": 8, "depth": 9, "skips": True}),
+        (SRCNN, {**SRCNN_915, "kernels": [9, 2, 5]}),
+        (SRCNN, {**SRCNN_915, "kernels": [9, 5]}),
+        (SRCNN, {**SRCNN_915, "widths": [64]}),
+        (EDSR, {**EDSR_BASELINE, "upscale": 5}),
+        (EDSR, {**EDSR_BASELINE, "mean": [0.4488]}),
+        (EDSR, {**EDSR_BASELINE, "channels": "shared"}),
+        (EDSR, {**EDSR_BASELINE, "residual_scale": 0.0}),
+        (EDSRDenoising, {**EDSR_CORRECTED, "block_skip": False}),
+        (EDSRDenoising, {**EDSR_CORRECTED, "slope": -0.1}),
+        (MWRCANet, {**MWRCANET, "prelu": 20}),
+        (MWRCANet, {**MWRCANET, "prelu": "pixel"}),
+        (MWRCANet, {**MWRCANET, "reduction": 5}),
+        (MWRCANet, {**MWRCANET, "second_kernel": 2}),
+        (MWRCANet, {**MWRCANET, "widths": []}),
+        (MRDN, {**MRDN_SMALL, "rates": []}),
+        (MRDN, {**MRDN_SMALL, "dropout": 1.0}),
+        (MRDN, {**MRDN_SMALL, "pooling": "mean"}),
         (Adam, {"kind": "adam", "betas": [0.9], "weight_decay": 0.0}),
         (Adam, {"kind": "adam", "betas": [0.9, 1.0], "weight_decay": 0.0}),
     ],

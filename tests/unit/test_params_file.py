@@ -11,8 +11,9 @@ import pytest
 from dvc.utils.serialize import load_yaml
 from ruamel.yaml import YAML
 
-from pipeline.contradictions import warnings
+from pipeline.contradictions import contradictions, warnings
 from pipeline.degradation_settings import Gaussian
+from pipeline.network_settings import VDSR
 from pipeline.params import Params, Recipe
 from pipeline.params_file import ParamsError, load_params, read_yaml
 
@@ -52,8 +53,14 @@ GOOD: dict[str, Any] = {
     "degradations": {
         "noise": {"kind": "gaussian", "sigma_8bit": 25, "quantise": False},
         "blind": {"kind": "gaussian", "sigma_8bit": {"min": 0, "max": 55}, "quantise": False},
-        "small": {"kind": "bicubic", "scale": [2, 3], "quantise": False},
-        "jpeg": {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 1},
+        "small": {"kind": "bicubic", "scale": [2, 3], "quantise": False, "result": "interpolated"},
+        "jpeg": {
+            "kind": "jpeg",
+            "quality": 10,
+            "subsampling": "yuv420",
+            "phase": "aligned",
+            "draws": 1,
+        },
         "real": {"kind": "paired"},
     },
     "models": {
@@ -92,7 +99,12 @@ GOOD: dict[str, Any] = {
             {
                 "dataset": "test",
                 "colour": "y",
-                "degradation": {"kind": "bicubic", "scale": [2, 3], "quantise": False},
+                "degradation": {
+                    "kind": "bicubic",
+                    "scale": [2, 3],
+                    "quantise": False,
+                    "result": "interpolated",
+                },
                 "protocols": ["y-shave"],
                 "baselines": ["bicubic"],
             }
@@ -114,6 +126,7 @@ GOOD: dict[str, Any] = {
             "train_on": "gray_40",
             "degradation": "noise",
             "recipe": "quick",
+            "start": "random",
             "test_on": "denoise",
         },
         "upscaler": {
@@ -122,10 +135,12 @@ GOOD: dict[str, Any] = {
             "train_on": "y_48",
             "degradation": "small",
             "recipe": "quick",
+            "start": "random",
             "test_on": "upscale",
         },
     },
     "imported": {},
+    "applied": {},
     "accepted_overlaps": [],
     "inference": {"tile": 64, "precision": "float32"},
     "resources": {"threads": 2},
@@ -372,7 +387,7 @@ def test_missing_key_is_named(refuse: Refuse, path: str) -> None:
         ("patches/gray_40/size", [40], "valid integer; came a list"),
         ("models/vdsr/gray", 5, "; came 5"),
         ("models/vdsr/gray/depth", 2, "greater than or equal to 3; came 2"),
-        ("experiments/denoiser/arch", "vdrs", "'dncnn', 'vdsr' or 'rednet'; came 'vdrs'"),
+        ("experiments/denoiser/arch", "vdrs", "'dncnn', 'vdsr', 'rednet', "),
         ("benchmarks", {}, "at least 1 item"),
         ("experiments", None, "valid dictionary; came None"),
         ("benchmarks/denoise", [], "at least 1 item"),
@@ -381,14 +396,20 @@ def test_missing_key_is_named(refuse: Refuse, path: str) -> None:
         (
             "degradations/noise/kind",
             "gausian",
-            "one of 'gaussian', 'bicubic', 'jpeg', 'paired'; came 'gausian'",
+            "'jpeg', 'blur', 'sequence', 'mixture', 'paired'; came 'gausian'",
         ),
         ("datasets/train/kind", 5, "; came 5"),
         ("datasets/mine/source", 5, "valid string; came 5"),
         ("degradations/blind/sigma_8bit", {"min": 9, "max": 2}, "min (9) must be below max (2)"),
         (
             "degradations/jpeg",
-            {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 3},
+            {
+                "kind": "jpeg",
+                "quality": 10,
+                "subsampling": "yuv420",
+                "phase": "aligned",
+                "draws": 3,
+            },
             "draws above 1 need a quality range",
         ),
     ],
@@ -528,7 +549,13 @@ def test_undefined_name_is_named_with_the_nearest_known_one(
         ),
         (
             "benchmarks/upscale/0/degradation",
-            {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "draws": 1},
+            {
+                "kind": "jpeg",
+                "quality": 10,
+                "subsampling": "yuv420",
+                "phase": "aligned",
+                "draws": 1,
+            },
             "benchmarks.upscale.0.protocols: y-shave is for bicubic degradation; this trial's is "
             "jpeg",
         ),
@@ -564,9 +591,8 @@ def test_undefined_name_is_named_with_the_nearest_known_one(
         (
             "benchmarks/denoise/0/degradation/sigma_8bit",
             [15, 15.0],
-            "benchmarks.denoise.0.degradation: benchmarks.denoise.0 has gaussian degradation of "
-            "data set 'test' at this level (15.0) already; put one of them into a benchmark of its "
-            "own",
+            "benchmarks.denoise.0.degradation: benchmarks.denoise.0 has level gaussian_15 of data "
+            "set 'test' already; put one of them into a benchmark of its own",
         ),
         (
             "benchmarks/real/0/degradation",
@@ -630,7 +656,9 @@ def test_trials_that_would_overwrite_one_another_are_refused(refuse: Refuse) -> 
 
     faults = refuse("benchmarks/denoise", [trial, {**trial, "degradation": noise}])
 
-    assert faults.startswith("benchmarks.denoise.1.degradation: benchmarks.denoise.0 has gaussian")
+    assert faults.startswith(
+        "benchmarks.denoise.1.degradation: benchmarks.denoise.0 has level gaussian_25"
+    )
 
 
 def test_rounding_to_8_bits_is_a_level_of_its_own(file: Path) -> None:
@@ -661,6 +689,256 @@ def test_scales_need_not_divide_the_patch(file: Path, scale: float, size: int) -
     file.write_text(as_yaml(content))
 
     assert load_params(file).degradations["small"].model_dump()["scale"] == scale
+
+
+# ------------------------------------------------- small images, noise maps, mixtures
+
+LOW: dict[str, Any] = {"kind": "bicubic", "scale": 2, "quantise": False, "result": "low"}
+NOISE: dict[str, Any] = GOOD["degradations"]["noise"]
+PHOTONS: dict[str, Any] = {"kind": "poisson", "peak": 30, "quantise": False}
+BLUR: dict[str, Any] = {"kind": "blur", "sigma_px": 1.5, "draws": 1}
+
+
+def sequence(*steps: dict[str, Any], result: str = "interpolated") -> dict[str, Any]:
+    return {"kind": "sequence", "steps": list(steps), "result": result, "draws": 1}
+
+
+class Doubling(VDSR):
+    """A network whose output is twice as large as its input."""
+
+    @property
+    def scale(self) -> int:
+        """Return 2."""
+        return 2
+
+
+class Told(VDSR):
+    """A network that is told the noise level."""
+
+    @property
+    def takes_noise_map(self) -> bool:
+        """Return true."""
+        return True
+
+
+def faults_of(
+    network: type[VDSR], trained: dict[str, Any], tested: dict[str, Any], **bank: int
+) -> list[str]:
+    """Return what is wrong with ``upscaler`` when it is of another architecture."""
+    content = changed("degradations/small", trained)
+    content["benchmarks"]["upscale"][0].update(
+        degradation=tested, protocols=["y-uint8"], baselines=[]
+    )
+    content["patches"]["y_48"].update(bank)
+    params = Params.model_validate(content)
+    gray = network(channels=1, width=8, depth=10)
+    models = params.models.model_copy(update={"vdsr": {"gray": gray, "colour": gray}})
+    found = contradictions(params.model_copy(update={"models": models}))
+    return [fault for fault in found if fault.startswith("experiments.upscaler")]
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested"),
+    [
+        (LOW, LOW),
+        ({**LOW, "quantise": True}, sequence(BLUR, LOW, NOISE, result="low")),
+        (sequence(BLUR, LOW, NOISE, result="low"), LOW),
+        ({"kind": "mixture", "of": [LOW, sequence(BLUR, LOW, result="low")]}, LOW),
+    ],
+)
+def test_a_network_that_enlarges_is_trained_and_tested_on_small_images(
+    trained: dict[str, Any], tested: dict[str, Any]
+) -> None:
+    assert faults_of(Doubling, trained, tested) == []
+
+
+@pytest.mark.parametrize(
+    ("network", "trained", "tested", "fault"),
+    [
+        (
+            Doubling,
+            {**LOW, "result": "interpolated"},
+            LOW,
+            "experiments.upscaler: degradation 'small' leaves images of full size, vdsr.gray makes "
+            "them 2 times larger: a scale that the network was not built for",
+        ),
+        (
+            Doubling,
+            {**LOW, "scale": 4},
+            LOW,
+            "experiments.upscaler: degradation 'small' leaves images 4 times smaller, vdsr.gray "
+            "makes them 2 times larger: a scale that the network was not built for",
+        ),
+        (
+            VDSR,
+            LOW,
+            NOISE,
+            "experiments.upscaler: degradation 'small' leaves images 2 times smaller, vdsr.gray "
+            "keeps their size: a scale that the network was not built for",
+        ),
+        (
+            Doubling,
+            LOW,
+            {**LOW, "scale": [2, 1.7]},
+            "experiments.upscaler: benchmarks.upscale.0 leaves images 1.7 times smaller, vdsr.gray "
+            "makes them 2 times larger: a scale that the network was not built for",
+        ),
+        (
+            VDSR,
+            NOISE,
+            sequence(LOW, BLUR, LOW, result="low"),
+            "experiments.upscaler: benchmarks.upscale.0 leaves images 4 times smaller, vdsr.gray "
+            "keeps their size: a scale that the network was not built for",
+        ),
+    ],
+)
+def test_a_scale_that_the_network_was_not_built_for_is_refused(
+    network: type[VDSR], trained: dict[str, Any], tested: dict[str, Any], fault: str
+) -> None:
+    assert faults_of(network, trained, tested) == [fault]
+
+
+@pytest.mark.parametrize(("size", "stride"), [(41, 41), (48, 25), (47, 24)])
+def test_a_scale_that_does_not_divide_the_patch_is_refused(size: int, stride: int) -> None:
+    assert faults_of(Doubling, LOW, LOW, size=size, stride=stride) == [
+        "experiments.upscaler: degradation 'small' has scale 2, a scale that does not divide the "
+        f"patch: 'y_48' has patches of {size} pixels at a stride of {stride}"
+    ]
+
+
+def test_a_batch_of_small_patches_of_several_sizes_is_refused() -> None:
+    first, *_ = faults_of(Doubling, {**LOW, "scale": [2, 3]}, LOW)
+
+    assert first == (
+        "experiments.upscaler: degradation 'small' leaves patches of several sizes (scales 2, 3), "
+        "but those of a batch must have one: train on one scale, or on interpolated results"
+    )
+
+
+@pytest.mark.parametrize("scale", [1.5, 2.4])
+def test_small_patches_of_a_fractional_scale_are_refused(scale: float) -> None:
+    first, *_ = faults_of(Doubling, {**LOW, "scale": scale}, LOW)
+
+    assert f"has scale {scale}, a scale that does not divide the patch" in first
+
+
+BLIND: dict[str, Any] = GOOD["degradations"]["blind"]
+
+
+@pytest.mark.parametrize(
+    "trained",
+    [
+        NOISE,
+        BLIND,
+        {"kind": "mixture", "of": [BLIND, BLUR]},
+        sequence(BLUR, BLIND),
+    ],
+)
+def test_a_network_that_is_told_the_noise_level_is_trained_on_gaussian_noise(
+    trained: dict[str, Any],
+) -> None:
+    assert faults_of(Told, trained, NOISE) == []
+
+
+@pytest.mark.parametrize(
+    "degradation",
+    [
+        PHOTONS,
+        {"kind": "poisson_gaussian", "peak": 30, "sigma_8bit": 5, "quantise": False},
+        BLUR,
+        sequence(BLIND, BLUR),
+        sequence(PHOTONS, BLIND),
+        sequence(LOW, BLIND),
+        {"kind": "mixture", "of": [BLIND, PHOTONS]},
+    ],
+)
+def test_noise_whose_level_cannot_be_told_is_refused(degradation: dict[str, Any]) -> None:
+    (fault,) = faults_of(Told, degradation, NOISE)
+
+    assert fault == (
+        "experiments.upscaler: vdsr.gray is told the noise level, which needs Gaussian noise, and "
+        "that it comes last: 'small' has other noise, or none"
+    )
+    if degradation["kind"] != "mixture":
+        (fault,) = faults_of(Told, NOISE, degradation)
+        assert "that it comes last: benchmarks.upscale.0 has other noise" in fault
+
+
+def test_degradations_that_the_readme_shows_are_valid(file: Path, root: Path) -> None:
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```yaml\n(degradations:\n.*?)```", readme, re.DOTALL)
+
+    assert len(shown) == 2
+    for example in shown:
+        content = deepcopy(GOOD)
+        content["degradations"].update(YAML(typ="safe", pure=True).load(example)["degradations"])
+        file.write_text(as_yaml(content))
+        assert len(load_params(file).degradations) == len(GOOD["degradations"]) + 1
+
+
+def test_a_mixture_is_not_tested(refuse: Refuse) -> None:
+    mixture = {"kind": "mixture", "of": [NOISE, BLUR]}
+
+    assert refuse("benchmarks/denoise/0/degradation", mixture) == (
+        "benchmarks.denoise.0.degradation: a mixture is trained on, not tested: give each of its "
+        "parts a trial of its own"
+    )
+
+
+def test_a_level_that_is_twice_in_a_mixture_is_refused(refuse: Refuse) -> None:
+    mixture = {
+        "kind": "mixture",
+        "of": [{**BLUR, "sigma_px": [1, 2]}, NOISE, {**BLUR, "sigma_px": 2}],
+    }
+
+    assert refuse("degradations/jpeg", mixture) == (
+        "degradations.jpeg.of: 'blur_2' is in the mixture more than once"
+    )
+
+
+def test_a_sequence_too_long_for_the_name_of_a_folder_is_refused(refuse: Refuse) -> None:
+    steps = [{"kind": "blur", "sigma_px": 1.25, "draws": 1}] * 24
+
+    assert "make a folder's name of at most 200 letters, came 239: " in refuse(
+        "degradations/jpeg", sequence(*steps)
+    )
+
+
+def test_the_same_level_small_and_interpolated_needs_two_benchmarks(refuse: Refuse) -> None:
+    trial = {**GOOD["benchmarks"]["upscale"][0], "degradation": {**LOW, "result": "interpolated"}}
+    low = {**trial, "degradation": LOW}
+    content = {**GOOD["benchmarks"], "upscale_low": [trial, low]}
+
+    assert refuse("benchmarks", content) == (
+        "benchmarks.upscale_low.1.degradation: benchmarks.upscale_low.0 has level bicubic_x2 of "
+        "data set 'test' already; put one of them into a benchmark of its own"
+    )
+
+
+@pytest.mark.parametrize("result", ["low", "interpolated"])
+def test_what_shrinks_is_measured_and_interpolated_as_super_resolution(
+    file: Path, result: str
+) -> None:
+    steps = sequence(BLUR, LOW, NOISE, result=result)
+    trial = {**GOOD["benchmarks"]["upscale"][0], "degradation": steps}
+    file.write_text(as_yaml(changed("benchmarks/upscale_noise", [trial])))
+
+    (read,) = load_params(file).benchmarks["upscale_noise"]
+
+    assert (read.protocols, read.baselines) == (["y-shave"], ["bicubic"])
+
+
+def test_what_keeps_its_size_is_not_super_resolution(refuse: Refuse) -> None:
+    trial = {**GOOD["benchmarks"]["upscale"][0], "degradation": sequence(BLUR, NOISE)}
+
+    faults = refuse("benchmarks/other", [trial]).splitlines()
+
+    assert faults == [
+        "benchmarks.other.0.protocols: y-shave is for bicubic degradation; this trial's is "
+        "sequence",
+        "benchmarks.other.0.baselines: bicubic cannot undo sequence degradation of these levels; "
+        "'identity' applies to all",
+    ]
 
 
 def test_real_pairs_are_trained_on(file: Path) -> None:
@@ -784,3 +1062,104 @@ def test_settings_arrive_as_they_were_written(file: Path) -> None:
     assert params.recipes["quick"] == Recipe.model_validate(GOOD["recipes"]["quick"])
     noise = Gaussian(kind="gaussian", sigma_8bit=25, quantise=False)
     assert params.degradations["noise"] == noise
+
+
+# ------------------------------------------------------- weights of others, another way
+
+
+APPLIED = {
+    "arch": "vdsr",
+    "model": "gray",
+    "weights": "denoiser",
+    "way": "self_ensemble",
+    "test_on": "denoise",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"weights": "denoisr"}, "applied.again.weights: experiment 'denoisr' is not defined; the"),
+        ({"model": "colour"}, "expected the network of 'denoiser', vdsr.gray; came vdsr.colour"),
+        ({"test_on": "upscale"}, "applied.again.test_on: expected 'denoise', which 'denoiser'"),
+        ({"way": "twice"}, "applied.again.way: input should be 'plain', 'self_ensemble'"),
+        ({"way": "local_averages"}, "applied.again.way: vdsr.gray has no averages over whole"),
+    ],
+)
+def test_another_way_is_held_against_the_experiment(
+    refuse: Refuse, change: dict[str, str], fault: str
+) -> None:
+    assert fault in refuse("applied", {"again": {**APPLIED, **change}})
+
+
+def test_another_way_may_not_have_the_name_of_an_experiment(refuse: Refuse) -> None:
+    faults = refuse("applied", {"upscaler": APPLIED})
+
+    assert faults == "applied.upscaler: an experiment has this name too, and results lie by name"
+
+
+def test_published_weights_are_applied_in_another_way_too(file: Path) -> None:
+    content = changed("imported", {"official": OFFICIAL})
+    content["applied"] = {"again": {**APPLIED, "weights": "official"}}
+    file.write_text(as_yaml(content))
+
+    assert load_params(file).applied["again"].way == "self_ensemble"
+
+
+def test_nobody_knows_the_patches_of_published_weights(file: Path) -> None:
+    content = changed("imported", {"official": OFFICIAL})
+    content["applied"] = {"again": {**APPLIED, "weights": "official", "way": "patches"}}
+    file.write_text(as_yaml(content))
+
+    with pytest.raises(ParamsError, match="the patches that imported weights learnt is not known"):
+        load_params(file)
+
+
+@pytest.mark.parametrize(
+    ("start", "fault"),
+    [
+        ("upscalr", "experiments.denoiser.start: experiment 'upscalr' is not defined; the nearest"),
+        ("denoiser", "experiments.denoiser.start: 'denoiser' would start from its own result"),
+    ],
+)
+def test_a_training_starts_from_an_experiment_that_exists(
+    refuse: Refuse, start: str, fault: str
+) -> None:
+    assert fault in refuse("experiments/denoiser/start", start)
+
+
+def test_trainings_do_not_start_from_one_another_in_a_circle(file: Path) -> None:
+    content = changed("experiments/denoiser/start", "upscaler")
+    content["experiments"]["upscaler"]["start"] = "denoiser"
+    file.write_text(as_yaml(content))
+
+    with pytest.raises(ParamsError, match="'denoiser' would start from its own result"):
+        load_params(file)
+
+
+def test_a_training_may_start_from_another_one(file: Path) -> None:
+    file.write_text(as_yaml(changed("experiments/denoiser/start", "upscaler")))
+
+    assert load_params(file).experiments["denoiser"].start == "upscaler"
+
+
+def test_no_experiment_is_called_random(file: Path) -> None:
+    content = deepcopy(GOOD)
+    content["experiments"]["random"] = content["experiments"]["denoiser"]
+    file.write_text(as_yaml(content))
+
+    with pytest.raises(ParamsError, match=r"experiments\.random: this name says of `start`"):
+        load_params(file)
+
+
+def test_a_shared_network_takes_every_colour(file: Path) -> None:
+    content = changed("models/vdsr/gray/channels", "shared")
+    content["experiments"]["denoiser"].update(train_on="real_40", test_on="real")
+    file.write_text(as_yaml(content))
+
+    assert load_params(file).models.named("vdsr")["gray"].accepts(3)
+
+
+@pytest.mark.parametrize("channels", [0, "each", {"separate": 0}, 1.5])
+def test_impossible_channels_are_refused(refuse: Refuse, channels: object) -> None:
+    assert "models.vdsr.gray.channels" in refuse("models/vdsr/gray/channels", channels)

@@ -28,7 +28,12 @@ DENOISING: Card = {
 }
 UPSCALING: Card = {
     "model": {"class": "VDSR"},
-    "degradation": {"kind": "bicubic", "scale": [4.0, 2.0, 3.0], "quantise": False},
+    "degradation": {
+        "kind": "bicubic",
+        "scale": [4.0, 2.0, 3.0],
+        "quantise": False,
+        "result": "interpolated",
+    },
     "recipe": {"batch": 64},
     "parameters": 665921,
     "steps": 1000,
@@ -36,7 +41,7 @@ UPSCALING: Card = {
 }
 IMPORTED: Card = {"imported": {"file": "net.mat"}, "model": {}, "parameters": 555137}
 NOISE = Gaussian(kind="gaussian", sigma_8bit=25.0, quantise=False)
-HALF_SIZE = Bicubic(kind="bicubic", scale=2.0, quantise=False)
+HALF_SIZE = Bicubic(kind="bicubic", scale=2.0, quantise=False, result="interpolated")
 VDSR_PAPER = read_papers()["VDSR"].model_copy(update={"steps": 1000})
 
 
@@ -272,7 +277,7 @@ def test_one_kind_differs_from_a_mixture() -> None:
     card = changed(
         DENOISING, "degradation", {"kind": "jpeg", "quality": {"min": 5, "max": 99}, "draws": 4}
     )
-    jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", draws=1)
+    jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", phase="aligned", draws=1)
 
     found = check(card=card, paper=read_papers()["DnCNN-3"], degradation=jpeg)
 
@@ -281,6 +286,60 @@ def test_one_kind_differs_from_a_mixture() -> None:
         "JPEG quality 5 to 99 instead of noise of sigma 0 to 55, bicubic scale 2, 3 and 4 and "
         "JPEG quality 5 to 99"
     )
+
+
+NOISES = {"kind": "gaussian", "sigma_8bit": {"min": 0.0, "max": 55.0}, "quantise": False}
+SCALES = {"kind": "bicubic", "scale": [2.0, 3.0, 4.0], "quantise": False, "result": "interpolated"}
+QUALITIES = {"kind": "jpeg", "quality": {"min": 5, "max": 99}, "draws": 4}
+
+
+@pytest.mark.parametrize(
+    ("parts", "verdict"),
+    [
+        ([NOISES, SCALES, QUALITIES], "same"),
+        ([QUALITIES, NOISES, SCALES], "same"),
+        ([NOISES, QUALITIES], "differs"),
+        ([NOISES, {**SCALES, "scale": [2.0, 3.0]}, QUALITIES], "differs"),
+    ],
+)
+def test_a_mixture_is_compared_with_the_mixture_of_the_paper(
+    parts: list[dict[str, Any]], verdict: str
+) -> None:
+    card = changed(DENOISING, "degradation", {"kind": "mixture", "of": parts})
+
+    found = check(card=card, paper=read_papers()["DnCNN-3"])["training degradation"]
+
+    assert found.verdict == verdict
+
+
+def test_a_mixture_without_the_tested_degradation_does_not_cover_it() -> None:
+    card = changed(DENOISING, "degradation", {"kind": "mixture", "of": [SCALES, QUALITIES]})
+
+    found = check(card=card)["training degradation"]
+
+    assert found.note == (
+        "trained on bicubic scale 2, 3 and 4 and JPEG quality 5 to 99, tested on noise of sigma 25"
+    )
+
+
+@pytest.mark.parametrize(
+    ("trained", "words"),
+    [
+        ({"kind": "poisson", "peak": [10.0, 30.0]}, "Poisson noise of peak 10 and 30"),
+        ({"kind": "blur", "sigma_px": 1.5}, "blur of 1.5 pixels"),
+        (
+            {"kind": "poisson_gaussian", "peak": {"min": 5.0, "max": 9.0}, "sigma_8bit": 2.0},
+            "Poisson and Gaussian noise of peak 5 to 9",
+        ),
+        ({"kind": "sequence", "steps": []}, "several degradations one after the other"),
+    ],
+)
+def test_degradations_that_no_paper_of_ours_trained_on_are_described(
+    trained: dict[str, Any], words: str
+) -> None:
+    found = check(card=changed(DENOISING, "degradation", trained))["training degradation"]
+
+    assert found.note == f"trained on {words}, tested on noise of sigma 25"
 
 
 def test_what_is_known_of_a_network_for_another_task_is_not_compared() -> None:
@@ -292,7 +351,7 @@ def test_what_is_known_of_a_network_for_another_task_is_not_compared() -> None:
 
 
 def test_another_kind_of_degradation_is_not_covered() -> None:
-    jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", draws=1)
+    jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", phase="aligned", draws=1)
 
     found = check(degradation=jpeg)["training degradation"]
 

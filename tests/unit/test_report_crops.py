@@ -1,21 +1,65 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from pipeline.images import Array
+from pipeline.benchmarks import BenchmarkImage, restored_path, write_images
+from pipeline.images import Array, write_png
+from pipeline.levels import levels
+from pipeline.params import Trial
 from pipeline.report.crops import (
     ERROR_GAIN,
     SIDE,
     STEP,
+    choose_crops,
     data_uri,
     detail,
     error_map,
     squared_error,
     strongest_window,
 )
+from pipeline.report.results import Measurement
+from pipeline.resize import resize
 
 
 def noise(height: int, width: int, channels: int = 1) -> Array:
     return np.random.default_rng(3).random((height, width, channels), dtype=np.float32)
+
+
+def test_a_small_input_is_shown_in_the_size_of_the_clean_image(tmp_path: Path) -> None:
+    trial = Trial.model_validate(
+        {
+            "dataset": "set",
+            "colour": "y",
+            "degradation": {"kind": "bicubic", "scale": 2, "quantise": False, "result": "low"},
+            "protocols": ["y-shave"],
+            "baselines": [],
+        }
+    )
+    (level,) = levels(trial.degradation)
+    image = BenchmarkImage(trial, level, "one", tmp_path / "benchmark")
+    clean = noise(24, 30)
+    write_images(image, clean, resize(clean, 12, 15))
+    picture = restored_path(tmp_path / "restored", image).with_suffix(".png")
+    picture.parent.mkdir(parents=True)
+    write_png(picture, clean)
+    row = Measurement(
+        experiment="e",
+        model="m",
+        data_set="set",
+        image="one",
+        degradation="bicubic_x2",
+        protocol="y-shave",
+        psnr=30,
+        ssim=0.9,
+        psnr_input=25,
+        ssim_input=0.8,
+    )
+
+    (crop,) = choose_crops([row], {("set", "bicubic_x2", "one"): image}, tmp_path / "restored", "")
+
+    assert crop.degraded == data_uri(resize(resize(clean, 12, 15), 24, 30))
+    assert crop.clean == data_uri(clean)
 
 
 @pytest.mark.parametrize("place", [(0, 0), (40, 160), (96, 8)])

@@ -12,6 +12,7 @@ from pipeline.published import Published
 from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop
 from pipeline.report.curves import Curve, draw_curve
+from pipeline.report.networks import Network
 from pipeline.report.overlaps import Overlap, SharedScene
 from pipeline.report.page import Findings, Report, render_page
 from pipeline.report.restoring import Restoring
@@ -38,7 +39,9 @@ OVERLAP = Overlap(
 )
 
 
-IN_FLOAT32 = Restoring(tile=512, halo=17, precision="float32", rms_8bit=None, max_8bit=None)
+IN_FLOAT32 = Restoring(
+    way="plain", tile=512, halo=17, precision="float32", rms_8bit=None, max_8bit=None
+)
 
 
 def report(*crops: Crop, **changes: object) -> Report:
@@ -50,7 +53,13 @@ def report(*crops: Crop, **changes: object) -> Report:
         baselines=["tv"],
     )
     settings = Experiment(
-        arch="dncnn", model="dncnn_s", train_on="a", degradation="b", recipe="c", test_on="d"
+        arch="dncnn",
+        model="dncnn_s",
+        train_on="a",
+        degradation="b",
+        recipe="c",
+        start="random",
+        test_on="d",
     )
     curve = Curve(step=(1, 2), loss=(2, 1), psnr=(20, 21), learning_rate=(0.1, 0.1))
     plain = Report(
@@ -93,11 +102,13 @@ def page_of(
     references: tuple[Published, ...] = (),
     repetition_of: Mapping[str, str] | None = None,
     leading: set[tuple[str, str, str]] | None = None,
+    networks: tuple[Network, ...] = (),
 ) -> str:
     return render_page(
         [report()] if reports is None else reports,
         Findings(
             results=results,
+            networks=networks,
             leading={result.place for result in results} if leading is None else leading,
             references=references,
             repetition_of=repetition_of or {},
@@ -343,7 +354,9 @@ def test_page_says_how_images_were_restored() -> None:
 
 
 def test_page_says_what_a_short_format_costs() -> None:
-    short = Restoring(tile=512, halo=17, precision="bfloat16", rms_8bit=0.0816, max_8bit=1.294)
+    short = Restoring(
+        way="plain", tile=512, halo=17, precision="bfloat16", rms_8bit=0.0816, max_8bit=1.294
+    )
 
     page = section(page_of(NETWORK, reports=(report(restoring=short),)), "experiment-net")
 
@@ -360,3 +373,22 @@ def test_page_says_whether_a_training_was_compiled(compiled: bool, shown: bool) 
     page = section(page_of(NETWORK, reports=(report(card=card),)), "experiment-net")
 
     assert ("on cpu, compiled" in page) == shown
+
+
+def test_networks_stand_beside_what_they_cost() -> None:
+    network = Network(
+        result=NETWORK,
+        parameters=56097,
+        published=556097,
+        receptive_field=None,
+        multiply_adds=3_612_345_678,
+        steps=3000,
+    )
+
+    table = section(page_of(NETWORK, networks=(network,)), "networks")
+
+    assert "56 097 556 097 whole image 3.61 3 000" in table
+
+
+def test_without_networks_there_is_no_table_of_them() -> None:
+    assert 'id="networks"' not in page_of(NETWORK)

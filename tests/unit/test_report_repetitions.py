@@ -15,7 +15,13 @@ from pipeline.report.results import Result
 from tests.unit.report_data import PAPER, result_of
 
 ENTRY = Experiment(
-    arch="dncnn", model="small", train_on="a", degradation="b", recipe="c", test_on="d"
+    arch="dncnn",
+    model="small",
+    train_on="a",
+    degradation="b",
+    recipe="c",
+    start="random",
+    test_on="d",
 )
 RUNS = {"net_b": "net", "net_c": "net"}
 

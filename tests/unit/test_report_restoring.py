@@ -13,17 +13,21 @@ LOSS = {
 
 def test_the_largest_loss_of_all_levels_is_told(tmp_path: Path) -> None:
     path = tmp_path / "tiling.json"
-    facts = {"tile": 256, "halo": 17, "precision": "bfloat16", "loss": LOSS}
+    facts = {"way": "plain", "tile": 256, "halo": 17, "precision": "bfloat16", "loss": LOSS}
     path.write_text(json.dumps(facts))
 
-    assert read_restoring(path, "reconstruct@net") == Restoring(256, 17, "bfloat16", 0.05, 1.5)
+    assert read_restoring(path, "reconstruct@net") == Restoring(
+        "plain", 256, 17, "bfloat16", 0.05, 1.5
+    )
 
 
 def test_float32_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "tiling.json"
-    path.write_text('{"tile": 256, "halo": 17, "precision": "float32"}')
+    path.write_text('{"way": "patches", "tile": 256, "halo": null, "precision": "float32"}')
 
-    assert read_restoring(path, "reconstruct@net") == Restoring(256, 17, "float32", None, None)
+    assert read_restoring(path, "reconstruct@net") == Restoring(
+        "patches", 256, None, "float32", None, None
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"tile": null}', '{"halo": 3, "tile": 4}'])

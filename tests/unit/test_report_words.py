@@ -29,7 +29,24 @@ from pipeline.statistics import Difference, Interval
         ("bicubic_x2.5", "Bicubic downscaling \N{MULTIPLICATION SIGN}2.5"),
         ("jpeg_10", "JPEG, quality 10"),
         ("paired", "Real degradation"),
-        ("blur_3", "blur_3"),
+        ("jpeg_5-50_phase_random", "JPEG, quality 5\N{EN DASH}50, blocks anywhere"),
+        ("jpeg_10_phase_3_5", "JPEG, quality 10, blocks from row 3, column 5"),
+        ("poisson_30", "Poisson noise, peak\N{NO-BREAK SPACE}30"),
+        (
+            "poisson_gaussian_10-50_2.5_8bit",
+            "Poisson and Gaussian noise, peak\N{NO-BREAK SPACE}10\N{EN DASH}50, "
+            "\N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}2.5, rounded to 8 bits",
+        ),
+        (
+            "blur_1.5",
+            "Gaussian blur, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}1.5\N{NO-BREAK SPACE}px",
+        ),
+        (
+            "bicubic_x2-gaussian_0-55-jpeg_10",
+            "Bicubic downscaling \N{MULTIPLICATION SIGN}2, then Gaussian noise, "
+            "\N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}0\N{EN DASH}55, then JPEG, quality 10",
+        ),
+        ("fog_3", "fog_3"),
     ],
 )
 def test_labels_of_levels_are_put_in_words(label: str, words: str) -> None:
@@ -80,6 +97,10 @@ def test_settings_are_put_in_words() -> None:
     assert describe_settings({"kind": "bicubic", "scale": [2.0, 3.5]}) == "scale 2 / 3.5"
     assert describe_settings(recipe) == "steps 80000, optimiser adam (betas 0.9 / 0.999)"
     assert describe_settings({"clip": {"kind": "none"}}) == "clip none"
+    mixture = {"kind": "mixture", "of": [blind.model_dump(), {"kind": "blur", "sigma_px": 2.0}]}
+    assert describe_settings(mixture) == (
+        "of gaussian (sigma_8bit 0 to 55, quantise yes) / blur (sigma_px 2)"
+    )
 
 
 @pytest.mark.parametrize(

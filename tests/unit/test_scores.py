@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from pipeline.images import Array, from_8bit, write_png
 from pipeline.levels import levels
 from pipeline.metrics import measure
 from pipeline.params import Trial
+from pipeline.resize import resize
 from pipeline.scores import COLUMNS, Row, rows_of, write_rows
 
 
@@ -24,7 +26,12 @@ def image(tmp_path: Path) -> BenchmarkImage:
         {
             "dataset": "set",
             "colour": "y",
-            "degradation": {"kind": "bicubic", "scale": 2, "quantise": False},
+            "degradation": {
+                "kind": "bicubic",
+                "scale": 2,
+                "quantise": False,
+                "result": "interpolated",
+            },
             "protocols": ["y-shave"],
             "baselines": [],
         }
@@ -57,6 +64,19 @@ def test_row_measures_the_restored_and_the_degraded_image(image: BenchmarkImage)
         after = measure(row["protocol"], image.clean(), restored, 2)  # type: ignore[arg-type]
         before = measure(row["protocol"], image.clean(), image.degraded(), 2)  # type: ignore[arg-type]
         assert (row["psnr"], row["ssim"]) == (after.psnr, after.ssim)
+        assert (row["psnr_input"], row["ssim_input"]) == (before.psnr, before.ssim)
+
+
+def test_small_input_is_measured_as_it_is_interpolated(image: BenchmarkImage) -> None:
+    small = image.trial.degradation.model_copy(update={"result": "low"})
+    low = replace(image, level=levels(small)[0])
+    np.save(low.folder / low.place / "degraded" / "one.npy", resize(low.clean(), 12, 15))
+
+    rows = list(rows_of(low, low.clean() + noise(2), "e", "m"))
+
+    interpolated = resize(resize(low.clean(), 12, 15), 24, 30)
+    for row in rows:
+        before = measure(row["protocol"], low.clean(), interpolated, 2)  # type: ignore[arg-type]
         assert (row["psnr_input"], row["ssim_input"]) == (before.psnr, before.ssim)
 
 

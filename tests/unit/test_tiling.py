@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from pipeline.images import Array, from_8bit, read_image, to_8bit
 from pipeline.models import build_model
+from pipeline.models.grid import pad_to_multiple
+from pipeline.models.pooling import GlobalAverage, average_locally
 from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 from pipeline.tiling.precision_loss import precision_loss
 from pipeline.tiling.restoring import Restorer, TooLittleMemoryError
-from pipeline.tiling.rows import ArrayRows, NpyRows
+from pipeline.tiling.rows import ArrayRows, NpyRows, PaddedRows
 from pipeline.tiling.spans import spans
 from pipeline.tiling.streaming import restore_file
 from tests.whole_image import apply
@@ -23,13 +25,15 @@ from tests.whole_image import apply
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 NETWORKS: dict[str, Model] = {
-    "dncnn": DnCNN(channels=1, width=6, depth=5, batch_norm=True),
-    "dncnn colour": DnCNN(channels=3, width=6, depth=5, batch_norm=True),
-    "dncnn without normalisation": DnCNN(channels=1, width=6, depth=5, batch_norm=False),
+    "dncnn": DnCNN(channels=1, width=6, depth=5, batch_norm=True, residual=True),
+    "dncnn colour": DnCNN(channels=3, width=6, depth=5, batch_norm=True, residual=True),
+    "dncnn without normalisation": DnCNN(
+        channels=1, width=6, depth=5, batch_norm=False, residual=True
+    ),
     "vdsr": VDSR(channels=1, width=6, depth=5),
     "vdsr colour": VDSR(channels=3, width=6, depth=5),
-    "rednet": RedNet(channels=1, width=6, depth=6),
-    "rednet colour": RedNet(channels=3, width=6, depth=6),
+    "rednet": RedNet(channels=1, width=6, depth=6, skips=True),
+    "rednet colour": RedNet(channels=3, width=6, depth=6, skips=True),
 }
 
 
@@ -165,6 +169,117 @@ def test_degraded_image_is_left_alone() -> None:
     assert np.array_equal(degraded, before)
 
 
+@pytest.mark.parametrize("scale", [1, 2, 3])
+@pytest.mark.parametrize("levels", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("height", "width", "tile"),
+    [(48, 64, 16), (49, 67, 16), (37, 53, 20), (8, 90, 16), (71, 9, 32), (55, 47, 64)],
+)
+def test_tiles_of_a_grid_and_of_larger_results_are_exact_for_every_size(
+    scale: int, levels: int, height: int, width: int, tile: int
+) -> None:
+    device, multiple = torch.device("cpu"), 2**levels
+    network = Gridded(levels, scale).eval()
+    degraded = photo(height, width, 1)
+    halo = measure_halo(network, 1, scale=scale, multiple=multiple)
+    whole = apply(degraded, network, device)
+
+    restored = Restorer(
+        network, device, tile=tile, halo=halo, scale=scale, multiple=multiple
+    ).restore(degraded)
+
+    assert restored.shape == (scale * height, scale * width, 1)
+    assert np.abs(restored - whole).max() <= 1e-5
+
+
+def test_local_averages_are_tiled_exactly() -> None:
+    device, network = torch.device("cpu"), average_locally(Averaging(1), 12).eval()
+    degraded = photo(60, 45, 1)
+
+    tiled = restore(degraded, network, device, 16, measure_halo(network, 1))
+
+    assert np.abs(tiled - apply(degraded, network, device)).max() <= 1e-5
+
+
+def test_a_network_that_needs_the_whole_image_gets_it_in_one_piece() -> None:
+    device, network = torch.device("cpu"), Averaging(1).eval()
+    degraded = photo(60, 45, 1)
+
+    restored = Restorer(network, device, tile=16, halo=None).restore(degraded)
+
+    assert np.array_equal(restored, apply(degraded, network, device))
+
+
+def test_a_whole_image_that_does_not_fit_is_an_error_that_names_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipeline.tiling.restoring.free_memory", lambda _device: 100_000)
+    restorer = Restorer(Averaging(1), torch.device("cpu"), tile=16, halo=None)
+
+    with pytest.raises(TooLittleMemoryError, match="way: local_averages"):
+        restorer.restore(photo(300, 300, 1))
+
+
+class OneSize(nn.Module):
+    """A network that takes images of one size only."""
+
+    def forward(self, degraded: Tensor) -> Tensor:
+        if degraded.shape[2:] != (32, 32):
+            raise ValueError(f"expected 32x32 pixels, came {tuple(degraded.shape[2:])}")
+        return degraded * 2
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (33, 75), (100, 41)])
+def test_a_network_of_one_size_gets_that_size_wherever_a_tile_lies(height: int, width: int) -> None:
+    degraded = photo(height, width, 1)
+    restorer = Restorer(OneSize(), torch.device("cpu"), tile=512, halo=2, multiple=4, window=32)
+
+    restored = restorer.restore(degraded)
+
+    assert restorer.tile == 24
+    assert np.array_equal(restored, degraded * 2)
+
+
+def test_an_image_smaller_than_the_only_size_is_refused() -> None:
+    restorer = Restorer(OneSize(), torch.device("cpu"), tile=512, halo=2, window=32)
+
+    with pytest.raises(ValueError, match=r"at least 32x32 pixels, the only size .* came 31x40"):
+        restorer.restore(photo(31, 40, 1))
+
+
+def test_an_image_smaller_than_the_grid_is_refused_with_its_file(tmp_path: Path) -> None:
+    np.save(tmp_path / "tiny.npy", photo(7, 30, 1))
+    restorer = Restorer(Gridded(3, 1), torch.device("cpu"), tile=16, halo=16, multiple=8)
+
+    with pytest.raises(ValueError, match=r"tiny.npy: expected images of at least 8x8 .* came 7x30"):
+        restore_file(tmp_path / "tiny.npy", tmp_path / "out.npy", tmp_path / "out.png", restorer)
+
+
+def test_a_network_is_told_the_noise_level_in_every_tile() -> None:
+    class Told(nn.Module):
+        def forward(self, degraded: Tensor) -> Tensor:
+            return degraded[:, :2] + degraded[:, 2:]
+
+    degraded = photo(40, 30, 2)
+
+    restored = Restorer(Told(), torch.device("cpu"), tile=16, halo=0, multiple=4).restore(
+        degraded, sigma_8bit=51
+    )
+
+    assert np.allclose(restored, degraded + 0.2)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 16), (8, 24), (16, 24), (20, 24), (21, 22)])
+def test_padded_rows_are_those_of_the_padded_image(first: int, last: int) -> None:
+    image = photo(19, 13, 2)
+    whole = pad_to_multiple(torch.from_numpy(image).permute(2, 0, 1)[None], 8)[0]
+
+    rows = PaddedRows(ArrayRows(image), 8)
+
+    assert rows.shape == (24, 16, 2)
+    assert np.array_equal(rows.read(first, last), whole.permute(1, 2, 0).numpy()[first:last])
+
+
 # ------------------------------------------------------------------------------- the halo
 
 
@@ -178,6 +293,42 @@ class Pooled(nn.Module):
     def forward(self, degraded: Tensor) -> Tensor:
         seen: Tensor = self.layer(degraded)
         return seen * seen.mean(dim=(2, 3), keepdim=True)
+
+
+class Averaging(nn.Module):
+    """A network with attention: the mean of its features decides how much of them passes."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.before = nn.Conv2d(1, 2, 3, padding=1)
+        self.mean = GlobalAverage(stride)
+        self.after = nn.Conv2d(2, 1, 3, padding=1)
+
+    def forward(self, degraded: Tensor) -> Tensor:
+        features = self.before(degraded)
+        restored: Tensor = degraded + self.after(features * torch.sigmoid(self.mean(features)))
+        return restored
+
+
+class Gridded(nn.Module):
+    """A network that halves the image some times, looks around, and enlarges the result."""
+
+    def __init__(self, levels: int, scale: int) -> None:
+        super().__init__()
+        self.multiple = 2**levels
+        looks = [nn.Conv2d(1, 1, 3, padding=1) for _ in range(levels + 1)]
+        down: list[nn.Module] = []
+        for look in looks[:-1]:
+            down += [look, nn.Conv2d(1, 1, 2, stride=2)]
+        up = [nn.Upsample(scale_factor=2, mode="nearest") for _ in range(levels)]
+        self.layers = nn.Sequential(*down, looks[-1], *up)
+        self.enlarge = nn.Upsample(scale_factor=scale, mode="nearest")
+
+    def forward(self, degraded: Tensor) -> Tensor:
+        height, width = degraded.shape[2:]
+        restored: Tensor = self.layers(pad_to_multiple(degraded, self.multiple))
+        enlarged: Tensor = self.enlarge(degraded + restored[..., :height, :width])
+        return enlarged
 
 
 def stack(layers: int, kernel: int, dilation: int = 1) -> nn.Module:
@@ -200,6 +351,7 @@ def stack(layers: int, kernel: int, dilation: int = 1) -> nn.Module:
         (stack(40, 3), 40),
         (stack(7, 3, dilation=30), 210),
         (stack(1, 3, dilation=250), 250),
+        (stack(3, 3, dilation=180), 540),
     ],
 )
 def test_halo_is_how_far_the_network_looks(network: nn.Module, halo: int) -> None:
@@ -227,9 +379,32 @@ def test_measuring_leaves_the_network_as_it_is() -> None:
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("network", [Pooled(), stack(9, 3, dilation=30)], ids=["pooled", "wide"])
+def test_network_that_averages_over_the_image_is_refused_until_it_averages_locally() -> None:
+    network = Averaging(1)
+
+    with pytest.raises(ValueError, match="averages over the whole image"):
+        measure_halo(network, 1)
+
+    average_locally(network, 8)
+    assert measure_halo(network, 1) == 1 + 4 + 1
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+@pytest.mark.parametrize("levels", [0, 1, 3])
+def test_halo_of_a_grid_counts_from_its_cells_in_pixels_of_the_input(
+    scale: int, levels: int
+) -> None:
+    network, multiple = Gridded(levels, scale), 2**levels
+
+    halo = measure_halo(network, 1, scale=scale, multiple=multiple)
+
+    # Each level looks one of its own pixels further; the last convolution at least a cell.
+    assert halo == sum(2**level for level in range(levels)) + multiple
+
+
+@pytest.mark.parametrize("network", [Pooled(), stack(9, 3, dilation=120)], ids=["pooled", "wide"])
 def test_network_without_a_limit_is_refused(network: nn.Module) -> None:
-    with pytest.raises(ValueError, match="further than 255 pixels"):
+    with pytest.raises(ValueError, match="further than 1024 pixels"):
         measure_halo(network, 1)
 
 
@@ -338,12 +513,18 @@ def test_errors_of_other_kinds_are_not_taken_for_a_lack_of_memory() -> None:
         Restorer(network, torch.device("cpu"), tile=64, halo=6).restore(photo(60, 60, 3))
 
 
+@pytest.mark.parametrize("by", ["itself", "a shared network"])
 @pytest.mark.parametrize(("height", "width", "channels"), [(70, 61, 1), (33, 90, 3), (5, 4, 1)])
 def test_a_file_is_restored_as_the_image_in_it(
-    tmp_path: Path, height: int, width: int, channels: int
+    tmp_path: Path, height: int, width: int, channels: int, by: str
 ) -> None:
     name, device = ("vdsr" if channels == 1 else "vdsr colour"), torch.device("cpu")
-    network = network_of(NETWORKS[name], device)
+    settings = (
+        NETWORKS[name]
+        if by == "itself"
+        else NETWORKS["vdsr"].model_copy(update={"channels": "shared"})
+    )
+    network = network_of(settings, device)
     degraded = photo(height, width, channels)
     np.save(tmp_path / "degraded.npy", degraded)
     restorer = Restorer(network, device, tile=16, halo=5)

@@ -62,7 +62,9 @@ def training(
     folder: Path, chosen: Recipe, device: torch.device = CPU, *, batch_norm: bool = True
 ) -> Training:
     rng = np.random.default_rng(0)
-    network = build_model(DnCNN(channels=1, width=6, depth=4, batch_norm=batch_norm), 0)
+    network = build_model(
+        DnCNN(channels=1, width=6, depth=4, batch_norm=batch_norm, residual=True), 0
+    )
     pairs = Pairs(
         clean=rng.integers(0, 256, (11, 10, 10, 1), dtype=np.uint8),
         degraded=None,

@@ -27,7 +27,9 @@ LOSSES = ("mse", "l1", "half_sse")
 
 
 def network(*, batch_norm: bool = False) -> nn.Module:
-    return build_model(DnCNN(channels=1, width=6, depth=4, batch_norm=batch_norm), 0).train()
+    return build_model(
+        DnCNN(channels=1, width=6, depth=4, batch_norm=batch_norm, residual=True), 0
+    ).train()
 
 
 def batch(patches: int = 8) -> tuple[Tensor, Tensor]:

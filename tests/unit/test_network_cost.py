@@ -1,0 +1,57 @@
+"""What networks cost, against what follows from their layers."""
+
+import pytest
+
+from pipeline.network_cost import multiply_adds
+from pipeline.network_settings import EDSR, VDSR, DnCNN, Model, RedNet, SeparateChannels
+
+PIXELS = 256 * 256
+
+
+def layers(channels: int, width: int, depth: int) -> int:
+    """Return the multiply-adds a pixel of a chain of 3x3 convolutions."""
+    return 9 * (channels * width + (depth - 2) * width * width + width * channels)
+
+
+@pytest.mark.parametrize(
+    ("settings", "each"),
+    [
+        (
+            DnCNN(channels=1, width=64, depth=17, batch_norm=True, residual=True),
+            layers(1, 64, 17),
+        ),
+        (VDSR(channels=1, width=64, depth=20), layers(1, 64, 20)),
+        (RedNet(channels=3, width=16, depth=10, skips=True), layers(3, 16, 10)),
+        (VDSR(channels="shared", width=8, depth=5), layers(1, 8, 5)),
+        (VDSR(channels=SeparateChannels(separate=3), width=8, depth=5), 3 * layers(1, 8, 5)),
+    ],
+)
+def test_a_chain_costs_what_its_kernels_cost_at_every_pixel(settings: Model, each: int) -> None:
+    assert multiply_adds(settings) == each * PIXELS
+
+
+def test_dncnn_s_costs_the_published_36_billion() -> None:
+    settings = DnCNN(channels=1, width=64, depth=17, batch_norm=True, residual=True)
+
+    assert multiply_adds(settings) == pytest.approx(36.3e9, rel=0.01)
+
+
+def test_what_works_on_small_images_costs_less_for_the_same_result() -> None:
+    def edsr(upscale: int) -> EDSR:
+        return EDSR.model_validate(
+            {
+                "channels": 1,
+                "width": 16,
+                "blocks": 4,
+                "upscale": upscale,
+                "residual_scale": 1.0,
+                "mean": [0.4],
+                "residual": False,
+            }
+        )
+
+    body = 9 * (16 + 9 * 16 * 16)
+    one, two = multiply_adds(edsr(1)), multiply_adds(edsr(2))
+
+    assert one == (body + 9 * 16) * PIXELS
+    assert two == (body / 4 + 9 * 16 * 64 / 4 + 9 * 16) * PIXELS

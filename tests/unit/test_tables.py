@@ -1,0 +1,170 @@
+"""What has a name has all that belongs to it: module, schema, words, presets, a README row.
+
+Whoever adds a network or a degradation and forgets a part is told here which.
+"""
+
+import ast
+import csv
+import re
+from functools import cache
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import TypeAdapter
+
+from pipeline.classical import METHODS
+from pipeline.degradation_settings import Degradation, Mixture, Sequence
+from pipeline.levels import levels
+from pipeline.network_settings import NETWORKS, Models
+from pipeline.params import Baseline, Params, Way
+from pipeline.params_file import load_params
+from pipeline.report.words import describe_degradation, describe_way
+
+ROOT = Path(__file__).parents[2]
+
+PRESETS = sorted(path.stem for path in (ROOT / "pipeline/presets").glob("*.yaml"))
+
+SCHEMA = TypeAdapter(Degradation).json_schema()
+
+KINDS = sorted(SCHEMA["discriminator"]["mapping"])
+
+
+@cache
+def preset(name: str) -> Params:
+    return load_params(ROOT / f"pipeline/presets/{name}.yaml")
+
+
+def readme_table(heading: str) -> set[str]:
+    """Return the names in the first column of the tables of a section."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text[text.index(f"\n## {heading}\n") + 1 :].split("\n## ")[0]
+    # A heading has the name of a key, and a line of dashes below it.
+    return set(re.findall(r"^\| `(\w+)` \|(?!.*\n\| ---)", section, re.MULTILINE))
+
+
+# ----------------------------------------------------------------------------- networks
+
+
+@pytest.mark.parametrize("arch", NETWORKS)
+def test_a_network_has_a_module_that_names_its_paper(arch: str) -> None:
+    module = ast.parse((ROOT / f"pipeline/models/{arch}.py").read_text(encoding="utf-8"))
+
+    words = ast.get_docstring(module) or ""
+    classes = {node.name for node in module.body if isinstance(node, ast.ClassDef)}
+    assert "https://" in words
+    assert "param" in words
+    assert NETWORKS[arch].__name__ in classes
+
+
+@pytest.mark.parametrize("arch", NETWORKS)
+def test_a_network_has_settings_in_the_schema(arch: str) -> None:
+    (entry,) = Models.model_json_schema()["properties"][arch]["patternProperties"].values()
+
+    assert entry["$ref"].endswith(f"/{NETWORKS[arch].__name__}")
+
+
+@pytest.mark.parametrize("arch", NETWORKS)
+def test_a_network_is_trained_by_the_quick_preset(arch: str) -> None:
+    assert arch in {experiment.arch for experiment in preset("quick").experiments.values()}
+
+
+@pytest.mark.parametrize("arch", NETWORKS)
+def test_a_network_has_its_full_size_in_the_paper_preset(arch: str) -> None:
+    experiments = preset("paper").experiments.values()
+
+    trained = {one.model for one in experiments if one.arch == arch}
+    assert trained, f"no experiment of preset paper trains a {arch}"
+    assert trained <= set(preset("paper").models.named(arch))
+
+
+@pytest.mark.parametrize("arch", NETWORKS)
+def test_no_size_of_a_network_is_left_over_in_the_quick_and_tour_presets(arch: str) -> None:
+    for name in ("quick", "tour"):
+        used = {one.model for one in preset(name).experiments.values() if one.arch == arch}
+
+        assert set(preset(name).models.named(arch)) == used
+
+
+def test_the_readme_lists_the_networks_and_the_ways_to_apply_them() -> None:
+    ways = set(get_args(Way)) - {"plain"}
+
+    assert readme_table("Networks") == set(NETWORKS) | ways
+
+
+@pytest.mark.parametrize("way", get_args(Way))
+def test_a_way_has_words_and_an_example(way: str) -> None:
+    shown = {one.way for name in ("quick", "tour") for one in preset(name).applied.values()}
+
+    assert describe_way(way)
+    assert way == "plain" or way in shown
+
+
+# ------------------------------------------------------------------------- degradations
+
+
+def test_the_readme_lists_the_degradations() -> None:
+    assert readme_table("Degradations") == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_degradation_is_trained_and_tested_by_a_preset(kind: str) -> None:
+    tour = preset("tour")
+    trained = {settings.kind for settings in tour.degradations.values()}
+    tested = {trial.degradation.kind for trials in tour.benchmarks.values() for trial in trials}
+
+    assert kind in trained
+    assert kind in tested or kind == "mixture"  # whose parts are tested
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_level_has_words(name: str) -> None:
+    for trials in preset(name).benchmarks.values():
+        for trial in trials:
+            for level in levels(trial.degradation):
+                assert describe_degradation(level.label) != level.label
+
+
+def test_nested_degradations_are_of_known_kinds() -> None:
+    inside = {
+        part.kind
+        for name in PRESETS
+        for settings in preset(name).degradations.values()
+        if isinstance(settings, Mixture | Sequence)
+        for part in (settings.of if isinstance(settings, Mixture) else settings.steps)
+    }
+
+    assert inside <= set(KINDS) - {"mixture", "paired"}
+
+
+# ----------------------------------------------------------------- methods, literature
+
+
+def test_every_classical_method_is_there() -> None:
+    assert set(METHODS) == set(get_args(Baseline))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_valid_and_in_the_readme(name: str) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert preset(name)
+    assert f"| `{name}` |" in text
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_systems_to_compare_with_have_published_numbers(name: str) -> None:
+    with (ROOT / "pipeline/published.csv").open(newline="", encoding="utf-8") as file:
+        systems = {row["system"] for row in csv.DictReader(file)}
+    params = preset(name)
+    named = {one.compare_with for one in params.experiments.values()}
+    named |= {one.compare_with for one in params.imported.values()}
+    named |= {one.compare_with for one in params.applied.values()}
+
+    assert named - {None} <= systems
+
+
+def test_the_shipped_params_are_the_quick_preset() -> None:
+    shipped = (ROOT / "params.yaml").read_text(encoding="utf-8")
+
+    assert shipped == (ROOT / "pipeline/presets/quick.yaml").read_text(encoding="utf-8")

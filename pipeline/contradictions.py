@@ -300,6 +300,8 @@ def _applies(baseline: Baseline, degradation: Degradation) -> bool:
         return True
     if baseline == "bicubic":
         return measured_as(degradation) == "bicubic"
+    if baseline == "lanczos":  # the others leave images of full size, with nothing to enlarge
+        return getattr(degradation, "result", None) == "low"
     return isinstance(degradation, Gaussian) and not isinstance(degradation.sigma_8bit, FloatRange)
 
 

@@ -252,7 +252,7 @@ PROTOCOL_DEGRADATION: Mapping[Protocol, Literal["bicubic", "paired"]] = {
 """The kind of degradation that a protocol is for, ``bicubic`` for all that shrinks; those left out
 are for all."""
 
-Baseline = Literal["identity", "bicubic", "nl_means", "bayes_shrink", "tv"]
+Baseline = Literal["identity", "bicubic", "lanczos", "nl_means", "bayes_shrink", "tv", "bm3d"]
 """Classical methods beside the networks; ``pipeline/classical.py`` has them."""
 
 

@@ -34,7 +34,8 @@ def baseline(*, trials: Sequence[Trial], benchmark: Path, out: Path) -> None:
 
 def _rows(todo: tuple[BenchmarkImage, Baseline]) -> list[Row]:
     image, method = todo
-    restored = restore(method, image.interpolated(), image.level)
+    height, width = image.clean().shape[:2]
+    restored = restore(method, image.degraded(), image.level, (height, width))
     return list(rows_of(image, restored, method, method))
 
 

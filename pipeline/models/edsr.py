@@ -24,7 +24,7 @@ net for mobile image super-resolution, https://arxiv.org/abs/2105.09750. ``upsca
 upsampler: the body of EDSR for images that keep their size.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -84,33 +84,6 @@ class EDSR(nn.Module):
         features = features + self.body(self.blocks(features))
         output: Tensor = self.tail(self.upsampler(features))
         return output + (_repeated(degraded, self.upscale) if self.residual else self.mean)
-
-
-def start_from(network: EDSR, weights: Mapping[str, Tensor]) -> list[str]:
-    """Start a network with the weights of one for another scale, all but the upsampler's.
-
-    Args:
-        network: It is changed.
-        weights: State dict of an EDSR of the same channels, width and blocks.
-
-    Returns:
-        Names of the weights that stay as they were.
-
-    Raises:
-        ValueError: The weights are those of another size.
-    """
-    own = network.state_dict()
-    taken = {name for name in own if not name.startswith("upsampler.")}
-    for name in sorted(taken):
-        found = weights.get(name)
-        if found is None or found.shape != own[name].shape:
-            came = "nothing" if found is None else f"{tuple(found.shape)}"
-            raise ValueError(
-                f"{name}: expected weights of shape {tuple(own[name].shape)}; came {came}. Start "
-                "from an EDSR of the same channels, width and blocks"
-            )
-    network.load_state_dict({name: weights[name] for name in taken}, strict=False)
-    return sorted(own.keys() - taken)
 
 
 class _Block(nn.Module):

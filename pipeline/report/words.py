@@ -11,9 +11,11 @@ from pipeline.statistics import Difference, Interval
 METHODS = {
     "identity": "degraded image as it is",
     "bicubic": "bicubic interpolation",
+    "lanczos": "Lanczos interpolation",
     "nl_means": "non-local means",
     "bayes_shrink": "wavelets, BayesShrink",
     "tv": "total variation",
+    "bm3d": "BM3D",
 }
 """What a classical method is called on the page."""
 

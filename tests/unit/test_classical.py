@@ -1,17 +1,23 @@
+import sys
 from typing import get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from pipeline.classical import METHODS, restore
+from pipeline.classical import METHODS, MissingPackageError, restore
 from pipeline.degradation_settings import Bicubic, FloatRange, Gaussian
 from pipeline.degradations import degrade
 from pipeline.images import Array
 from pipeline.levels import Level, levels
 from pipeline.params import Baseline
 from pipeline.randomness import generator
+from pipeline.resize import resize
 
 DENOISERS: tuple[Baseline, ...] = ("nl_means", "bayes_shrink", "tv")
+
+
+HALVED = levels(Bicubic(kind="bicubic", scale=2, quantise=False, result="low"))[0]
 
 
 def noise(sigma: float | FloatRange) -> Level:
@@ -39,7 +45,7 @@ def test_denoisers_bring_the_image_nearer_to_the_clean_one(
     clean = drawing(channels)
     noisy = degrade(clean, noise(sigma), generator(0)).image
 
-    restored = restore(method, noisy, noise(sigma))
+    restored = restore(method, noisy, noise(sigma), clean.shape[:2])
 
     assert restored.shape == clean.shape
     assert restored.dtype == np.float32
@@ -51,7 +57,7 @@ def test_denoisers_bring_the_image_nearer_to_the_clean_one(
 def test_nothing_is_done_about_no_noise(method: Baseline) -> None:
     clean = drawing(1)
 
-    assert np.array_equal(restore(method, clean, noise(0)), clean)
+    assert np.array_equal(restore(method, clean, noise(0), (48, 60)), clean)
 
 
 @pytest.mark.parametrize("method", DENOISERS)
@@ -59,7 +65,7 @@ def test_input_is_left_alone(method: Baseline) -> None:
     noisy = degrade(drawing(1), noise(25), generator(0)).image
     before = noisy.copy()
 
-    restore(method, noisy, noise(25))
+    restore(method, noisy, noise(25), (48, 60))
 
     assert np.array_equal(noisy, before)
 
@@ -69,16 +75,46 @@ def test_rows_for_comparison_are_the_degraded_image(method: Baseline) -> None:
     level = levels(Bicubic(kind="bicubic", scale=2, quantise=False, result="interpolated"))[0]
     degraded = degrade(drawing(1), level, generator(0)).image
 
-    assert np.array_equal(restore(method, degraded, level), degraded)
+    assert np.array_equal(restore(method, degraded, level, (48, 60)), degraded)
 
 
 @pytest.mark.parametrize("method", DENOISERS)
 def test_denoiser_refuses_an_unknown_level(method: Baseline) -> None:
     with pytest.raises(ValueError, match="came gaussian_0-55"):
-        restore(method, drawing(1), noise(FloatRange(min=0, max=55)))
+        restore(method, drawing(1), noise(FloatRange(min=0, max=55)), (48, 60))
     with pytest.raises(ValueError, match="came bicubic_x2"):
-        restore(
-            method,
-            drawing(1),
-            levels(Bicubic(kind="bicubic", scale=2, quantise=False, result="interpolated"))[0],
-        )
+        restore(method, drawing(1), HALVED, (48, 60))
+
+
+# ----------------------------------------------------------------------- interpolations
+
+
+@pytest.mark.parametrize("method", ["identity", "bicubic"])
+def test_a_small_image_is_interpolated_as_matlab_does(method: Baseline) -> None:
+    small = drawing(3)[::2, ::2]
+
+    assert np.array_equal(restore(method, small, HALVED, (48, 60)), resize(small, 48, 60))
+
+
+def test_lanczos_agrees_with_pillow_away_from_the_border() -> None:
+    small = np.random.default_rng(0).random((40, 50, 1), np.float32)
+
+    ours = restore("lanczos", small, HALVED, (120, 150))[..., 0]
+
+    theirs = np.asarray(Image.fromarray(small[..., 0]).resize((150, 120), Image.Resampling.LANCZOS))
+    assert np.abs(ours - theirs)[9:-9, 9:-9].max() < 1e-5
+
+
+def test_lanczos_refuses_an_image_of_full_size() -> None:
+    with pytest.raises(ValueError, match="lanczos enlarges images"):
+        restore("lanczos", drawing(1), HALVED, (48, 60))
+
+
+# --------------------------------------------------------------------------------- BM3D
+
+
+def test_bm3d_says_what_to_install_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bm3d", None)
+
+    with pytest.raises(MissingPackageError, match="non-commercial"):
+        restore("bm3d", drawing(1), noise(25), (48, 60))

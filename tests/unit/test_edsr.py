@@ -1,10 +1,14 @@
 """EDSR: its mean, its blocks, and weights that go from one scale to another."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
-from pipeline.models.edsr import EDSR, start_from
+from pipeline.models.edsr import EDSR
+from pipeline.training.start import take_over
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -92,28 +96,15 @@ def test_an_image_moved_by_a_pixel_comes_out_moved_by_the_scale(upscale: int) ->
 
 
 @pytest.mark.parametrize("upscale", [3, 4])
-def test_a_larger_scale_starts_with_all_but_the_upsampler_of_a_smaller_one(upscale: int) -> None:
-    weights = edsr(2).state_dict()
-    network = edsr(upscale)
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+def test_weights_for_x2_start_all_but_the_upsampler_of_other_scales(
+    upscale: int, tmp_path: Path
+) -> None:
+    network, weights = edsr(upscale), edsr(2).state_dict()
+    save_file(weights, tmp_path / "weights.safetensors")
 
-    fresh = start_from(network, weights)
+    facts = take_over(network, tmp_path / "weights.safetensors")
 
     after = network.state_dict()
-    assert fresh == sorted(name for name in after if name.startswith("upsampler."))
-    assert all(torch.equal(after[name], before[name]) for name in fresh)
-    assert all(torch.equal(after[name], weights[name]) for name in after if name not in fresh)
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"width": 5}, r"blocks.0.layers.0.bias: expected weights of shape \(5,\); came \(4,\)"),
-        ({"blocks": 3}, "blocks.2.layers.0.bias: .*came nothing"),
-    ],
-)
-def test_weights_of_another_size_are_refused(options: dict[str, int], said: str) -> None:
-    network = edsr(4, width=options.get("width", 4), blocks=options.get("blocks", 2))
-
-    with pytest.raises(ValueError, match=said):
-        start_from(network, edsr(2).state_dict())
+    assert facts["new"]
+    assert all(name.startswith("upsampler.") for name in facts["new"])
+    assert all(torch.equal(after[name], weights[name]) for name in after.keys() - facts["new"])

@@ -392,7 +392,7 @@ def test_missing_key_is_named(refuse: Refuse, path: str) -> None:
         ("experiments", None, "valid dictionary; came None"),
         ("benchmarks/denoise", [], "at least 1 item"),
         ("benchmarks/denoise/0/protocols", ["psnr"], "'gray-uint8'"),
-        ("benchmarks/denoise/0/baselines", ["bm3d"], "'identity'"),
+        ("benchmarks/denoise/0/baselines", ["bm4d"], "'identity'"),
         (
             "degradations/noise/kind",
             "gausian",
@@ -569,6 +569,12 @@ def test_undefined_name_is_named_with_the_nearest_known_one(
             ["tv"],
             "benchmarks.upscale.0.baselines: tv cannot undo bicubic degradation of these levels; "
             "'identity' applies to all",
+        ),
+        (
+            "benchmarks/upscale/0/baselines",
+            ["lanczos"],
+            "benchmarks.upscale.0.baselines: lanczos cannot undo bicubic degradation of these "
+            "levels; 'identity' applies to all",
         ),
         (
             "benchmarks/denoise/0/baselines",

@@ -56,7 +56,7 @@ def test_labels_of_levels_are_put_in_words(label: str, words: str) -> None:
 def test_methods_are_put_in_words() -> None:
     assert describe_method("nl_means") == "non-local means"
     assert describe_method("nl_means@luma") == "non-local means (luma)"
-    assert describe_method("bm3d") == "bm3d"
+    assert describe_method("bm3d") == "BM3D"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -227,7 +227,7 @@ METHODS: dict[Baseline, Callable[[Array, Level, tuple[int, int]], Array]] = {
     "tv": _knowing_sigma(TotalVariation(weight=0.08, power=1.3)),
     "bm3d": _knowing_sigma(_bm3d),
 }
-"""All methods. Parameters are the best mean over sigma 15, 25 and 50 on eight images of BSD400 among
-those tried: wavelets of up to 4 levels and 8 shifts, weights of TV from 0.08 on, which ``python -m
-tests.bench.classical`` can search beyond. Nothing was tuned on test images. PSNR there, in dB:
+"""All methods. Parameters are the best mean over sigma 15, 25 and 50 on eight images of BSD400
+among those tried: wavelets of up to 4 levels and 8 shifts, weights of TV from 0.08 on, beyond which
+``python -m tests.bench.classical`` can search. Nothing was tuned on test images. PSNR there, in dB:
 nl_means 30.97, 28.47, 25.35; bayes_shrink 30.53, 28.22, 25.48; tv 30.68, 28.34, 25.63."""

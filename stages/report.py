@@ -1,6 +1,6 @@
 """Stage ``report``: put all results on one page and in one table."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from pipeline.report.repetitions import find_repetitions, merge_repetitions, wri
 from pipeline.report.restoring import read_restoring
 from pipeline.report.results import (
     Measurement,
+    Place,
     Result,
     merge_baselines,
     order,
@@ -107,7 +108,7 @@ def report(
         {report.name: report.card for report in reports if not report.is_applied},
         systems,
         results,
-        leading,
+        _first_places(trial for trials in benchmarks.values() for trial in trials),
         known,
     )
     page = render_page(
@@ -128,6 +129,13 @@ def report(
         write_repetitions(folder / "repetitions.csv", results, repetition_of)
         write_comparisons(folder / "comparisons.csv", compare_all(merged))
         (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _first_places(trials: Iterable[Trial]) -> Collection[Place]:
+    """Return the places of the protocol that each trial leads with."""
+    return leading_places(
+        trial.model_copy(update={"protocols": trial.protocols[:1]}) for trial in trials
+    )
 
 
 @dataclass(frozen=True)
@@ -207,9 +215,7 @@ def _report(
         (image.trial.dataset, image.level.label, image.name): image
         for image in images_of(folders.benchmark_images / entry.test_on, trials)
     }
-    leading = leading_places(
-        trial.model_copy(update={"protocols": trial.protocols[:1]}) for trial in trials
-    )
+    leading = _first_places(trials)
     pictured = [row for row in rows if row.place in leading]
     if not pictured:
         raise ValueError(

@@ -39,7 +39,7 @@ from torch.nn.functional import relu
 
 from pipeline.models.grid import pad_to_multiple
 
-_BRANCH = 0.3
+_BRANCH = 0.1
 """Of He's scale: the last convolution of a block at the start."""
 
 _CORRECTION = 0.1

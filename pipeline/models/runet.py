@@ -3,13 +3,15 @@
 After DRUNet: K. Zhang, Y. Li, W. Zuo, L. Zhang, L. Van Gool, R. Timofte. Plug-and-play image
 restoration with deep denoiser prior. IEEE TPAMI 44(10), 2022. https://arxiv.org/abs/2008.13751
 
-============== ======== ========== =============== ===============
-widths         blocks   parameters receptive field MACs a pixel
-============== ======== ========== =============== ===============
-16 32 64       1 1 1    141,057    51              25 thousand
-16 32 64       2 2 2    261,185    91              48 thousand
-20 40 80       2 2 2    407,761    91              75 thousand
-============== ======== ========== =============== ===============
+================ ========= ========== =============== =============
+widths           blocks    parameters receptive field MACs a pixel
+================ ========= ========== =============== =============
+12 24 48         1 1 1     79,489     51              14 thousand
+16 32 64         1 1 1     141,057    51              25 thousand
+16 32 64         2 2 2     261,185    91              48 thousand
+24 48 96         2 2 2     586,849    91              109 thousand
+64 128 256 512   4 4 4 4   32,650,753 371             2.1 million
+================ ========= ========== =============== =============
 
 (Gray images, no noise map.)
 
@@ -22,7 +24,8 @@ degraded the image: noise, the blocks of JPEG, or an interpolation from low reso
 Differs from DRUNet: widths and blocks are settings (DRUNet: 64 128 256 512, four each); the
 noise map is optional; convolutions have a bias, so that output need not scale with input; the
 image itself is added at the end. At the start the blocks and the last convolution are nearly
-silent: without normalisation that is what lets it learn at high rates from the first step.
+silent, which without normalisation is what lets it learn at high rates from the first step: at
+He's full scale, 16 32 64 with 2 2 2 blocks was 1.9 dB behind after 600 steps of 8 patches.
 """
 
 import math
@@ -36,7 +39,7 @@ from torch.nn.functional import relu
 
 from pipeline.models.grid import pad_to_multiple
 
-_BRANCH = 0.3
+_BRANCH = 0.1
 """Of He's scale: the last convolution of a block at the start."""
 
 _CORRECTION = 0.1

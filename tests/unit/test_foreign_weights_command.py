@@ -93,7 +93,7 @@ def test_weights_that_do_not_fit_the_named_model_are_refused_and_nothing_is_writ
 ) -> None:
     write_net(project / "published/net.mat", GRAY_8)
     before = (project / "params.yaml").read_text()
-    arguments = ["import", "net.mat", "--model", "dncnn.colour_8", "--add"]
+    arguments = ["import", "net.mat", "--model", "dncnn.together_8", "--add"]
 
     code = cli.main([*arguments, "--test-on", "denoise_25"])
 

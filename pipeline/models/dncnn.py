@@ -11,17 +11,24 @@ DnCNN-B, DnCNN-3        20    1        667,073     41
 CDnCNN-S / CDnCNN-B     17/20 3        558,403 / 669,379  35 / 41
 ======================= ===== ======== =========== ===============
 
-Differs from the authors' code: He initialisation, as the paper says (theirs draws the scales
-of the batch normalisation from a Gaussian too); the running statistics move by 0.1 a step, and
-epsilon is 1e-5. Without batch normalisation (``batch_norm: false``) every convolution has a
-bias, DnCNN-S 555,137 parameters: the form of published weights, whose normalisation is merged,
-and the form that learns faster when steps are few. Without the image in the sum (``residual:
-false``) the output is that of the last convolution: what the paper compares its residual
-learning with.
+Initialisation is that of the authors' code: He's, also of the scales of the batch normalisation,
+which keep 0.025 away from zero. So the first residual is small; with scales of one it is as large
+as the image, and hundreds of steps go by until it is not. Differs from their code: the running
+statistics move by 0.1 a step, and epsilon is 1e-5.
+
+Without batch normalisation (``batch_norm: false``) every convolution has a bias, DnCNN-S 555,137
+parameters: the form of published weights, whose normalisation is merged. Without the image in the
+sum (``residual: false``) the output is that of the last convolution: what the paper compares its
+residual learning with.
 """
+
+import math
 
 import torch
 from torch import Tensor, nn
+
+_LEAST_SCALE = 0.025
+"""Of a batch normalisation at the start, whatever its sign."""
 
 
 class DnCNN(nn.Module):
@@ -54,6 +61,11 @@ class DnCNN(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
+            elif isinstance(layer, nn.BatchNorm2d):
+                nn.init.normal_(layer.weight, std=math.sqrt(2 / (9 * width)))
+                with torch.no_grad():
+                    signs = torch.where(layer.weight < 0, -1.0, 1.0)
+                    layer.weight.copy_(signs * layer.weight.abs().clamp(min=_LEAST_SCALE))
 
     def forward(self, degraded: Tensor) -> Tensor:
         """Restore a batch.

@@ -490,6 +490,19 @@ def test_fresh_network_neither_explodes_nor_dies(settings: Model) -> None:
     assert 0.02 < correction.std() < 1.5
 
 
+def test_normalisation_starts_with_small_scales_of_both_signs() -> None:
+    network = build_model(DnCNN(channels=1, width=64, depth=17, batch_norm=True, residual=True), 0)
+
+    scales = torch.cat(
+        [layer.weight.detach() for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    )
+
+    assert scales.abs().min() >= 0.025
+    assert 0.3 < (scales < 0).float().mean() < 0.7
+    # Of a Gaussian of this width; what lies nearer to zero than 0.025 is moved away from it.
+    assert scales.std() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.1)
+
+
 @pytest.mark.parametrize("depth", [5, 17])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_folding_the_normalisation_changes_only_the_last_bits(

@@ -8,17 +8,24 @@ import sys
 from pathlib import Path
 
 from pipeline.contradictions import warnings
-from pipeline.outputs import new_file
+from pipeline.outputs import new_file, new_folder
 from pipeline.params_file import load_params
 from pipeline.stage_runner import run_stage
 
+_RANDOM = """\
+Where trainings begin that begin from no other one: experiments with `start: random` depend on
+this folder, which never changes, as others depend on the weights that they start from.
+"""
 
-def check(*, params: Path, out: Path) -> None:
+
+def check(*, params: Path, out: Path, random: Path) -> None:
     """Validate the parameters, and print what is allowed but probably not meant.
 
     Args:
         params: The file to check.
         out: File to write; its content is always the same.
+        random: Folder to make, always the same too: where trainings begin that begin with the
+            weights of no other one.
 
     Raises:
         ParamsError: The file has faults.
@@ -27,6 +34,8 @@ def check(*, params: Path, out: Path) -> None:
         sys.stderr.write(f"warning: {warning}\n")
     with new_file(out) as file:
         file.write_text("params.yaml is valid\n")
+    with new_folder(random) as folder:
+        (folder / "README.md").write_text(_RANDOM)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,8 @@ def test_the_worked_example_of_the_readme_is_valid(tmp_path: Path) -> None:
 
     (tmp_path / "params.yaml").write_text(edited)
 
-    command = [sys.executable, "-m", "stages.check", "--params", "params.yaml", "--out", "ok"]
+    command = [sys.executable, "-m", "stages.check", "--params", "params.yaml"]
+    command += ["--out", "ok", "--random", "random"]
     environment = command_environment(ROOT)
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -317,7 +317,7 @@ def test_training_learns(tmp_path: Path, name: str, device: torch.device) -> Non
 
     curve = run(training(tmp_path, longer, device)).curve
 
-    assert curve[-1].psnr > curve[0].psnr + 1
+    assert curve[-1].psnr > curve[0].psnr + 0.4
 
 
 # ------------------------------------------------------------------------- divergence

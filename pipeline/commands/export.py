@@ -1,14 +1,12 @@
 """``restore export``: a trained network as a file that other programs run."""
 
 import argparse
-import json
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import SUCCESS, USAGE, CommandError
+from pipeline.commands.elsewhere import ask
 
 if TYPE_CHECKING:
     from pipeline.params import Experiment, Imported, Params
@@ -106,21 +104,10 @@ def _weights(root: Path, name: str, params: "Params") -> Path:
 
 
 def _export(root: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """Have the network exported by another process: torch is slow to import."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.exporting"],
-        cwd=root,
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        check=False,
+    """Have the network exported by another process."""
+    answer: dict[str, Any] = ask(
+        root, "pipeline.exporting", request, f"exporting {request['name']}"
     )
-    if done.returncode != 0:
-        last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
-        raise CommandError(
-            f"exporting {request['name']} ended with exit code {done.returncode} ({last})"
-        )
-    answer: dict[str, Any] = json.loads(done.stdout)
     if "refused" in answer:
         raise CommandError(f"{request['name']}: {answer['refused']}")
     return answer

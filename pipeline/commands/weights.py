@@ -2,14 +2,12 @@
 
 import argparse
 import io
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import SUCCESS, USAGE, CommandError
+from pipeline.commands.elsewhere import ask
 from pipeline.nearest import nearest_known
 
 if TYPE_CHECKING:
@@ -122,28 +120,20 @@ def _models(params: "Params") -> list[tuple[str, str]]:
 
 
 def _examine(root: Path, params: "Params", options: argparse.Namespace) -> dict[str, Any]:
-    """Have the file examined by another process: torch is slow to import, files may be bad."""
+    """Have the file examined by another process."""
     request = {
         "file": str(options.file),
         "layout": options.layout,
         "wanted": options.model,
         "models": params.models.model_dump(),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.foreign_weights"],
-        cwd=root,
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        check=False,
+    answer: dict[str, Any] = ask(
+        root,
+        "pipeline.foreign_weights",
+        request,
+        f"{options.file}: reading it",
+        ": is the file damaged?",
     )
-    if done.returncode != 0:
-        last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
-        raise CommandError(
-            f"{options.file}: reading it ended with exit code {done.returncode} ({last}): is the "
-            "file damaged?"
-        )
-    answer: dict[str, Any] = json.loads(done.stdout)
     if "refused" in answer:
         raise CommandError(answer["refused"])
     return answer

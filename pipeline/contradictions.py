@@ -90,8 +90,7 @@ def contradictions(params: Params) -> Iterator[str]:
 def _imported_faults(params: Params) -> Iterator[str]:
     for name, imported in params.imported.items():
         where = f"imported.{name}"
-        if name in params.experiments:
-            yield f"{where}: an experiment has this name too, and results lie by name"
+        yield from _name_faults(where, name, params.experiments)
         undefined = list(_undefined_names(where, imported, params))
         yield from undefined or _test_faults(where, imported, params)
 
@@ -99,10 +98,14 @@ def _imported_faults(params: Params) -> Iterator[str]:
 def _applied_faults(params: Params) -> Iterator[str]:
     for name, applied in params.applied.items():
         where = f"applied.{name}"
-        if name in params.experiments or name in params.imported:
-            yield f"{where}: an experiment has this name too, and results lie by name"
+        yield from _name_faults(where, name, {**params.experiments, **params.imported})
         undefined = list(_undefined_names(where, applied, params))
         yield from undefined or _application_faults(where, applied, params)
+
+
+def _name_faults(where: str, name: str, taken: Mapping[str, object]) -> Iterator[str]:
+    if name in taken:
+        yield f"{where}: an experiment has this name too, and results lie by name"
 
 
 def _bank_faults(params: Params) -> Iterator[str]:

@@ -21,7 +21,7 @@ from pipeline.network_settings import Model
 from pipeline.outputs import new_folder
 from pipeline.tiling.ensemble import SelfEnsemble
 from pipeline.tiling.folding import fold_normalisation
-from pipeline.tiling.halo import measure_halo
+from pipeline.tiling.halo import halo_of
 from pipeline.tiling.precision_loss import precision_loss
 from pipeline.tiling.restoring import Restorer
 from pipeline.tiling.streaming import restore_file
@@ -72,12 +72,7 @@ def reconstruct(
     elif model.image_size is not None:
         halo = model.image_size // _OVERLAP
     elif not averages_globally(network):
-        halo = measure_halo(
-            network,
-            model.planes,
-            scale=model.scale,
-            multiple=model.multiple,
-        )
+        halo = halo_of(network, model)
     if way == "self_ensemble":
         network = SelfEnsemble(network)
     chosen = choose_precision(precision, device)

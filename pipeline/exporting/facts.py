@@ -7,7 +7,7 @@ from torch import nn
 
 from pipeline.file_checksum import sha256_of
 from pipeline.network_settings import Model
-from pipeline.tiling.halo import measure_halo
+from pipeline.tiling.halo import halo_of
 
 FORMAT_VERSION = 1
 """Of the facts; it grows when one of them changes its meaning."""
@@ -49,11 +49,6 @@ def facts_of(name: str, arch: str, model: Model, network: nn.Module, weights: Pa
 
 def _halo(model: Model, network: nn.Module) -> int | None:
     try:
-        return measure_halo(
-            network,
-            model.planes,
-            scale=model.scale,
-            multiple=model.multiple,
-        )
+        return halo_of(network, model)
     except ValueError:
         return None

@@ -6,6 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models.pooling import averages_globally
+from pipeline.network_settings import Model
+
+
+def halo_of(network: nn.Module, settings: Model) -> int:
+    """Return the halo of a network, measured on the images that its settings say it takes.
+
+    Args:
+        network: It is left as it is.
+        settings: Those that it was built from.
+
+    Raises:
+        ValueError: Tiles cannot be exact.
+    """
+    return measure_halo(network, settings.planes, scale=settings.scale, multiple=settings.multiple)
 
 
 def measure_halo(network: nn.Module, channels: int, *, scale: int = 1, multiple: int = 1) -> int:

@@ -24,7 +24,7 @@ def precision_loss(
         both are independent, ``10 log10(1 + (r / e)^2)`` decibels.
     """
     rows = NpyRows(degraded)
-    tall, wide = (min(side, restorer.tile) for side in rows.shape[:2])
+    tall, wide = (min(side, max(restorer.tile, restorer.least_side)) for side in rows.shape[:2])
     top, left = (rows.shape[0] - tall) // 2, (rows.shape[1] - wide) // 2
     piece = rows.read(top, top + tall)[:, left : left + wide]
     short = restorer.restore(piece, sigma_8bit)

@@ -91,18 +91,22 @@ class Restorer:
         window: int | None = None,
         precision: torch.dtype = torch.float32,
     ) -> None:
-        context = -(-(halo or 0) // multiple) * multiple
-        self.tile = tile if window is None else window - 2 * context
         self.scale = scale
         self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = device
         self._halo = halo
         self._multiple = multiple
         self._window = window
+        self.tile = tile if window is None else window - 2 * multiple * self._halo_cells
         self._precision = precision
         self._pixels_at_once = _PIXELS_AT_ONCE[device.type]
         self._bytes_each: float | None = None
         self._known_to_fit = 0.0
+
+    @property
+    def least_side(self) -> int:
+        """Side of the smallest images that it takes, in pixels."""
+        return self._window or self._multiple
 
     def in_float32(self) -> "Restorer":
         """Return the same, computing in float32."""
@@ -147,15 +151,11 @@ class Restorer:
             ValueError: The image is smaller than a cell of the network's grid.
         """
         tall, wide, _ = degraded.shape
-        if min(tall, wide) < self._multiple:
+        least = self.least_side
+        if min(tall, wide) < least:
+            why = "only size that the network takes" if self._window else "grid of the network"
             raise ValueError(
-                f"expected images of at least {self._multiple}x{self._multiple} pixels, the grid "
-                f"of the network; came {tall}x{wide}"
-            )
-        if self._window is not None and min(tall, wide) < self._window:
-            raise ValueError(
-                f"expected images of at least {self._window}x{self._window} pixels, the only size "
-                f"that the network takes; came {tall}x{wide}"
+                f"expected images of at least {least}x{least} pixels, the {why}; came {tall}x{wide}"
             )
         told = degraded if sigma_8bit is None else RowsWithMap(degraded, sigma_8bit)
         image = PaddedRows(told, self._multiple)

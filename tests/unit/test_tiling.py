@@ -240,6 +240,17 @@ def test_a_network_of_one_size_gets_that_size_wherever_a_tile_lies(height: int, 
     assert np.array_equal(restored, degraded * 2)
 
 
+def test_what_a_short_format_costs_is_measured_on_the_only_size_too(tmp_path: Path) -> None:
+    np.save(tmp_path / "degraded.npy", photo(50, 60, 1))
+    short = Restorer(
+        OneSize(), torch.device("cpu"), tile=512, halo=2, window=32, precision=torch.bfloat16
+    )
+
+    loss = precision_loss(tmp_path / "degraded.npy", short)
+
+    assert loss["max_8bit"] == 0  # doubling is exact in every format
+
+
 def test_an_image_smaller_than_the_only_size_is_refused() -> None:
     restorer = Restorer(OneSize(), torch.device("cpu"), tile=512, halo=2, window=32)
 

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline.recogniser_settings import RECOGNISERS, Recogniser
 from pipeline.section import Name, Section
 
 
@@ -373,19 +374,29 @@ NETWORKS: Mapping[str, type[Model]] = {
 
 class _Models(Section):
     def named(self, arch: str) -> Mapping[str, Model]:
-        """Return the settings of architecture ``arch`` by name."""
+        """Return the settings of architecture ``arch``, which restores, by name."""
         found: Mapping[str, Model] = getattr(self, arch)
+        return found
+
+    def recognisers(self, arch: str) -> Mapping[str, Recogniser]:
+        """Return the settings of architecture ``arch``, which recognises, by name."""
+        found: Mapping[str, Recogniser] = getattr(self, arch)
         return found
 
 
 if TYPE_CHECKING:
     Architecture = str
+    RecogniserArchitecture = str
     Models = _Models
 else:
     Architecture = Literal[tuple(NETWORKS)]
+    RecogniserArchitecture = Literal[tuple(RECOGNISERS)]
     Models = create_model(
         "Models",
         __base__=_Models,
         __doc__="Named settings of each architecture; an architecture may be left out.",
-        **{arch: (dict[Name, settings], {}) for arch, settings in NETWORKS.items()},
+        **{
+            arch: (dict[Name, settings], {})
+            for arch, settings in {**NETWORKS, **RECOGNISERS}.items()
+        },
     )

@@ -18,8 +18,9 @@ from pydantic import (
 )
 
 from pipeline.degradation_settings import Degradation
-from pipeline.network_settings import Architecture, Models
+from pipeline.network_settings import Architecture, Models, RecogniserArchitecture
 from pipeline.section import Name, Section, Source, Subfolder
+from pipeline.task_settings import DscmrLoss, Task
 
 Colour = Literal["gray", "y", "rgb"]
 """Working colour space: BT.601 gray (full range), BT.601 luma (studio range), or RGB."""
@@ -192,8 +193,9 @@ class Recipe(Section):
 
     steps: PositiveInt
     batch: PositiveInt
-    loss: Literal["mse", "l1", "half_sse"]
-    """Mean of squares, mean of absolutes, or half the sum of squares of a patch (DnCNN, VDSR)."""
+    loss: Literal["mse", "l1", "half_sse", "cross_entropy"] | DscmrLoss
+    """To restore: mean of squares, mean of absolutes, or half the sum of squares of a patch (DnCNN,
+    VDSR). To recognise: cross entropy of the classes, or the losses of DSCMR for pairs."""
     optimiser: Optimiser
     learning_rate: PositiveFloat
     schedule: Schedule
@@ -204,7 +206,8 @@ class Recipe(Section):
     compile: Literal["never", "always", "auto"]
     """Whether torch compiles the network; ``auto`` where that saves time on this machine."""
     augment: bool
-    """Flip and turn each patch at random, eight ways in all."""
+    """Flip and turn each patch, or window of a cube, at random, eight ways in all; move and mirror
+    each image to recognise as far as its task allows."""
     log_every: PositiveInt
     checkpoint_every: PositiveInt
 
@@ -320,6 +323,43 @@ class Applied(Section):
     """System of ``pipeline/published.csv`` that the report puts beside it; changes no result."""
 
 
+class Input(Section):
+    """The samples of a recognition task, degraded; the task's own name is its clean input."""
+
+    task: Name
+    degradation: Name
+    """One with a single level."""
+
+
+class RestoredInput(Section):
+    """A degraded input, restored with the weights of an experiment."""
+
+    task: Name
+    input: Name
+    """The degraded one; the task is its own: DVC needs it here."""
+    arch: Architecture
+    model: Name
+    weights: Name
+    """The experiment, or the entry of ``imported``, that has them; arch and model are its own."""
+
+
+class Recognition(Section):
+    """One network trained to recognise, which is tested on every input of its task."""
+
+    arch: RecogniserArchitecture
+    model: Name
+    task: Name
+    train_on: Name
+    """The task itself, to train on clean samples, or one of its inputs."""
+    recipe: Name
+    keep: Literal["last", "best"]
+    """The weights after the last step; or those of the step, of those that are logged, which
+    recognised the validation part best."""
+    compare_with: str | None = None
+    """System of ``pipeline/published_recognition.csv`` that the report puts beside it; changes no
+    result."""
+
+
 class AcceptedOverlap(Section):
     """Two data sets that share scenes, one trained on, one tested on, and why that may be."""
 
@@ -362,6 +402,10 @@ class Params(Section):
     experiments: dict[Name, Experiment]
     imported: dict[Name, Imported]
     applied: dict[Name, Applied]
+    tasks: dict[Name, Task]
+    inputs: dict[Name, Input]
+    restored_inputs: dict[Name, RestoredInput]
+    recognition: dict[Name, Recognition]
     accepted_overlaps: list[AcceptedOverlap]
     inference: Inference
     resources: Resources

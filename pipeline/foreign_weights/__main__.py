@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.foreign_weights.chain import ForeignWeightsError
 from pipeline.foreign_weights.examining import examine
-from pipeline.network_settings import Models
+from pipeline.network_settings import NETWORKS, Models
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     known = Models.model_validate(request["models"])
     models = {
         f"{arch}.{name}": model
-        for arch in Models.model_fields
+        for arch in NETWORKS
         for name, model in known.named(arch).items()
     }
     try:

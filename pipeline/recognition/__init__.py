@@ -1,0 +1,1 @@
+"""Recognition: is a restored image worth more? Tasks, their splits, networks, and scores."""

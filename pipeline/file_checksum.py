@@ -1,4 +1,4 @@
-"""The checksum of a file, read piece by piece."""
+"""The checksum of a file, read piece by piece, and of the files of a folder."""
 
 import hashlib
 from functools import partial
@@ -28,3 +28,13 @@ def sha256_of(path: Path) -> str:
         OSError: The file cannot be read.
     """
     return digest_of(path, "sha256")
+
+
+def sha256_of_folder(folder: Path) -> str:
+    """Return one checksum for the names and contents of all files of a folder.
+
+    Raises:
+        OSError: A file cannot be read, or the folder holds another folder.
+    """
+    lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -5,10 +5,6 @@ from pipeline.stage_runner import prepare_to_compute, run_stage
 if __name__ == "__main__":
     prepare_to_compute()
 
-import csv
-import json
-import signal
-import types
 from hashlib import sha256
 from inspect import getfile
 from pathlib import Path
@@ -16,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 import pipeline.training
 from pipeline import tracking
 from pipeline.degradation_settings import Degradation
+from pipeline.file_checksum import sha256_of_folder
 from pipeline.images import from_8bit
 from pipeline.levels import versions
 from pipeline.machine.devices import pick_device
@@ -29,7 +25,6 @@ from pipeline.machine.precision import name_of
 from pipeline.models import build_model
 from pipeline.network_cost import multiply_adds
 from pipeline.network_settings import Model
-from pipeline.outputs import new_file, new_folder
 from pipeline.params import RANDOM, Recipe
 from pipeline.patches import PatchBank
 from pipeline.randomness import seed_of
@@ -37,8 +32,11 @@ from pipeline.training.checkpoints import CheckpointFile, digest_of
 from pipeline.training.choosing import choose_way
 from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
 from pipeline.training.pairs import Pairs
-from pipeline.training.progress import Progress
+from pipeline.training.results import write_curve, write_weights
+from pipeline.training.running import run_to_end
 from pipeline.training.start import take_over
+
+_COLUMNS = ("step", "loss", "psnr_train_patches", "learning_rate")
 
 
 def train(
@@ -120,7 +118,8 @@ def train(
             "torch": torch.__version__,
         },
     }
-    inputs = {"clean": (patches, _digest(patches)), "degraded": (degraded, _digest(degraded))}
+    folders = {"clean": patches, "degraded": degraded}
+    inputs = {name: (folder, sha256_of_folder(folder)) for name, folder in folders.items()}
     data = {name: digest for name, (_, digest) in inputs.items()}
     training = Training(
         network,
@@ -132,7 +131,7 @@ def train(
         ),
     )
     with tracking.training_run(experiment, causes, inputs, TrainingStoppedError) as run:
-        _run(training, run, experiment)
+        run_to_end(training, experiment, lambda point: run.log_point(point.step, _values(point)))
         card = {
             **causes,
             "data": data,
@@ -140,7 +139,8 @@ def train(
             "receptive_field": model.receptive_field,
             "multiply_adds_256": multiply_adds(model),
         }
-        weights = _write(training, card, out, curve)
+        weights = write_weights(training, card, out)
+        write_curve(training, _COLUMNS, _row, curve)
         run.finish(weights, out, curve)
     training.checkpoint.remove()
 
@@ -156,73 +156,21 @@ def _trained_on(bank: PatchBank) -> dict[str, Any]:
     }
 
 
-def _run(training: Training, run: tracking.TrainingRun, experiment: str) -> None:
-    """Train to the end; on SIGTERM or Ctrl-C write a checkpoint first, then stop."""
-    signals: list[int] = []
-
-    def note(number: int, frame: types.FrameType | None) -> None:  # noqa: ARG001  (a handler)
-        signals.append(number)
-
-    handlers = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        with Progress(experiment, training.recipe, training.step) as progress:
-
-            def on_point(point: CurvePoint) -> None:
-                progress.show(point)
-                run.log_point(point.step, _values(point))
-
-            for point in training.curve:
-                run.log_point(point.step, _values(point))
-            training.run(progress.advance, on_point, lambda: bool(signals))
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
 def _values(point: CurvePoint) -> dict[str, float]:
     return {
         "train/loss": point.loss,
-        "train-patches-float/psnr": point.psnr,
+        "train-patches-float/psnr": point.score,
         "train/learning_rate": point.learning_rate,
     }
 
 
-def _write(training: Training, facts: dict[str, Any], out: Path, curve: Path) -> Path:
-    tensors = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in training.network.state_dict().items()
-    }
-    with new_folder(out) as folder:
-        save_file(tensors, folder / "weights.safetensors")
-        card = {
-            **facts,
-            "parameters": sum(p.numel() for p in training.network.parameters()),
-            "steps": training.step,
-            "micro_batch": training.micro_batch,
-            "weights_sha256": _sha256(folder / "weights.safetensors"),
-        }
-        (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n")
-    with new_file(curve) as file, file.open("w", newline="") as table:
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["step", "loss", "psnr_train_patches", "learning_rate"])
-        for point in training.curve:
-            rate = f"{point.learning_rate:.6g}"
-            writer.writerow([point.step, f"{point.loss:.6g}", f"{point.psnr:.4f}", rate])
-    return out / "weights.safetensors"
-
-
-def _digest(folder: Path) -> str:
-    """Return one checksum for all files of a folder."""
-    lines = [f"{_sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
-    return sha256("".join(lines).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        checksum = sha256()
-        while block := file.read(1 << 20):
-            checksum.update(block)
-    return checksum.hexdigest()
+def _row(point: CurvePoint) -> list[object]:
+    return [
+        point.step,
+        f"{point.loss:.6g}",
+        f"{point.score:.4f}",
+        f"{point.learning_rate:.6g}",
+    ]
 
 
 def _code(network: nn.Module) -> str:

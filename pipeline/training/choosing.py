@@ -15,7 +15,8 @@ from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes
 from pipeline.machine.precision import choose_precision, name_of
 from pipeline.machine.transfer import wait_for
 from pipeline.params import Recipe
-from pipeline.training.pairs import Pairs
+from pipeline.training.batches import Batches
+from pipeline.training.objectives import Objective
 from pipeline.training.step import STEPS_BEFORE_CAPTURE, NoSmallerStepError, Step, Way
 
 _WORTH_TRYING = 600.0
@@ -31,7 +32,9 @@ _SCRATCH = 1.25
 """What kernels need while they run, on top of the tensors that they make."""
 
 
-def choose_way(network: nn.Module, pairs: Pairs, recipe: Recipe) -> Way:
+def choose_way(
+    network: nn.Module, pairs: Batches, recipe: Recipe, objective: Objective | None = None
+) -> Way:
     """Return the way to compute that the recipe asks for, as far as this machine can.
 
     What is left to the machine (``auto``) is measured once and remembered, so that the same
@@ -41,12 +44,19 @@ def choose_way(network: nn.Module, pairs: Pairs, recipe: Recipe) -> Way:
         network: On its device; it is left as it is.
         pairs: Batches to measure with.
         recipe: Its ``precision`` and ``compile``.
+        objective: What to learn; to restore when left out.
     """
     precision = choose_precision(recipe.precision, pairs.device)
-    return Way(precision, _is_compiled(network, pairs, recipe, precision))
+    return Way(precision, _is_compiled(network, pairs, recipe, precision, objective))
 
 
-def _is_compiled(network: nn.Module, pairs: Pairs, recipe: Recipe, precision: torch.dtype) -> bool:
+def _is_compiled(
+    network: nn.Module,
+    pairs: Batches,
+    recipe: Recipe,
+    precision: torch.dtype,
+    objective: Objective | None,
+) -> bool:
     if recipe.compile == "never":
         return False
     structure = hashlib.sha256(str(network).encode()).hexdigest()[:12]
@@ -57,10 +67,12 @@ def _is_compiled(network: nn.Module, pairs: Pairs, recipe: Recipe, precision: to
     )
     try:
         wanted = recipe.compile == "always" or remembered(
-            question, lambda: _compiling_pays(network, pairs, recipe, precision)
+            question, lambda: _compiling_pays(network, pairs, recipe, precision, objective)
         )
         if wanted:  # the compiler may be missing, or gone since
-            _seconds(network, pairs, recipe, Way(precision, compiled=True), repetitions=0)
+            _seconds(
+                network, pairs, recipe, Way(precision, compiled=True), objective, repetitions=0
+            )
         return wanted
     except Exception as error:
         first, *_ = str(error).splitlines() or [type(error).__name__]
@@ -70,20 +82,32 @@ def _is_compiled(network: nn.Module, pairs: Pairs, recipe: Recipe, precision: to
 
 
 def _compiling_pays(
-    network: nn.Module, pairs: Pairs, recipe: Recipe, precision: torch.dtype
+    network: nn.Module,
+    pairs: Batches,
+    recipe: Recipe,
+    precision: torch.dtype,
+    objective: Objective | None,
 ) -> bool:
-    _, plain = _seconds(network, pairs, recipe, Way(precision, compiled=False), repetitions=3)
+    def timed(compiled: bool) -> tuple[float, float]:
+        return _seconds(network, pairs, recipe, Way(precision, compiled), objective, repetitions=3)
+
+    _, plain = timed(compiled=False)
     if plain * recipe.steps < _WORTH_TRYING:
         return False
-    cost, compiled = _seconds(network, pairs, recipe, Way(precision, compiled=True), repetitions=3)
+    cost, compiled = timed(compiled=True)
     return compiled < _CLEARLY * plain and (plain - compiled) * recipe.steps > cost
 
 
 def _seconds(
-    network: nn.Module, pairs: Pairs, recipe: Recipe, way: Way, repetitions: int
+    network: nn.Module,
+    pairs: Batches,
+    recipe: Recipe,
+    way: Way,
+    objective: Objective | None,
+    repetitions: int,
 ) -> tuple[float, float]:
     """Return how long the first step and a later one take, of a copy of the network."""
-    step = Step(deepcopy(network).train(), recipe, way)
+    step = Step(deepcopy(network).train(), recipe, way, objective)
     fit_into_memory(step, pairs, tell=lambda _line: None)  # whoever trains says it
     degraded, clean = pairs.at(0)
     # On a GPU the steps before and at the capture of a graph are not like those after it.
@@ -99,7 +123,7 @@ def _timed(step: Step, degraded: Tensor, clean: Tensor) -> float:
     return time.perf_counter() - start
 
 
-def fit_into_memory(step: Step, pairs: Pairs, tell: Callable[[str], None] = say) -> None:
+def fit_into_memory(step: Step, pairs: Batches, tell: Callable[[str], None] = say) -> None:
     """Shrink a step, with a line that says so, until it should fit into the free memory.
 
     A CPU has to ask before: whoever takes too much there is killed, not told. A GPU says so.
@@ -129,7 +153,7 @@ def _bytes_each(network: nn.Module, shape: tuple[int, ...]) -> float:
 
     def step_of(patches: int) -> int:
         batch = torch.zeros(patches, *shape[1:])
-        return peak_bytes(lambda: copy(batch).sum().backward())
+        return peak_bytes(lambda: _total(copy(batch)).backward())  # type: ignore[no-untyped-call]
 
     try:
         # From two sizes, as gradients and weights do not grow with the batch.
@@ -138,3 +162,8 @@ def _bytes_each(network: nn.Module, shape: tuple[int, ...]) -> float:
         if not is_out_of_memory(error):
             raise
         return 0  # an estimate that finds no room decides nothing
+
+
+def _total(output: Tensor | tuple[Tensor, ...]) -> Tensor:
+    parts = [output] if isinstance(output, Tensor) else output
+    return torch.stack([part.sum() for part in parts]).sum()

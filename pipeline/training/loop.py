@@ -2,19 +2,20 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.machine.devices import say
 from pipeline.machine.memory import is_out_of_memory, release_memory
 from pipeline.params import Recipe
+from pipeline.training.batches import Batches
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.choosing import fit_into_memory
+from pipeline.training.objectives import Objective
 from pipeline.training.optimisation import learning_rate
-from pipeline.training.pairs import Pairs
 from pipeline.training.step import Step, Way
 
 
@@ -33,14 +34,17 @@ class CurvePoint:
     Args:
         step: Steps done.
         loss: The recipe's loss.
-        psnr: Of all values of the restored training patches, not rounded, in decibels.
+        score: Of the training samples, as the objective says: to restore, the PSNR of all values
+            of the restored patches, not rounded, in decibels.
         learning_rate: Of the last step.
+        validation: Score on what is not trained on; None where nothing was kept for that.
     """
 
     step: int
     loss: float
-    psnr: float
+    score: float
     learning_rate: float
+    validation: float | None = None
 
 
 class Training:
@@ -54,23 +58,36 @@ class Training:
         recipe: How to optimise.
         way: How to compute the steps.
         checkpoint: Where the state goes.
+        objective: What to learn; to restore, by the recipe's loss, when left out.
+        validate: Returns a score of the network, in evaluation mode, on what is not trained on;
+            asked at each point of the curve.
+        keep_best: End with the weights of the point of the curve that ``validate`` scored
+            highest, the first of equals, instead of the last ones.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        pairs: Pairs,
+        pairs: Batches,
         recipe: Recipe,
         *,
         way: Way,
         checkpoint: CheckpointFile,
+        objective: Objective | None = None,
+        validate: Callable[[nn.Module], float] | None = None,
+        keep_best: bool = False,
     ) -> None:
+        if keep_best and validate is None:
+            raise ValueError("expected something to validate on where the best weights are kept")
         self.pairs = pairs
         self.recipe = recipe
         self.checkpoint = checkpoint
         self.step = 0
         self.curve: list[CurvePoint] = []
-        self._step = Step(network, recipe, way)
+        self._validate = validate
+        self._keep_best = keep_best
+        self._best: tuple[float, dict[str, Tensor]] | None = None
+        self._step = Step(network, recipe, way, objective)
         if not self._resume():
             fit_into_memory(self._step, pairs)
 
@@ -78,6 +95,11 @@ class Training:
     def network(self) -> nn.Module:
         """What is trained."""
         return self._step.network
+
+    @property
+    def objective(self) -> Objective:
+        """What is learnt."""
+        return self._step.objective
 
     @property
     def micro_batch(self) -> int:
@@ -119,8 +141,14 @@ class Training:
                 on_point(self._point())
             if self.step % self.recipe.checkpoint_every == 0 and self.step < self.recipe.steps:
                 self._save()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Check the weights of the last step, and take the best ones if those are kept."""
         if not all(torch.isfinite(weights).all() for weights in self.network.parameters()):
             raise _diverged("a weight", self.step - 1, self.step)
+        if self._best is not None:
+            self.network.load_state_dict(self._best[1])
 
     def _take_step(self) -> bool:
         """Take a step; where memory runs out go back to the last checkpoint, in smaller parts."""
@@ -148,13 +176,26 @@ class Training:
 
     def _point(self) -> CurvePoint:
         steps = self.step - (self.curve[-1].step if self.curve else 0)
-        loss, squares = (self._step.sums / steps).tolist()
+        loss, measured = (self._step.sums / steps).tolist()
         if not math.isfinite(loss):
             raise _diverged(f"the loss ({loss})", self.step - steps, self.step)
         self._step.sums.zero_()
         rate = learning_rate(self.recipe, self.step - 1)
-        self.curve.append(CurvePoint(self.step, loss, -10 * math.log10(max(squares, 1e-12)), rate))
+        score = self._step.objective.score(measured)
+        self.curve.append(CurvePoint(self.step, loss, score, rate, self._validated()))
         return self.curve[-1]
+
+    def _validated(self) -> float | None:
+        """Score the network on what is not trained on, and keep its weights if they are best."""
+        if self._validate is None:
+            return None
+        self.network.eval()
+        score = self._validate(self.network)
+        self.network.train()
+        if self._keep_best and (self._best is None or score > self._best[0]):
+            state = self.network.state_dict()
+            self._best = score, {name: tensor.clone() for name, tensor in state.items()}
+        return score
 
     def _save(self) -> None:
         self.checkpoint.save(
@@ -165,10 +206,8 @@ class Training:
                 "sums": self._step.sums,
                 "micro_batch": self._step.micro_batch,
                 "offloads": self._step.offloads,
-                "curve": [
-                    [point.step, point.loss, point.psnr, point.learning_rate]
-                    for point in self.curve
-                ],
+                "best": self._best,
+                "curve": [list(astuple(point)) for point in self.curve],
             }
         )
 
@@ -182,6 +221,7 @@ class Training:
         self._step.sums.copy_(state["sums"])
         self._step.load(state["micro_batch"], state["offloads"])
         self.curve = [CurvePoint(*point) for point in state["curve"]]
+        self._best = state["best"]
         self.step = state["step"]
         return True
 

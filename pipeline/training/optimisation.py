@@ -1,4 +1,4 @@
-"""The pieces of a recipe: loss, optimiser, learning-rate schedule, gradient clipping."""
+"""The pieces of a recipe: optimiser, learning-rate schedule, gradient clipping."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss, mse_loss
 
 from pipeline.params import (
     Adam,
@@ -22,17 +21,6 @@ from pipeline.params import (
     Sgd,
     ValueOverRateClip,
 )
-
-
-def _half_sse(restored: Tensor, clean: Tensor) -> Tensor:
-    return 0.5 * torch.sum((restored - clean) ** 2) / len(clean)
-
-
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mse": mse_loss,
-    "l1": l1_loss,
-    "half_sse": _half_sse,
-}
 
 
 def build_optimiser(

@@ -1,6 +1,7 @@
 """A progress bar with loss, PSNR, speed and time left; silent when nobody watches."""
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -15,17 +16,28 @@ class Progress:
 
     Args:
         experiment: Name to show.
-        recipe: Knows how many steps there are and how many patches each has.
+        recipe: Knows how many steps there are and how many samples each has.
+        unit: What the samples are, such as patches.
+        shown: Puts a score into words.
         done: Steps that were done before, by a run that was interrupted.
     """
 
-    def __init__(self, experiment: str, recipe: Recipe, done: int) -> None:
+    def __init__(
+        self,
+        experiment: str,
+        recipe: Recipe,
+        done: int,
+        *,
+        unit: str = "patches",
+        shown: Callable[[float], str],
+    ) -> None:
         self.batch = recipe.batch
+        self.shown = shown
         self.bar = tqdm(
             desc=experiment,
             total=recipe.steps * recipe.batch,
             initial=done * recipe.batch,
-            unit=" patches",
+            unit=f" {unit}",
             unit_scale=True,
             disable=None if sys.stderr.isatty() else True,
         )
@@ -47,4 +59,7 @@ class Progress:
 
     def show(self, point: CurvePoint) -> None:
         """Show a new point of the curve."""
-        self.bar.set_postfix_str(f"loss {point.loss:.3g}, {point.psnr:.2f} dB")
+        validation = (
+            "" if point.validation is None else f", validation {self.shown(point.validation)}"
+        )
+        self.bar.set_postfix_str(f"loss {point.loss:.3g}, {self.shown(point.score)}{validation}")

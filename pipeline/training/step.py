@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from pipeline.machine.devices import say
 from pipeline.machine.memory import is_out_of_memory
 from pipeline.params import Recipe
-from pipeline.training.optimisation import LOSSES, build_optimiser, clip_gradients
+from pipeline.training.objectives import Objective, Restoration
+from pipeline.training.optimisation import build_optimiser, clip_gradients
 
 STEPS_BEFORE_CAPTURE = 3
 """Steps that allocate what the optimiser and the libraries keep, before a graph is captured."""
@@ -40,10 +41,14 @@ class Step:
         network: On its device; it is brought to channels last.
         recipe: How to optimise.
         way: How to compute.
+        objective: What to learn; to restore, by the recipe's loss, when left out.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe, way: Way) -> None:
-        self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, way: Way, objective: Objective | None = None
+    ) -> None:
+        self.network: nn.Module = _channels_last(network)
+        self.objective = Restoration(recipe) if objective is None else objective
         self.recipe = recipe
         self.way = way
         self.device = next(network.parameters()).device
@@ -64,8 +69,9 @@ class Step:
         """Move the weights by one step.
 
         Args:
-            degraded: Batch ``(N, C, H, W)`` in [0, 1] up to noise and overshoot.
-            clean: The same shape, in [0, 1].
+            degraded: Batch ``(N, C, H, W)`` in [0, 1] up to noise and overshoot; or whatever else
+                the network takes.
+            clean: The same shape, in [0, 1]; or whatever else the objective compares with.
             rate: Learning rate.
 
         Raises:
@@ -88,12 +94,14 @@ class Step:
             NoSmallerStepError: Neither is possible.
         """
         self._graph = None
-        if _has_batch_statistics(self.network):
+        normalised = _has_batch_statistics(self.network)
+        if normalised or self.objective.needs_whole_batch:
             if self.offloads or self.device.type != "cuda":
+                what = "batch normalisation" if normalised else "the loss"
                 raise NoSmallerStepError(
-                    f"memory ran out at a batch of {self.recipe.batch}, and batch normalisation "
-                    "needs all of a batch at once: lower the recipe's batch or the size of the "
-                    "patches, or take a model without batch normalisation"
+                    f"memory ran out at a batch of {self.recipe.batch}, and {what} needs all of a "
+                    "batch at once: lower the recipe's batch or the size of what is learnt from"
+                    + (", or take a model without batch normalisation" if normalised else "")
                 )
             self.offloads = True
             return "what the backward pass needs waits in the memory of the host"
@@ -152,14 +160,13 @@ class Step:
         enabled = self.way.precision != torch.float32
         with self._kept():
             with torch.autocast(self.device.type, self.way.precision, enabled=enabled):
-                restored: Tensor = self._forward(degraded)
-            restored = restored.float()
-            # Every loss is a mean over patches, so parts count by their number of patches.
-            loss = share * LOSSES[self.recipe.loss](restored, clean)
+                output = self._forward(degraded)
+            loss, measured = self.objective(output, clean)
+            # Every loss is a mean over samples, so parts count by their number of samples.
+            loss = share * loss
         loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
-            squares = share * torch.mean((restored - clean) ** 2)
-            self.sums += torch.stack([loss.detach(), squares])
+            self.sums += torch.stack([loss.detach(), share * measured])
 
     def _kept(self) -> AbstractContextManager[object]:
         """Return where what the backward pass needs is kept."""
@@ -195,6 +202,16 @@ def _to_host(tensor: Tensor) -> tuple[Tensor, torch.device]:
 def _to_device(kept: tuple[Tensor, torch.device]) -> Tensor:
     tensor, device = kept
     return tensor.to(device, non_blocking=True)
+
+
+def _channels_last(network: nn.Module) -> nn.Module:
+    """Bring a network to the order that its convolutions compute fastest in.
+
+    Weights of 3-D convolutions have another such order, and keep theirs.
+    """
+    if any(weights.dim() > 4 for weights in network.parameters()):
+        return network
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _has_batch_statistics(network: nn.Module) -> bool:

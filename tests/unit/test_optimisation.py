@@ -21,7 +21,6 @@ from pipeline.params import (
     ValueOverRateClip,
 )
 from pipeline.training.optimisation import (
-    LOSSES,
     build_optimiser,
     clip_gradients,
     learning_rate,
@@ -185,34 +184,6 @@ def test_norm_below_the_limit_is_left_alone() -> None:
     clip_gradients(NormClip(kind="norm", limit=6.0), network, 0.1)
 
     assert gradients(network) == [3.0, 0.0, -4.0]
-
-
-# ----------------------------------------------------------------------------- losses
-
-
-RESTORED = torch.tensor([1.0, 2.0, 0.0, 0.0]).reshape(2, 1, 1, 2)
-CLEAN = torch.tensor([0.0, 0.0, 0.0, 4.0]).reshape(2, 1, 1, 2)
-
-
-def test_every_loss_of_the_params_is_known() -> None:
-    assert set(LOSSES) == set(get_args(Recipe.model_fields["loss"].annotation))
-
-
-@pytest.mark.parametrize(
-    ("loss", "value"),
-    [
-        ("mse", (1 + 4 + 16) / 4),
-        ("l1", (1 + 2 + 4) / 4),
-        ("half_sse", 0.5 * (1 + 4 + 16) / 2),
-    ],
-)
-def test_losses_by_hand(loss: str, value: float) -> None:
-    assert LOSSES[loss](RESTORED, CLEAN).item() == pytest.approx(value)
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_loss_of_equal_images_is_zero(loss: str) -> None:
-    assert LOSSES[loss](CLEAN, CLEAN.clone()).item() == 0
 
 
 # ------------------------------------------------------------------------- optimisers

@@ -292,7 +292,7 @@ def test_psnr_of_the_curve_is_that_of_the_patches(tmp_path: Path) -> None:
     curve = run(training(tmp_path, recipe(loss="mse"))).curve
 
     psnrs = [-10 * math.log10(point.loss) for point in curve]
-    assert [point.psnr for point in curve] == pytest.approx(psnrs, abs=1e-4)
+    assert [point.score for point in curve] == pytest.approx(psnrs, abs=1e-4)
 
 
 def test_rate_of_the_curve_is_that_of_the_last_step(tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_training_learns(tmp_path: Path, name: str, device: torch.device) -> Non
 
     curve = run(training(tmp_path, longer, device)).curve
 
-    assert curve[-1].psnr > curve[0].psnr + 0.4
+    assert curve[-1].score > curve[0].score + 0.4
 
 
 # ------------------------------------------------------------------------- divergence
@@ -340,9 +340,9 @@ def test_diverged_training_says_between_which_steps(tmp_path: Path, batch_norm: 
 
 
 def test_progress_is_silent_when_nobody_watches(capfd: pytest.CaptureFixture[str]) -> None:
-    with Progress("e", recipe(), done=3) as progress:
+    with Progress("e", recipe(), done=3, shown="{:.2f} dB".format) as progress:
         progress.advance(4)
-        progress.show(CurvePoint(step=4, loss=0.1, psnr=10.0, learning_rate=1e-3))
+        progress.show(CurvePoint(step=4, loss=0.1, score=10.0, learning_rate=1e-3))
 
     assert capfd.readouterr() == ("", "")
 
@@ -352,9 +352,9 @@ def test_progress_shows_loss_psnr_and_patches(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
 
-    with Progress("my experiment", recipe(), done=3) as progress:
+    with Progress("my experiment", recipe(), done=3, shown="{:.2f} dB".format) as progress:
         progress.advance(4)
-        progress.show(CurvePoint(step=4, loss=0.125, psnr=10.0, learning_rate=1e-3))
+        progress.show(CurvePoint(step=4, loss=0.125, score=10.0, learning_rate=1e-3))
 
     shown = capfd.readouterr().err
     assert "my experiment" in shown

@@ -28,6 +28,7 @@ from pipeline.params import (
     Trial,
 )
 from pipeline.published import systems
+from pipeline.recognition_contradictions import recognition_faults
 
 _LONGEST_LABEL = 200
 """Letters of the name of a level, which has to fit into the name of a folder."""
@@ -85,6 +86,7 @@ def contradictions(params: Params) -> Iterator[str]:
     yield from _applied_faults(params)
     yield from _comparison_faults(params)
     yield from _acceptance_faults(params)
+    yield from recognition_faults(params)
 
 
 def _imported_faults(params: Params) -> Iterator[str]:

@@ -26,6 +26,7 @@ PARAMS = Path("params.yaml")
 
 ENTRY_SECTIONS = {
     "dataset": "datasets",
+    "task": "tasks",
     "bank": "patches",
     "degradation": "degradations",
     "model": "models",
@@ -43,6 +44,10 @@ SECTIONS = {
     "benchmarks": "benchmarks",
     "imported": "imported",
     "applied": "applied",
+    "tasks": "tasks",
+    "inputs": "inputs",
+    "restored_inputs": "restored_inputs",
+    "recognition": "recognition",
     "accepted_overlaps": "accepted_overlaps",
 }
 """Arguments that receive a whole section of ``params.yaml``, or one value that all share."""

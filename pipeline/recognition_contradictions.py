@@ -1,0 +1,190 @@
+"""What the sections of ``params.yaml`` on recognition say of one another and of the others."""
+
+from collections.abc import Iterator, Mapping
+
+from pipeline.degradation_settings import Gaussian, Mixture, RealPairs
+from pipeline.levels import levels, reduction_of
+from pipeline.nearest import nearest_known
+from pipeline.params import Input, Params, Recognition, RestoredInput
+from pipeline.task_settings import CubeTask, DisjointSplit, DscmrLoss
+
+
+def recognition_faults(params: Params) -> Iterator[str]:
+    """Yield what is wrong between the keys, each with its path."""
+    yield from _name_faults(params)
+    yield from _input_faults(params)
+    for name, restored in params.restored_inputs.items():
+        where = f"restored_inputs.{name}"
+        undefined = list(_undefined_names(where, restored, params))
+        yield from undefined or _restored_faults(where, restored, params)
+    for name, recognition in params.recognition.items():
+        where = f"recognition.{name}"
+        undefined = list(_undefined_names(where, recognition, params))
+        yield from undefined or _recognition_faults(where, recognition, params)
+
+
+def _name_faults(params: Params) -> Iterator[str]:
+    """Find names that are taken twice: inputs lie by name, and so do weights and results."""
+    sections: dict[str, Mapping[str, object]] = {
+        "experiments": params.experiments,
+        "imported": params.imported,
+        "applied": params.applied,
+        "recognition": params.recognition,
+    }
+    yield from _taken_twice(sections, "recognition")
+    yield from _taken_twice(
+        {
+            "tasks": params.tasks,
+            "inputs": params.inputs,
+            "restored_inputs": params.restored_inputs,
+        },
+        "inputs",
+        "restored_inputs",
+    )
+    if "random" in params.recognition:
+        yield "recognition.random: this name says of `start` that weights are random"
+
+
+def _taken_twice(sections: Mapping[str, Mapping[str, object]], *of: str) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for section, entries in sections.items():
+        for name in entries:
+            if name in seen and section in of:
+                yield (
+                    f"{section}.{name}: {seen[name]}.{name} has this name too, and results lie by "
+                    "name"
+                )
+            seen.setdefault(name, section)
+
+
+def _undefined(where: str, name: str, what: str, defined: Mapping[str, object]) -> str:
+    return f"{where}: {what} '{name}' is not defined; {nearest_known(name, defined)}"
+
+
+def _undefined_names(
+    where: str, entry: RestoredInput | Recognition, params: Params
+) -> Iterator[str]:
+    if isinstance(entry, RestoredInput):
+        models: Mapping[str, object] = params.models.named(entry.arch)
+    else:
+        models = params.models.recognisers(entry.arch)
+    every = {**params.inputs, **params.restored_inputs}
+    sections: dict[str, tuple[str, Mapping[str, object]]] = {
+        "model": ("model", models),
+        "task": ("task", params.tasks),
+        "input": ("degraded input", params.inputs),
+        "train_on": ("input", {**params.tasks, **every}),
+        "recipe": ("recipe", params.recipes),
+        "weights": ("experiment", {**params.experiments, **params.imported}),
+    }
+    for key, name in entry:
+        if key in sections and name not in sections[key][1]:
+            yield _undefined(f"{where}.{key}", name, *sections[key])
+
+
+def _input_faults(params: Params) -> Iterator[str]:
+    for name, given in params.inputs.items():
+        where = f"inputs.{name}"
+        if given.task not in params.tasks:
+            yield _undefined(f"{where}.task", given.task, "task", params.tasks)
+        elif params.tasks[given.task].kind == "features":
+            yield f"{where}: '{given.task}' has features, and only images and cubes are degraded"
+        if given.degradation not in params.degradations:
+            yield _undefined(
+                f"{where}.degradation", given.degradation, "degradation", params.degradations
+            )
+            continue
+        degradation = params.degradations[given.degradation]
+        if isinstance(degradation, Mixture | RealPairs):
+            yield (
+                f"{where}.degradation: '{given.degradation}' is {degradation.kind}; what is "
+                "recognised is degraded in one way, which can be synthesised"
+            )
+        elif len(levels(degradation)) != 1:
+            found = ", ".join(level.label for level in levels(degradation))
+            yield (
+                f"{where}.degradation: expected a single level, '{given.degradation}' has {found}: "
+                "give each an entry of `degradations` and an input of its own"
+            )
+        elif reduction_of(*levels(degradation)) != 1:
+            yield (
+                f"{where}.degradation: '{given.degradation}' leaves small images, but what is "
+                "recognised keeps its size: choose `result: interpolated`"
+            )
+
+
+def _restored_faults(where: str, restored: RestoredInput, params: Params) -> Iterator[str]:
+    given = params.inputs[restored.input]
+    if given.task != restored.task:
+        yield (
+            f"{where}.task: expected that of '{restored.input}', '{given.task}'; came "
+            f"'{restored.task}'"
+        )
+    trained = params.experiments.get(restored.weights) or params.imported[restored.weights]
+    if (trained.arch, trained.model) != (restored.arch, restored.model):
+        yield (
+            f"{where}: expected the network of '{restored.weights}', {trained.arch}."
+            f"{trained.model}; came {restored.arch}.{restored.model}"
+        )
+        return
+    model = params.models.named(restored.arch)[restored.model]
+    if model.scale != 1:
+        yield (
+            f"{where}: {restored.arch}.{restored.model} makes images {model.scale} times larger: "
+            "a network for interpolated images is needed"
+        )
+    degradation = params.degradations.get(given.degradation)
+    told = isinstance(degradation, Gaussian) and isinstance(degradation.sigma_8bit, float | int)
+    if model.takes_noise_map and not told:
+        yield (
+            f"{where}: {restored.arch}.{restored.model} is told the noise level, which needs "
+            f"Gaussian noise of one sigma: '{given.degradation}' has other noise, or none"
+        )
+    task = params.tasks.get(restored.task)
+    if isinstance(task, CubeTask) and model.channels not in (1, "shared"):
+        yield (
+            f"{where}: the bands of a cube are restored one by one, which needs a network with "
+            f"channels: 1 or shared; {restored.arch}.{restored.model} has {model.channels}"
+        )
+
+
+def _recognition_faults(where: str, entry: Recognition, params: Params) -> Iterator[str]:
+    task = params.tasks[entry.task]
+    settings = params.models.recognisers(entry.arch)[entry.model]
+    if settings.takes != task.kind:
+        yield (
+            f"{where}: {entry.arch} recognises {settings.takes}, task '{entry.task}' is of kind "
+            f"'{task.kind}'"
+        )
+        return
+    every: dict[str, Input | RestoredInput] = {**params.inputs, **params.restored_inputs}
+    trained = every.get(entry.train_on)
+    trained_task = entry.train_on if trained is None else trained.task
+    if trained_task != entry.task:
+        yield (
+            f"{where}.train_on: expected '{entry.task}' or one of its inputs, '{entry.train_on}' "
+            f"is of task '{trained_task}'"
+        )
+    loss = params.recipes[entry.recipe].loss
+    wanted = isinstance(loss, DscmrLoss) if task.kind == "features" else loss == "cross_entropy"
+    if not wanted:
+        needed = "the losses of DSCMR" if task.kind == "features" else "cross_entropy"
+        yield f"{where}.recipe: expected one with {needed}; '{entry.recipe}' has another loss"
+    split = task.split
+    if entry.keep == "best" and not _validates(split):
+        yield (
+            f"{where}.keep: the best weights are chosen on a validation part, and "
+            f"tasks.{entry.task}.split leaves none"
+        )
+    window = getattr(settings, "window", None)
+    if isinstance(split, DisjointSplit) and window is not None and split.margin < window - 1:
+        yield (
+            f"tasks.{entry.task}.split.margin: expected {window - 1} or more, so that no window of "
+            f"{entry.arch}.{entry.model} reaches from one part into another; came {split.margin}"
+        )
+
+
+def _validates(split: object) -> bool:
+    share = getattr(split, "validation", None)
+    # The number of a fold may be 0, a share of 0 is none.
+    return share is not None and (hasattr(split, "folds") or share > 0)

@@ -1,0 +1,213 @@
+"""Stage ``learn``: train one network to recognise."""
+
+from pipeline.stage_runner import prepare_to_compute, run_stage
+
+if __name__ == "__main__":
+    prepare_to_compute()
+
+from collections.abc import Callable
+from hashlib import sha256
+from inspect import getfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+import pipeline.training
+from pipeline import tracking
+from pipeline.file_checksum import sha256_of_folder
+from pipeline.machine.devices import pick_device
+from pipeline.machine.precision import name_of
+from pipeline.network_cost import multiply_adds_of_sample
+from pipeline.params import Recipe
+from pipeline.randomness import seed_of
+from pipeline.recogniser_settings import HybridSN, Recogniser
+from pipeline.recognition.batches import LabelledBatches
+from pipeline.recognition.labelled import Labelled, Part, read_card, read_labelled
+from pipeline.recognition.networks import TaskFacts, build_recogniser
+from pipeline.recognition.objectives import build_objective
+from pipeline.recognition.recognising import predict
+from pipeline.recognition.retrieval import search
+from pipeline.recognition.samples import Samples, open_samples
+from pipeline.training.checkpoints import CheckpointFile, digest_of
+from pipeline.training.choosing import choose_way
+from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
+from pipeline.training.results import write_curve, write_weights
+from pipeline.training.running import run_to_end
+
+_COLUMNS = ("step", "loss", "accuracy_train", "accuracy_validation", "learning_rate")
+
+
+def learn(
+    *,
+    recogniser: str,
+    model: Recogniser,
+    recipe: Recipe,
+    keep: str,
+    labelled: Path,
+    checkpoints: Path,
+    out: Path,
+    curve: Path,
+    seed: int,
+    threads: int,
+) -> None:
+    """Write trained weights, their model card and the training curve.
+
+    Interrupted at any moment and started again, it goes on from its last checkpoint and ends
+    with the same weights, byte for byte on the same machine.
+
+    Args:
+        recogniser: Name of the experiment; initial weights and batches depend on it.
+        model: Architecture and size.
+        recipe: How to optimise.
+        keep: ``last`` or ``best`` weights, those of the highest score on the validation part.
+        labelled: Folder of the samples to learn from.
+        checkpoints: Folder for the state of the unfinished training, outside of DVC's outputs.
+        out: Folder to make: ``weights.safetensors`` and ``card.json``.
+        curve: CSV to write: step, loss, score of the training samples and of the validation part,
+            learning rate; the score is the accuracy, for pairs on the validation part the mean
+            average precision.
+        seed: Seed of the params.
+        threads: CPU threads to compute with.
+
+    Raises:
+        TrainingStoppedError: SIGTERM or Ctrl-C came; the checkpoint is written.
+        TrainingDivergedError: The loss is infinite or not a number.
+        ValueError: There are fewer training samples than one batch, the best weights are wanted
+            without a validation part, or network, loss and samples do not fit together.
+    """
+    device = pick_device(threads)
+    data = read_labelled(labelled)
+    facts = TaskFacts(len(data.classes), data.values.shape[-1], data.image_features)
+    network = build_recogniser(model, facts, seed_of(seed, recogniser, "weights"))
+    if isinstance(model, HybridSN):
+        _fit_projection(network, model, data)
+    network = network.to(device)
+    samples = open_samples(data, model, network, device)
+    batches = LabelledBatches(
+        samples, data, (seed, recogniser), recipe.batch, recipe.augment, device
+    )
+    objective = build_objective(recipe)
+    validate = _validation(samples, data)
+    way = choose_way(network, batches, recipe, objective)
+    causes = {
+        "experiment": recogniser,
+        "model": {"class": type(model).__name__, **model.model_dump()},
+        "recipe": recipe.model_dump(),
+        "keep": keep,
+        "seed": seed,
+        "threads": torch.get_num_threads(),
+        "computed": {
+            "device": device.type,
+            "precision": name_of(way.precision),
+            "compiled": way.compiled,
+            "torch": torch.__version__,
+        },
+    }
+    digest = sha256_of_folder(labelled)
+    training = Training(
+        network,
+        batches,
+        recipe,
+        way=way,
+        checkpoint=CheckpointFile(
+            checkpoints, digest_of({**causes, "data": digest, "code": _code(network)})
+        ),
+        objective=objective,
+        validate=validate,
+        keep_best=keep == "best",
+    )
+    inputs = {"labelled": (labelled, digest)}
+    with tracking.training_run(recogniser, causes, inputs, TrainingStoppedError) as run:
+        run_to_end(
+            training,
+            recogniser,
+            lambda point: run.log_point(point.step, _values(point)),
+            unit="samples",
+        )
+        card = {
+            **causes,
+            "data": {"labelled": digest},
+            "task": read_card(labelled)["task"],
+            "train_on": labelled.name,
+            "validation": validate(training.network) if validate else None,
+            "split": {
+                "train": len(data.positions(Part.TRAIN)),
+                "validation": len(data.positions(Part.VALIDATION)),
+                "test": len(data.positions(Part.TEST)),
+                "unused": data.samples - int(np.count_nonzero(data.parts)),
+            },
+            "classes": len(data.classes),
+            "multiply_adds": multiply_adds_of_sample(model, facts, samples.shape),
+        }
+        weights = write_weights(training, card, out)
+        write_curve(training, _COLUMNS, _row, curve)
+        run.finish(weights, out, curve)
+    training.checkpoint.remove()
+
+
+def _fit_projection(network: nn.Module, model: HybridSN, data: Labelled) -> None:
+    """Find the principal components of a cube, from all its pixels or the training ones."""
+    pixels = np.asarray(data.values).reshape(-1, data.values.shape[-1])
+    if model.fit_on == "train":
+        pixels = pixels[data.positions(Part.TRAIN)]
+    fit: Callable[[torch.Tensor], None] = network.fit  # type: ignore[assignment]
+    fit(torch.from_numpy(np.ascontiguousarray(pixels)))
+
+
+def _validation(samples: Samples, data: Labelled) -> Callable[[nn.Module], float] | None:
+    """Return what scores a network on the validation part, if there is one."""
+    positions = data.positions(Part.VALIDATION)
+    if not len(positions):
+        return None
+    labels = data.labels.ravel()[positions]
+
+    def score(network: nn.Module) -> float:
+        if data.kind == "features":
+            found = search(network, samples, positions, labels)
+            return float(np.mean([precisions.mean() for precisions in found.values()]))
+        return float(np.mean(predict(network, samples, positions) == labels))
+
+    return score
+
+
+def _values(point: CurvePoint) -> dict[str, float]:
+    values = {
+        "train/loss": point.loss,
+        "train/score": point.score,
+        "train/learning_rate": point.learning_rate,
+    }
+    return values if point.validation is None else {**values, "validation/score": point.validation}
+
+
+def _row(point: CurvePoint) -> list[object]:
+    validation = "" if point.validation is None else f"{point.validation:.4f}"
+    return [
+        point.step,
+        f"{point.loss:.6g}",
+        f"{point.score:.4f}",
+        validation,
+        f"{point.learning_rate:.6g}",
+    ]
+
+
+def _code(network: nn.Module) -> str:
+    """Return a checksum of the code that a checkpoint belongs to."""
+    package = Path(pipeline.training.__file__).parent
+    used = (
+        learn,
+        build_recogniser,
+        build_objective,
+        open_samples,
+        LabelledBatches,
+        pick_device,
+        seed_of,
+        type(network),
+    )
+    files = [*sorted(package.glob("*.py")), *(Path(getfile(one)) for one in used)]
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+if __name__ == "__main__":
+    run_stage(learn)

@@ -1,0 +1,115 @@
+"""Stage ``recognise``: test one recognition experiment on every input of its task."""
+
+from pipeline.stage_runner import prepare_to_compute, run_stage
+
+if __name__ == "__main__":
+    prepare_to_compute()
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from pipeline.recognition.answers import (
+    SAMPLES,
+    Answers,
+    Inputs,
+    classified,
+    retrieved,
+    write_inputs,
+    write_samples,
+)
+from safetensors.torch import load_file
+from torch import nn
+
+from pipeline import tracking
+from pipeline.images import write_png
+from pipeline.machine.devices import pick_device
+from pipeline.outputs import new_file, new_folder
+from pipeline.params import Input, RestoredInput
+from pipeline.recogniser_settings import Recogniser
+from pipeline.recognition.labelled import Labelled, Part, read_card, read_labelled
+from pipeline.recognition.maps import draw_predicted, draw_truth
+from pipeline.recognition.networks import TaskFacts, build_recogniser
+from pipeline.recognition.recognising import predict
+from pipeline.recognition.retrieval import search
+from pipeline.recognition.samples import Samples, open_samples
+
+
+def recognise(
+    *,
+    recogniser: str,
+    model: Recogniser,
+    task_name: str,
+    weights: Path,
+    labelled: Path,
+    out: Path,
+    metrics: Path,
+    inputs: Mapping[str, Input],
+    restored_inputs: Mapping[str, RestoredInput],
+    threads: int,
+) -> None:
+    """Write what the network made of every test sample of every input, and the means.
+
+    Args:
+        recogniser: Name of the experiment.
+        model: Architecture and size.
+        task_name: Task that it learnt; its inputs are those of this task.
+        weights: Folder with ``weights.safetensors`` and ``card.json``, from stage ``learn``.
+        labelled: Folder of all inputs, a folder each.
+        out: Folder to make; ``pipeline/recognition/answers.py`` describes it. Of a cube it has
+            ``truth.png`` and ``map_INPUT.png`` too.
+        metrics: JSON to write: means by input and measure.
+        inputs: All degraded inputs.
+        restored_inputs: All restored ones.
+        threads: CPU threads to compute with.
+
+    Raises:
+        ValueError: There is no sample to test on.
+    """
+    device = pick_device(threads)
+    every: dict[str, Input | RestoredInput] = {**inputs, **restored_inputs}
+    names = [task_name, *(name for name, one in every.items() if one.task == task_name)]
+    tested = {name: read_labelled(labelled / name) for name in names}
+    clean = tested[task_name]
+    if not len(clean.positions(Part.TEST)):
+        raise ValueError(f"{labelled / task_name}: expected samples to test on, came none")
+    facts = TaskFacts(len(clean.classes), clean.values.shape[-1], clean.image_features)
+    network = build_recogniser(model, facts, seed=0)
+    network.load_state_dict(load_file(weights / "weights.safetensors"))
+    network = network.to(device).eval()
+    pictures = {"truth": draw_truth(clean)} if clean.kind == "cube" else {}
+    answers: list[Answers] = []
+    for name, data in tested.items():
+        samples = open_samples(data, model, network, device)
+        answers += _answers(name, data, network, samples)
+        if data.kind == "cube":
+            pictures[f"map_{name}"] = draw_predicted(data, partial(predict, network, samples))
+    means: dict[str, dict[str, float]] = {}
+    for one in answers:
+        means.setdefault(one.input, {})[one.measure] = round(float(one.values.mean()), 6)
+    with new_folder(out) as folder:
+        write_samples(folder, answers)
+        cards = {name: read_card(labelled / name) for name in tested}
+        write_inputs(folder, Inputs(kind=clean.kind, classes=clean.classes, cards=cards))
+        for name, picture in pictures.items():
+            write_png(folder / f"{name}.png", picture)
+    with new_file(metrics) as file:
+        file.write_text(json.dumps(means, indent=2) + "\n")
+    tracking.log_evaluation(recogniser, weights / "card.json", means, pictures, [out / SAMPLES])
+
+
+def _answers(name: str, data: Labelled, network: nn.Module, samples: Samples) -> Iterator[Answers]:
+    positions = data.positions(Part.TEST)
+    labels = data.labels.ravel()[positions]
+    true = [data.classes[label] for label in labels]
+    if data.kind != "features":
+        taken = [data.classes[label] for label in predict(network, samples, positions)]
+        yield classified(name, positions, true, taken)
+        return
+    for measure, precisions in search(network, samples, positions, labels).items():
+        yield retrieved(name, measure, positions, true, precisions)
+
+
+if __name__ == "__main__":
+    run_stage(recognise)

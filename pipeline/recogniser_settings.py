@@ -6,14 +6,24 @@ what a sample looks like, is a fact of the task and no setting.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.section import Section
 from pipeline.task_settings import Kind
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+
+_ROW = Field(strict=False)
+"""A list of a YAML file stands for a row of fixed length."""
 
 
 class Recogniser(Section):
@@ -41,7 +51,7 @@ class MobileNetV1(_OfImages):
     """Resolution multiplier, rho in the paper: images are scaled by it first."""
     stem_stride: Literal[1, 2]
     """Of the first convolution: 2 for ImageNet, 1 for images of 32 pixels."""
-    blocks: Annotated[list[tuple[PositiveInt, Literal[1, 2]]], Field(min_length=1)]
+    blocks: Annotated[list[Annotated[tuple[PositiveInt, Literal[1, 2]], _ROW]], Field(min_length=1)]
     """Feature maps at width 1, and stride, of each block."""
     separable: bool
     """Depthwise and pointwise convolution; or a standard one, what the paper compares with."""
@@ -53,14 +63,16 @@ class MobileNetV2(_OfImages):
     """Inverted residuals (``pipeline/recognition/networks/mobilenet_v2.py``)."""
 
     width: PositiveFloat
+    """Width multiplier; but for 1, feature maps are rounded to multiples of 8."""
     resolution: PositiveFloat
     stem_stride: Literal[1, 2]
     stages: Annotated[
-        list[tuple[PositiveInt, PositiveInt, PositiveInt, Literal[1, 2]]], Field(min_length=1)
+        list[Annotated[tuple[PositiveInt, PositiveInt, PositiveInt, Literal[1, 2]], _ROW]],
+        Field(min_length=1),
     ]
     """Expansion, feature maps at width 1, blocks, and stride of the first of them."""
     last: PositiveInt
-    """Feature maps before the averages: 1280 in the paper."""
+    """Feature maps before the averages, 1280 in the paper; a width below 1 leaves them alone."""
     activation: Literal["relu", "relu6"]
     projection: bool
     """Whether a block that keeps the size but not the feature maps has a shortcut with a 1x1
@@ -101,8 +113,8 @@ class HybridSN(Recogniser):
     fit_on: Literal["all", "train"]
     """Pixels that the components are found from: all, as published; or those of training alone,
     which lets nothing of the test in."""
-    spectral: list[tuple[PositiveInt, PositiveInt]]
-    """Feature maps and depth along the spectrum, odd, of each 3x3 3-D convolution; none for 2-D
+    spectral: list[Annotated[tuple[PositiveInt, PositiveInt], _ROW]]
+    """Feature maps, and depth along the spectrum, of each 3x3 3-D convolution; none for 2-D
     convolutions only."""
     spatial: list[PositiveInt]
     """Feature maps of each 3x3 2-D convolution; none for 3-D convolutions only."""
@@ -118,6 +130,27 @@ class HybridSN(Recogniser):
         if window % 2 == 0:
             raise ValueError(f"expected an odd window, so that it has a centre; came {window}")
         return window
+
+    @model_validator(mode="after")
+    def _leave_something(self) -> Self:
+        convolutions = len(self.spectral) + len(self.spatial)
+        if self.window <= 2 * convolutions:
+            raise ValueError(
+                f"expected a window of at least {2 * convolutions + 1}, as each of the "
+                f"{convolutions} convolutions takes 2 pixels of it; came {self.window}"
+            )
+        taken = sum(depth - 1 for _, depth in self.spectral)
+        if self.components <= taken:
+            raise ValueError(
+                f"expected at least {taken + 1} components, as the spectral convolutions take "
+                f"{taken} of them; came {self.components}"
+            )
+        return self
+
+    @property
+    def options(self) -> dict[str, object]:
+        """What the constructor takes; ``fit_on`` is for who has the pixels."""
+        return {name: value for name, value in super().options.items() if name != "fit_on"}
 
 
 class DSCMR(Recogniser):

@@ -1,18 +1,18 @@
 """Restoration networks: one architecture a module, named by the table of their settings.
 
 A network's module is imported when it is built and not before, so that a stage depends on
-the code of its own network alone. What networks share lies in ``channels.py``, ``grid.py`` and
-``pooling.py``.
+the code of its own network alone. What networks share lies in ``channels.py``, ``dropout.py``,
+``grid.py`` and ``pooling.py``.
 """
 
 from importlib import import_module
 
 from torch import nn
 
-from pipeline.models import channels, grid, pooling
+from pipeline.models import channels, dropout, grid, pooling
 from pipeline.network_settings import NETWORKS, Model, SeparateChannels
 
-__all__ = ["build_model", "channels", "grid", "pooling"]
+__all__ = ["build_model", "channels", "dropout", "grid", "pooling"]
 
 
 def build_model(settings: Model, seed: int) -> nn.Module:

@@ -43,6 +43,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
+from pipeline.models.dropout import drop
 from pipeline.models.pooling import GlobalAverage
 
 _Kept = TypeVar("_Kept", int, Tensor)
@@ -90,7 +91,7 @@ class MRDN(nn.Module):
         for _ in range(blocks):
             pyramid = _Pyramid(width, growth, pyramid_entry, rates, pooling, dropout)
             block = _Block(width, growth, layers, repeated, pyramid)
-            self.blocks.append(nn.Sequential(block, _dropout(dropout)))
+            self.blocks.append(nn.Sequential(block, drop(dropout)))
         self.fusion = nn.Sequential(
             _convolution(width * (blocks + 1), width, 1), _convolution(width, width, 3)
         )
@@ -111,49 +112,6 @@ class MRDN(nn.Module):
             outputs.append(block(outputs[-1]))
         output: Tensor = self.tail(first + self.fusion(torch.cat(outputs, dim=1)))
         return degraded + output if self.residual else output
-
-
-class Dropout(nn.Module):
-    """Dropout whose masks depend on how many there were before, and on nothing else.
-
-    The count is part of the state, so that a training that goes on from a checkpoint drops what
-    the undisturbed one drops, on every device.
-
-    Args:
-        share: Of the features that are dropped; the others are made larger for it.
-    """
-
-    position: Tensor
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-        # Each layer starts at a count of its own: two of them do not drop alike.
-        self.register_buffer("position", torch.randint(_BITS, ()))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Drop features in training.
-
-        Args:
-            features: ``(N, C, H, W)``.
-        """
-        if not self.training:
-            return features
-        self.position += 1
-        numbers = torch.arange(features.numel(), device=features.device)
-        drawn = _mixed(numbers ^ _mixed(self.position & _BITS)).reshape(features.shape)
-        kept = (drawn >= self.share * _BITS).to(features.dtype)
-        return features * kept / (1 - self.share)
-
-
-_BITS = 2**31 - 1
-
-
-def _mixed(numbers: Tensor) -> Tensor:
-    """Return numbers of 31 bits that look drawn, one for each number of 31 bits."""
-    for factor in (0x45D9F3B, 0x2C1B3C6D):
-        numbers = ((numbers ^ (numbers >> 16)) * factor) & _BITS
-    return numbers ^ (numbers >> 15)
 
 
 class _Block(nn.Module):
@@ -196,7 +154,7 @@ class _Pyramid(nn.Module):
         self.entry = _convolution(width, growth, 3, relu=True) if entry else nn.Identity()
         taken = growth if entry else width
         self.parts = nn.ModuleList(
-            nn.Sequential(convolution, _dropout(dropout))
+            nn.Sequential(convolution, drop(dropout))
             for convolution in [
                 _convolution(taken, growth, 1),
                 *(_convolution(taken, growth, 3, dilation=rate) for rate in rates),
@@ -229,7 +187,3 @@ def _convolution(
         return layer
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     return nn.Sequential(layer, nn.ReLU(inplace=True))
-
-
-def _dropout(share: float) -> nn.Module:
-    return Dropout(share) if share else nn.Identity()

@@ -199,7 +199,8 @@ def test_no_stage_depends_on_code_that_it_does_not_import(name: str) -> None:
 def test_a_stage_that_builds_a_network_depends_on_that_network_alone(name: str) -> None:
     tracked = [path for path in definition(name)["deps"] if path.startswith("pipeline/models/")]
 
-    shared = [f"pipeline/models/{name}.py" for name in ("__init__", "channels", "grid", "pooling")]
+    names = ("__init__", "channels", "dropout", "grid", "pooling")
+    shared = [f"pipeline/models/{name}.py" for name in names]
     assert tracked == [*shared, "pipeline/models/${item.arch}.py"]
 
 

@@ -1,7 +1,9 @@
 """Networks that recognise: one architecture a module, named by the table of their settings.
 
 A network's module is imported when it is built and not before, so that a stage depends on the
-code of its own network alone.
+code of its own network alone. What networks share lies in ``normalised_convolution.py``,
+``principal_components.py``, ``resolution.py`` and ``squeeze_excitation.py``, and in
+``pipeline/models/dropout.py``.
 """
 
 from dataclasses import dataclass
@@ -10,7 +12,24 @@ from importlib import import_module
 import torch
 from torch import nn
 
+from pipeline.models import dropout
 from pipeline.recogniser_settings import RECOGNISERS, Recogniser
+from pipeline.recognition.networks import (
+    normalised_convolution,
+    principal_components,
+    resolution,
+    squeeze_excitation,
+)
+
+__all__ = [
+    "TaskFacts",
+    "build_recogniser",
+    "dropout",
+    "normalised_convolution",
+    "principal_components",
+    "resolution",
+    "squeeze_excitation",
+]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pipeline import tracking
 from pipeline.file_checksum import sha256_of_folder
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
-from pipeline.network_cost import multiply_adds_of_sample
+from pipeline.network_cost import sample_multiply_adds
 from pipeline.params import Recipe
 from pipeline.randomness import seed_of
 from pipeline.recogniser_settings import HybridSN, Recogniser
@@ -139,7 +139,9 @@ def learn(
                 "unused": data.samples - int(np.count_nonzero(data.parts)),
             },
             "classes": len(data.classes),
-            "multiply_adds": multiply_adds_of_sample(model, facts, samples.shape),
+            "multiply_adds": sample_multiply_adds(
+                lambda: build_recogniser(model, facts, seed=0), samples.shape
+            ),
         }
         weights = write_weights(training, card, out)
         write_curve(training, _COLUMNS, _row, curve)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "list, fetch and verify data sets, or import your own images"
 
-_IN_PACKAGE = "skimage"
-"""The set that is installed with the project."""
+_PHOTOGRAPHS = "skimage"
+"""The set of images that is installed with the project."""
 _CATALOGUES = Path("pipeline") / "catalogue"
 
 
@@ -62,7 +62,8 @@ def _list(root: Path, options: argparse.Namespace) -> int:
     for name in list_catalogues(_CATALOGUES):
         catalogue = read_catalogue(_CATALOGUES / name)
         by_hand = any(not file.urls for file in catalogue.files)
-        state = "in scikit-image" if name == _IN_PACKAGE else state_of(catalogue, root)
+        package = _package_of(catalogue)
+        state = f"in {package}" if package else state_of(catalogue, root)
         lines.append(
             (
                 name,
@@ -79,6 +80,13 @@ def _list(root: Path, options: argparse.Namespace) -> int:
         raise CommandError(f"no published data set has {' or '.join(options.words)} in its line")
     print(as_table([("name", "images", "size", "state", "terms", "what"), *found]))
     return SUCCESS
+
+
+def _package_of(catalogue: "Catalogue") -> str | None:
+    """Return the package that a set ships with, if any."""
+    if catalogue.package:
+        return catalogue.package.name
+    return "scikit-image" if catalogue.name == _PHOTOGRAPHS else None
 
 
 def _terms(catalogue: "Catalogue") -> str:
@@ -108,8 +116,9 @@ def _readable(size: int | None) -> str:
 
 def _fetch(root: Path, options: argparse.Namespace) -> int:
     for catalogue in _named(options.names):
-        if catalogue.name == _IN_PACKAGE:
-            print(f"{_IN_PACKAGE}: ships with scikit-image, nothing to fetch")
+        package = _package_of(catalogue)
+        if package:
+            print(f"{catalogue.name}: ships with {package}, nothing to fetch")
             continue
         _settle_terms(root, catalogue, unasked=options.accept_terms)
         _fetch_one(root, catalogue)

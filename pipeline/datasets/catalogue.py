@@ -12,10 +12,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from pipeline.raw_images import ROLES, DatasetError, read_table
 
@@ -91,6 +98,19 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Package:
+    """An installed package that files ship with.
+
+    Args:
+        name: Of the distribution, as its index calls it.
+        folder: Where the files are: the name of the module, and folders below it.
+    """
+
+    name: str
+    folder: str
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """A published data set.
 
@@ -108,6 +128,10 @@ class Catalogue:
         entries: Files that are images or arrays of their own.
         archives: Files that hold images.
         exclude: Images in the archives that the set leaves out.
+        layout: How the arrays lie in the files: a key of ``LAYOUTS`` of
+            ``pipeline/recognition/reading``; None for images.
+        classes: Names of the classes of labelled data, in the order of their labels.
+        package: What the files ship with; None if they have to be fetched.
     """
 
     name: str
@@ -123,6 +147,9 @@ class Catalogue:
     entries: tuple[CatalogueEntry, ...]
     archives: tuple[Archive, ...]
     exclude: frozenset[str]
+    layout: str | None = None
+    classes: tuple[str, ...] = ()
+    package: Package | None = None
 
     @property
     def files(self) -> list[PublishedFile]:
@@ -170,6 +197,9 @@ def read_catalogue(folder: Path) -> Catalogue:
         entries=entries,
         archives=tuple(_archive(one, folder.name) for one in description.archives),
         exclude=frozenset(description.exclude),
+        layout=description.layout,
+        classes=tuple(description.classes),
+        package=_package(description.package),
     )
 
 
@@ -207,6 +237,11 @@ class _ArchiveOfSet(_Part):
     members: list[_MembersOfArchive] = Field(default_factory=list)
 
 
+class _PackageOfSet(_Part):
+    name: _Text
+    folder: Annotated[str, Field(pattern=r"^[a-z]\w*(/\w+)*$")]
+
+
 class _Description(_Part):
     title: _Text
     homepage: _Url
@@ -222,6 +257,18 @@ class _Description(_Part):
     typical_size: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)] | None = None
     exclude: list[str] = Field(default_factory=list)
     archives: list[_ArchiveOfSet] = Field(default_factory=list)
+    layout: _Text | None = None
+    classes: list[_Text] = Field(default_factory=list)
+    package: _PackageOfSet | None = None
+
+    @model_validator(mode="after")
+    def _has_classes(self) -> Self:
+        if (self.layout is None) != (not self.classes):
+            raise ValueError("expected both 'layout' and 'classes' of labelled data, or neither")
+        twice = [name for name, count in Counter(self.classes).items() if count > 1]
+        if twice:
+            raise ValueError(f"classes: expected each name once, came {', '.join(twice)} again")
+        return self
 
 
 def _read_description(path: Path) -> _Description:
@@ -243,6 +290,10 @@ def _read_description(path: Path) -> _Description:
 
 def _pair(values: list[int] | None) -> tuple[int, int] | None:
     return None if values is None else (values[0], values[1])
+
+
+def _package(one: _PackageOfSet | None) -> Package | None:
+    return None if one is None else Package(one.name, one.folder)
 
 
 def _archive(one: _ArchiveOfSet, name: str) -> Archive:

@@ -19,6 +19,7 @@ from pipeline.datasets.checksum import difference
 from pipeline.datasets.downloads import DownloadError, download
 from pipeline.datasets.finding import Places
 from pipeline.datasets.mirror import MIRROR_VARIABLE, is_url, local_file, usable_mirror
+from pipeline.datasets.package_files import file_in_package
 from pipeline.datasets.recorded import record, with_recorded
 from pipeline.datasets.storage import free_space, storage_faults
 from pipeline.datasets.terms import require_acceptance, shown
@@ -36,7 +37,7 @@ _recording = threading.Lock()
 
 
 def obtain(catalogue: Catalogue, places: Places) -> dict[PublishedFile, Path]:
-    """Return where every file of a set is: in a mirror, downloaded before, or now.
+    """Return where every file of a set is: in a package, in a mirror, downloaded before, or now.
 
     Checksums that nobody published are recorded, and held against from then on.
 
@@ -46,6 +47,10 @@ def obtain(catalogue: Catalogue, places: Places) -> dict[PublishedFile, Path]:
     """
     require_acceptance(catalogue, places.accepted_terms)
     _log.info("%s", shown(catalogue))
+    if catalogue.package:
+        return {
+            file: file_in_package(file, catalogue.package, places.name) for file in catalogue.files
+        }
     mirror = usable_mirror(places.mirror)
     published = [file for file in catalogue.files if file.sha256]
     found, faults = _look_in_mirror(published, mirror)

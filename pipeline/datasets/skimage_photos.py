@@ -1,15 +1,14 @@
 """Kind ``skimage``: photographs that ship inside the scikit-image package."""
 
-import importlib.metadata
-import importlib.util
 from pathlib import Path
 
-from pipeline.datasets.catalogue import read_catalogue
-from pipeline.datasets.checksum import difference
+from pipeline.datasets.catalogue import Package, read_catalogue
 from pipeline.datasets.finding import FoundFile, Places, refusal
+from pipeline.datasets.package_files import file_in_package, package_folder
 from pipeline.nearest import nearest_known
 from pipeline.params import SkimageDataset
-from pipeline.raw_images import DatasetError
+
+SCIKIT_IMAGE = Package(name="scikit-image", folder="skimage/data")
 
 
 def find_in_skimage(dataset: SkimageDataset, places: Places) -> list[FoundFile]:
@@ -26,20 +25,14 @@ def find_in_skimage(dataset: SkimageDataset, places: Places) -> list[FoundFile]:
     ]
     if unknown:
         raise refusal(places.name, f"image(s) that {places.source} does not list", unknown)
-    folder = package_data()
-    found = []
-    for image in dataset.images:
-        entry = entries[image]
-        path = folder / entry.file.file
-        fault = difference(path, entry.file) if path.is_file() else "no such file"
-        if fault:
-            version = importlib.metadata.version("scikit-image")
-            raise DatasetError(
-                f"data set '{places.name}': {path} of scikit-image {version}: {fault}; "
-                "reinstall scikit-image in a version that this project admits, from its wheel"
-            )
-        found.append(FoundFile(image, entry.role, path))
-    return found
+    return [
+        FoundFile(
+            image,
+            entries[image].role,
+            file_in_package(entries[image].file, SCIKIT_IMAGE, places.name),
+        )
+        for image in dataset.images
+    ]
 
 
 def package_data() -> Path:
@@ -48,9 +41,4 @@ def package_data() -> Path:
     Raises:
         DatasetError: The package is not installed.
     """
-    package = importlib.util.find_spec("skimage")
-    if package is None or package.origin is None:
-        raise DatasetError(
-            "scikit-image is not installed; install the project with its dependencies"
-        )
-    return Path(package.origin).parent / "data"
+    return package_folder(SCIKIT_IMAGE)

@@ -18,9 +18,7 @@ def main() -> None:
     request = json.load(sys.stdin)
     known = Models.model_validate(request["models"])
     models = {
-        f"{arch}.{name}": model
-        for arch in NETWORKS
-        for name, model in known.named(arch).items()
+        f"{arch}.{name}": model for arch in NETWORKS for name, model in known.named(arch).items()
     }
     try:
         answer = examine(Path(request["file"]), request["layout"], models, request["wanted"])

@@ -37,32 +37,19 @@ MEASURED: tuple[str, ...] = get_args(Protocol)
 NOT_MEASURED: Mapping[str, str] = {
     "own-code": "code or server of the source; what it does differs from all here, or is not known",
     "sidd-raw": "raw Bayer blocks of SIDD or SIDD+, by the server of the NTIRE 2020 challenge",
-    "top1": "first guess of a classifier, single crop",
-    "hsi-random-5": "pixels of a hyperspectral cube, 5 % of them drawn at random for training",
-    "hsi-random-10": "the same with 10 %",
-    "hsi-random-30": "the same with 30 %",
-    "retrieval": "ranking of all test items by cosine similarity",
 }
 """Protocols that nothing here measures, and what they are."""
 
 METRICS: Mapping[str, tuple[str, float]] = {
     "psnr": ("decibels, mean over the images", 100),
     "ssim": ("mean over the images", 1),
-    "accuracy": ("percent of the images", 100),
-    "top1_error": ("percent of the images", 100),
-    "oa": ("overall accuracy, percent of the pixels", 100),
-    "aa": ("average accuracy, mean over the classes in percent", 100),
-    "kappa": ("Cohen's kappa in percent", 100),
-    "map": ("mean average precision, mean of both directions", 1),
-    "map_image_to_text": ("mean average precision of texts found by an image", 1),
-    "map_text_to_image": ("mean average precision of images found by a text", 1),
 }
 """Unit and greatest value of what is published; none is below zero."""
 
 Key = tuple[str, str, str, str]
 """System, data set, degradation and protocol: only numbers that share all four are compared."""
 
-_LEVEL = re.compile(r"(gaussian_|bicubic_x)\d+(\.\d+)?(_8bit)?|jpeg_\d+|paired|clean")
+_LEVEL = re.compile(r"(gaussian_|bicubic_x)\d+(\.\d+)?(_8bit)?|jpeg_\d+|paired")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +59,7 @@ class _Reference:
     Args:
         system: Name in the literature.
         data_set: Name of the test set.
-        degradation: Label of the level, such as ``gaussian_25``; ``clean`` for recognition.
+        degradation: Label of the level, such as ``gaussian_25``.
         protocol: How it was measured.
         from_memory: Not read in its source; nothing is compared with it.
         source: Where it stands, and what to know about it.
@@ -229,8 +216,8 @@ def _parse(row: Mapping[str, str], where: str) -> Number:
             )
     if not _LEVEL.fullmatch(row["degradation"]):
         raise ValueError(
-            f"{where}: expected a degradation such as gaussian_25, bicubic_x2, jpeg_10, paired or "
-            f"clean; came '{row['degradation']}'"
+            f"{where}: expected a degradation such as gaussian_25, bicubic_x2, jpeg_10 or paired; "
+            f"came '{row['degradation']}'"
         )
     if row["from_memory"] not in {"true", "false"}:
         raise ValueError(

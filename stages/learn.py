@@ -24,12 +24,12 @@ from pipeline.params import Recipe
 from pipeline.randomness import seed_of
 from pipeline.recogniser_settings import HybridSN, Recogniser
 from pipeline.recognition.batches import LabelledBatches
+from pipeline.recognition.gathering import Samples, open_samples
 from pipeline.recognition.labelled import Labelled, Part, read_card, read_labelled
 from pipeline.recognition.networks import TaskFacts, build_recogniser
 from pipeline.recognition.objectives import build_objective
 from pipeline.recognition.recognising import predict
 from pipeline.recognition.retrieval import search
-from pipeline.recognition.samples import Samples, open_samples
 from pipeline.training.checkpoints import CheckpointFile, digest_of
 from pipeline.training.choosing import choose_way
 from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError

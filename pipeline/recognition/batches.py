@@ -7,8 +7,8 @@ from torch import Tensor
 
 from pipeline.machine.transfer import upload
 from pipeline.randomness import generator
+from pipeline.recognition.gathering import Samples
 from pipeline.recognition.labelled import Labelled, Part
-from pipeline.recognition.samples import Samples
 from pipeline.training.draws import Draws
 
 

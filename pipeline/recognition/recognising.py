@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipeline.images import Array
-from pipeline.recognition.samples import Samples
+from pipeline.recognition.gathering import Samples
 
 _VALUES = 1 << 22
 """Numbers of all samples together that go through the network at once."""

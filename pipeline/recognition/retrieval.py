@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from pipeline.recognition.gathering import Samples
 from pipeline.recognition.recognising import represent
-from pipeline.recognition.samples import Samples
 from pipeline.recognition.scores import average_precisions
 
 IMAGE_TO_TEXT, TEXT_TO_IMAGE = "map_image_to_text", "map_text_to_image"

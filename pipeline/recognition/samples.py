@@ -1,169 +1,243 @@
-"""Labelled samples on the device, as the network takes them; gathered there, never one by one."""
+"""What a recogniser made of every test sample, as the folder of its evaluation holds it.
 
-from collections.abc import Callable
-from typing import Protocol
+``samples.csv`` has a row for each test sample and input; ``inputs.json`` says what was recognised
+and where each input comes from.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from pipeline.machine.transfer import upload
-from pipeline.recogniser_settings import HybridSN, Recogniser
-from pipeline.recognition.labelled import Labelled
 from pipeline.task_settings import Kind
 
+SAMPLES, INPUTS = "samples.csv", "inputs.json"
+"""Names of the files."""
 
-class Samples(Protocol):
-    """Samples by their position in the flattened labels."""
+COLUMNS = ("input", "measure", "sample", "label", "predicted", "value")
+"""Of ``samples.csv``, in this order."""
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one sample, as the network takes it."""
+Measure = Literal["accuracy", "map_image_to_text", "map_text_to_image"]
+"""What a value is: 1 for a sample whose class was recognised and 0 for another; or the average
+precision of the texts that an image found, or of the images that a text found."""
 
-    @property
-    def ways(self) -> int:
-        """In how many equally likely ways a sample can be shown and stay what it is.
-
-        Way 0 leaves it unchanged.
-        """
-
-    def at(self, positions: NDArray[np.int64], ways: NDArray[np.int64] | None = None) -> Tensor:
-        """Return some samples, float32, on the device.
-
-        Args:
-            positions: Which.
-            ways: How to show each of them; as it is when left out.
-        """
+_MEASURES: Mapping[str, Measure] = {measure: measure for measure in get_args(Measure)}
 
 
-def open_samples(
-    labelled: Labelled, settings: Recogniser, network: nn.Module, device: torch.device
-) -> Samples:
-    """Return the samples of labelled data for one network.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """What a recogniser made of the test samples of one input.
 
     Args:
-        labelled: The data.
-        settings: Of the network.
-        network: On ``device``; that of a cube has its projection already.
-        device: Where the samples go.
+        input: Name of the input.
+        measure: What the values are.
+        samples: ``(N,)``, what tells the samples apart, such as their positions; they are the same
+            for every input of a task.
+        labels: ``(N,)``, names of the true classes.
+        predicted: ``(N,)``, names of the predicted ones; empty for a retrieval.
+        values: ``(N,)`` in [0, 1].
+    """
+
+    input: str
+    measure: Measure
+    samples: Sequence[str]
+    labels: Sequence[str]
+    predicted: Sequence[str]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What was recognised.
+
+    Args:
+        kind: Of the task.
+        classes: Their names.
+        cards: Where the values of each input come from, by its name.
+    """
+
+    kind: Kind
+    classes: tuple[str, ...]
+    cards: Mapping[str, Mapping[str, Any]]
+
+
+def classified(
+    input_name: str, samples: Iterable[object], labels: Sequence[str], predicted: Sequence[str]
+) -> Answers:
+    """Return the answers of a classifier.
+
+    Args:
+        input_name: Name of the input.
+        samples: What tells the samples apart, such as their positions.
+        labels: Names of the true classes, in the same order.
+        predicted: Names of the predicted classes, likewise.
+    """
+    right = [true == taken for true, taken in zip(labels, predicted, strict=True)]
+    return Answers(
+        input=input_name,
+        measure="accuracy",
+        samples=tuple(map(str, samples)),
+        labels=tuple(labels),
+        predicted=tuple(predicted),
+        values=np.array(right, np.float64),
+    )
+
+
+def retrieved(
+    input_name: str,
+    measure: Measure,
+    samples: Iterable[object],
+    labels: Sequence[str],
+    precisions: NDArray[np.float64],
+) -> Answers:
+    """Return the answers of a retrieval.
+
+    Args:
+        input_name: Name of the input.
+        measure: Which of image and text is the query.
+        samples: What tells the queries apart, such as their positions.
+        labels: Names of their classes, in the same order.
+        precisions: ``(N,)`` in [0, 1], average precision of each, likewise.
+    """
+    return Answers(
+        input=input_name,
+        measure=measure,
+        samples=tuple(map(str, samples)),
+        labels=tuple(labels),
+        predicted=("",) * len(labels),
+        values=precisions,
+    )
+
+
+def write_samples(folder: Path, answers: Iterable[Answers]) -> None:
+    """Write ``samples.csv`` into a folder that exists.
+
+    Args:
+        folder: Where to write.
+        answers: To each input.
+    """
+    with (folder / SAMPLES).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for one in answers:
+            # The shortest text that gives the same number again; whole numbers without a point.
+            values = [repr(value).removesuffix(".0") for value in one.values.tolist()]
+            about = zip(one.samples, one.labels, one.predicted, values, strict=True)
+            writer.writerows((one.input, one.measure, *row) for row in about)
+
+
+def read_samples(folder: Path, stage: str) -> list[Answers]:
+    """Read ``samples.csv``, in the order of the file.
+
+    Args:
+        folder: That has the file.
+        stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
 
     Raises:
-        ValueError: The network is for another kind of task.
+        FileNotFoundError: The stage has not run.
+        ValueError: The file is not what the stage writes.
     """
-    if settings.takes != labelled.kind:
+    path, again = folder / SAMPLES, f"run 'dvc repro --force {stage}'"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if tuple(header) != COLUMNS:
+            raise ValueError(
+                f"{path}, line 1: expected the columns {', '.join(COLUMNS)}; came "
+                f"{', '.join(header) or 'an empty file'}; {again}"
+            )
+        rows = list(reader)
+    if not rows:
+        raise ValueError(f"{path}: expected at least one test sample, came none; {again}")
+    try:
+        return _columns(rows)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; {again}") from error
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[Answers]:
+    """Sort rows by input and measure; whole columns at once, for there may be 100,000 rows."""
+    if set(map(len, rows)) != {len(COLUMNS)}:
+        row = next(row for row in rows if len(row) != len(COLUMNS))
+        raise ValueError(f"expected {len(COLUMNS)} values in a row, came {', '.join(row)}")
+    groups: dict[tuple[str, str], list[Sequence[str]]] = {}
+    for row in rows:
+        groups.setdefault((row[0], row[1]), []).append(row)
+    unknown = sorted({measure for _, measure in groups} - set(_MEASURES))
+    if unknown:
+        raise ValueError(f"expected measures {', '.join(_MEASURES)}; came '{', '.join(unknown)}'")
+    return [_answers(name, _MEASURES[measure], group) for (name, measure), group in groups.items()]
+
+
+def _answers(name: str, measure: Measure, rows: Sequence[Sequence[str]]) -> Answers:
+    _, _, samples, labels, predicted, texts = zip(*rows, strict=True)
+    values = np.array(texts).astype(np.float64)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"expected values from 0 to 1, came others for input '{name}'")
+    if len(set(samples)) != len(samples):
+        raise ValueError(f"expected one row for a sample and measure, came two for input '{name}'")
+    return Answers(
+        input=name,
+        measure=measure,
+        samples=samples,
+        labels=labels,
+        predicted=predicted,
+        values=values,
+    )
+
+
+def write_inputs(folder: Path, inputs: Inputs) -> None:
+    """Write ``inputs.json`` into a folder that exists."""
+    facts = {"kind": inputs.kind, "classes": list(inputs.classes), "inputs": dict(inputs.cards)}
+    (folder / INPUTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def read_inputs(folder: Path, stage: str) -> Inputs:
+    """Read ``inputs.json``.
+
+    Args:
+        folder: That has the file.
+        stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
+
+    Raises:
+        FileNotFoundError: The stage has not run.
+        ValueError: The file is not what the stage writes.
+    """
+    path = folder / INPUTS
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        cards = {name: _card(card) for name, card in facts["inputs"].items()}
+        kind = facts["kind"]
+        if kind not in get_args(Kind):
+            raise ValueError(f"unknown kind '{kind}'")
+        return Inputs(kind=kind, classes=tuple(map(str, facts["classes"])), cards=cards)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"expected labelled {settings.takes} for a {type(settings).__name__}, came "
-            f"{labelled.kind}"
-        )
-    return _OPEN[labelled.kind](labelled, settings, network, device)
+            f"{path}: expected kind, classes and inputs with their cards, came something else "
+            f"({error!r}); run 'dvc repro --force {stage}'"
+        ) from error
 
 
-class _Images:
-    """Images ``(C, H, W)`` in [0, 1] up to noise."""
-
-    def __init__(
-        self, labelled: Labelled, settings: Recogniser, network: nn.Module, device: torch.device
-    ) -> None:
-        del settings, network
-        self._images = upload(np.ascontiguousarray(labelled.values), device)
-        _, height, width, channels = self._images.shape
-        self.shape = (channels, height, width)
-        self._shift = labelled.shift
-        self._steps = 2 * labelled.shift + 1
-        self.ways = self._steps**2 * (1 + labelled.mirror)
-
-    def at(self, positions: NDArray[np.int64], ways: NDArray[np.int64] | None = None) -> Tensor:
-        device = self._images.device
-        rows = upload(positions, device)
-        if ways is None:
-            chosen = self._images.index_select(0, rows)
-        else:
-            chosen = self._moved(rows, upload(ways, device))
-        scale = 255 if chosen.dtype == torch.uint8 else 1
-        return chosen.float().div_(scale).permute(0, 3, 1, 2)
-
-    def _moved(self, rows: Tensor, ways: Tensor) -> Tensor:
-        """Return images moved, their last rows and columns repeated, and mirrored."""
-        _, height, width = self.shape
-        down, right = self._moves(ways)
-        column = torch.arange(width, device=rows.device)
-        mirrored = (ways >= self._steps**2)[:, None]
-        across = torch.where(mirrored, width - 1 - column, column)
-        ys = (torch.arange(height, device=rows.device) + down[:, None]).clamp_(0, height - 1)
-        xs = (across + right[:, None]).clamp_(0, width - 1)
-        return self._images[rows[:, None, None], ys[:, :, None], xs[:, None, :]]
-
-    def _moves(self, ways: Tensor) -> tuple[Tensor, Tensor]:
-        # Way 0 is to stay: the moves are counted from the middle one.
-        middle = self._shift * (self._steps + 1)
-        move = (ways + middle) % self._steps**2
-        return move // self._steps - self._shift, move % self._steps - self._shift
+_CARD = ("from", "degradation", "restored_by", "psnr", "psnr_input")
+"""Keys of the card of an input that the report reads."""
 
 
-class _Windows:
-    """Windows ``(components, side, side)`` around pixels of a cube, zeros beyond its edges.
-
-    Only those that are asked for are ever made.
-    """
-
-    ways = 8
-
-    def __init__(
-        self, labelled: Labelled, settings: Recogniser, network: nn.Module, device: torch.device
-    ) -> None:
-        if not isinstance(settings, HybridSN):
-            raise TypeError(f"expected a network for windows, came {type(settings).__name__}")
-        side = settings.window
-        cube = upload(np.ascontiguousarray(labelled.values), device)
-        project: Callable[[Tensor], Tensor] = network.project  # type: ignore[assignment]
-        with torch.no_grad():
-            components = project(cube)
-        margin = side // 2
-        self._width = labelled.labels.shape[1]
-        self._padded = nn.functional.pad(components, (margin, margin, margin, margin))
-        self.shape = (len(components), side, side)
-        self._places = _turned_places(side).to(device)
-
-    def at(self, positions: NDArray[np.int64], ways: NDArray[np.int64] | None = None) -> Tensor:
-        device = self._padded.device
-        rows = upload(positions // self._width, device)
-        columns = upload(positions % self._width, device)
-        turned = np.zeros_like(positions) if ways is None else ways
-        places = self._places.index_select(1, upload(turned, device))
-        across = self._padded.shape[2]
-        pixels = (rows[:, None] + places[0]) * across + columns[:, None] + places[1]
-        found = self._padded.flatten(1).index_select(1, pixels.flatten())
-        return found.view(len(found), len(positions), *self.shape[1:]).transpose(0, 1)
-
-
-def _turned_places(side: int) -> Tensor:
-    """Return rows and columns of a window's pixels in each way to turn it, ``(2, 8, side²)``."""
-    places = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij"))
-    turned = [torch.rot90(places, quarter, (1, 2)) for quarter in range(4)]
-    turned += [torch.flip(one, (2,)) for one in turned]
-    return torch.stack(turned, dim=1).flatten(2)
-
-
-class _Features:
-    """Pairs of features ``(D,)``."""
-
-    ways = 1
-
-    def __init__(
-        self, labelled: Labelled, settings: Recogniser, network: nn.Module, device: torch.device
-    ) -> None:
-        del settings, network
-        self._features = upload(np.ascontiguousarray(labelled.values), device)
-        self.shape = (self._features.shape[1],)
-
-    def at(self, positions: NDArray[np.int64], ways: NDArray[np.int64] | None = None) -> Tensor:
-        del ways
-        return self._features.index_select(0, upload(positions, self._features.device))
-
-
-_OPEN: dict[Kind, Callable[[Labelled, Recogniser, nn.Module, torch.device], Samples]] = {
-    "images": _Images,
-    "cube": _Windows,
-    "features": _Features,
-}
+def _card(card: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(card)
+    for key in _CARD:
+        found[key]
+    for key in ("psnr", "psnr_input"):
+        value = found[key]
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"expected a finite {key} or none, came {value}")
+    return found

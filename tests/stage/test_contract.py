@@ -34,6 +34,7 @@ PLUMBING = {
     "pipeline.params_file",
     "pipeline.process",
     "pipeline.published",
+    "pipeline.published_recognition",
     "pipeline.section",
     "pipeline.stage_runner",
     "pipeline.tracking",

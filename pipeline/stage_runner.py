@@ -32,7 +32,6 @@ ENTRY_SECTIONS = {
     "model": "models",
     "recipe": "recipes",
     "trials": "benchmarks",
-    "task": "tasks",
 }
 """Options that name an entry of ``params.yaml``, and the section that has it."""
 

@@ -6,10 +6,8 @@ from torch import nn
 
 from pipeline.recognition.gathering import Samples
 from pipeline.recognition.recognising import represent
+from pipeline.recognition.samples import Measure
 from pipeline.recognition.scores import average_precisions
-
-IMAGE_TO_TEXT, TEXT_TO_IMAGE = "map_image_to_text", "map_text_to_image"
-"""Names of the two directions."""
 
 
 def search(
@@ -17,7 +15,7 @@ def search(
     samples: Samples,
     positions: NDArray[np.int64],
     labels: NDArray[np.integer],
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[Measure, NDArray[np.float64]]:
     """Return the average precision of each query, in both directions, ``(N,)`` each.
 
     Args:
@@ -28,6 +26,6 @@ def search(
     """
     images, texts = represent(network, samples, positions)
     return {
-        IMAGE_TO_TEXT: average_precisions(images, texts, labels, labels),
-        TEXT_TO_IMAGE: average_precisions(texts, images, labels, labels),
+        "map_image_to_text": average_precisions(images, texts, labels, labels),
+        "map_text_to_image": average_precisions(texts, images, labels, labels),
     }

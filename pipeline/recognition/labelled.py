@@ -93,7 +93,7 @@ def write_labelled(folder: Path, labelled: Labelled, card: Mapping[str, Any]) ->
 
 
 def read_labelled(folder: Path) -> Labelled:
-    """Read what ``write_labelled`` wrote; the values are memory-mapped.
+    """Read what ``write_labelled`` wrote; the values are memory-mapped, and never written back.
 
     Raises:
         OSError: The folder has no labelled data.
@@ -102,7 +102,7 @@ def read_labelled(folder: Path) -> Labelled:
     return Labelled(
         kind=facts["kind"],
         classes=tuple(facts["classes"]),
-        values=np.load(folder / "values.npy", mmap_mode="r"),
+        values=np.load(folder / "values.npy", mmap_mode="c"),
         labels=np.load(folder / "labels.npy"),
         parts=np.load(folder / "parts.npy"),
         image_features=facts["image_features"],

@@ -18,6 +18,7 @@ import pytest
 from pipeline.network_settings import NETWORKS
 from pipeline.params import Params
 from pipeline.params_file import read_yaml
+from pipeline.recogniser_settings import RECOGNISERS
 from pipeline.stage_runner import ENTRY_SECTIONS, SECTIONS, option_names
 
 ROOT = Path(__file__).parents[2]
@@ -34,9 +35,12 @@ PLUMBING = {
     "pipeline.params_file",
     "pipeline.process",
     "pipeline.published",
+    "pipeline.recogniser_settings",
+    "pipeline.recognition_contradictions",
     "pipeline.published_recognition",
     "pipeline.section",
     "pipeline.stage_runner",
+    "pipeline.task_settings",
     "pipeline.tracking",
     "pipeline.workers",
     "stages",
@@ -55,7 +59,10 @@ NETWORK_STAGES = [
     "reconstruct_imported",
     "reconstruct_applied",
     "import_weights",
+    "restore_input",
 ]
+
+RECOGNISER_STAGES = ["learn", "recognise"]
 
 GRAPH: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"]
 
@@ -205,6 +212,24 @@ def test_a_stage_that_builds_a_network_depends_on_that_network_alone(name: str) 
     assert tracked == [*shared, "pipeline/models/${item.arch}.py"]
 
 
+@pytest.mark.parametrize("name", RECOGNISER_STAGES)
+def test_a_stage_that_builds_a_recogniser_depends_on_that_network_alone(name: str) -> None:
+    folder = "pipeline/recognition/networks"
+    tracked = [path for path in definition(name)["deps"] if path.startswith(f"{folder}/")]
+
+    files = {path.stem for path in (ROOT / folder).glob("*.py")}
+    shared = [f"{folder}/{file}.py" for file in sorted(files - set(RECOGNISERS))]
+    assert tracked == [*shared, f"{folder}/${{item.arch}}.py"]
+
+
+@pytest.mark.parametrize("arch", RECOGNISERS)
+def test_a_recogniser_imports_nothing_of_the_project_but_what_recognisers_share(arch: str) -> None:
+    used = imports().find_upstream_modules(f"pipeline.recognition.networks.{arch}")
+    used -= {"pipeline", "pipeline.recognition", "pipeline.recognition.networks"}
+
+    assert used - imports().find_upstream_modules("pipeline.recognition.networks") <= PLUMBING
+
+
 @pytest.mark.parametrize("arch", NETWORKS)
 def test_a_network_imports_nothing_of_the_project_but_what_networks_share(arch: str) -> None:
     used = imports().find_upstream_modules(f"pipeline.models.{arch}")
@@ -232,11 +257,14 @@ def test_stages_reserve_the_cores_that_they_use() -> None:
 
     reserved = {name for name in GRAPH if "cpus" in definition(name).get("meta", {})}
 
-    assert threaded == {"guard", *NETWORK_STAGES} - {"import_weights"}
+    computing = {"guard", *NETWORK_STAGES, *RECOGNISER_STAGES}
+    assert threaded == computing - {"import_weights"}
     assert side_by_side == {
         "download",
         "extract",
         "degrade",
+        "collect",
+        "degrade_input",
         "degrade_test",
         "evaluate",
         "evaluate_imported",
@@ -246,9 +274,11 @@ def test_stages_reserve_the_cores_that_they_use() -> None:
     assert reserved == threaded | side_by_side
 
 
-@pytest.mark.parametrize("name", ["train", "reconstruct"])
+@pytest.mark.parametrize("name", ["train", "reconstruct", "restore_input", "learn", "recognise"])
 def test_stages_that_run_a_network_start_with_its_threads_and_allocator(name: str) -> None:
     code = (ROOT / "stages" / f"{name}.py").read_text(encoding="utf-8")
 
     prepared = code.index('if __name__ == "__main__":\n    prepare_to_compute()\n')
-    assert prepared < code.index("import torch")
+    imports_torch = re.search(r"^(from|import) (torch|safetensors)", code, re.MULTILINE)
+    assert imports_torch is not None
+    assert prepared < imports_torch.start()

@@ -19,6 +19,7 @@ from pipeline.levels import levels
 from pipeline.network_settings import NETWORKS, Models
 from pipeline.params import Baseline, Params, Way
 from pipeline.params_file import load_params
+from pipeline.recogniser_settings import RECOGNISERS
 from pipeline.report.words import describe_degradation, describe_way
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,40 @@ def readme_table(heading: str) -> set[str]:
     section = text[text.index(f"\n## {heading}\n") + 1 :].split("\n## ")[0]
     # A heading has the name of a key, and a line of dashes below it.
     return set(re.findall(r"^\| `(\w+)` \|(?!.*\n\| ---)", section, re.MULTILINE))
+
+
+# --------------------------------------------------------------- networks that recognise
+
+
+@pytest.mark.parametrize("arch", RECOGNISERS)
+def test_a_recogniser_has_a_module_that_names_its_paper(arch: str) -> None:
+    file = ROOT / f"pipeline/recognition/networks/{arch}.py"
+    module = ast.parse(file.read_text(encoding="utf-8"))
+
+    words = ast.get_docstring(module) or ""
+    classes = {node.name for node in module.body if isinstance(node, ast.ClassDef)}
+    assert "https://" in words
+    assert "param" in words
+    assert RECOGNISERS[arch].__name__ in classes
+
+
+@pytest.mark.parametrize("arch", RECOGNISERS)
+def test_a_recogniser_has_settings_in_the_schema(arch: str) -> None:
+    (entry,) = Models.model_json_schema()["properties"][arch]["patternProperties"].values()
+
+    assert entry["$ref"].endswith(f"/{RECOGNISERS[arch].__name__}")
+
+
+@pytest.mark.parametrize("arch", RECOGNISERS)
+@pytest.mark.parametrize("name", ["recognition", "paper"])
+def test_a_recogniser_is_trained_by_the_presets_for_it(arch: str, name: str) -> None:
+    assert arch in {one.arch for one in preset(name).recognition.values()}
+
+
+def test_the_readme_has_a_row_for_each_recogniser_and_kind_of_task() -> None:
+    kinds = {kind.takes for kind in RECOGNISERS.values()}
+
+    assert readme_table("Recognition: is a restored image worth more?") == {*RECOGNISERS, *kinds}
 
 
 # ----------------------------------------------------------------------------- networks

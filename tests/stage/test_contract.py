@@ -18,6 +18,7 @@ import pytest
 from pipeline.network_settings import NETWORKS
 from pipeline.params import Params
 from pipeline.params_file import read_yaml
+from pipeline.recogniser_settings import RECOGNISERS
 from pipeline.stage_runner import ENTRY_SECTIONS, SECTIONS, option_names
 
 ROOT = Path(__file__).parents[2]
@@ -211,6 +212,14 @@ def test_a_network_imports_nothing_of_the_project_but_what_networks_share(arch: 
 
     # A module shared by networks has to be among the deps of every stage that builds one.
     assert used - imports().find_upstream_modules("pipeline.models") <= PLUMBING
+
+
+@pytest.mark.parametrize("arch", RECOGNISERS)
+def test_a_recogniser_imports_nothing_of_the_project_but_what_recognisers_share(arch: str) -> None:
+    shared = "pipeline.recognition.networks"
+    used = imports().find_upstream_modules(f"{shared}.{arch}") - {"pipeline", shared}
+
+    assert used - imports().find_upstream_modules(shared) <= PLUMBING
 
 
 def test_every_section_of_the_params_is_used_by_a_stage() -> None:

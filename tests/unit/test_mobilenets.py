@@ -271,8 +271,8 @@ def test_a_resolution_of_1_leaves_images_as_they_are() -> None:
 
 
 def test_scaling_averages_fine_detail_away() -> None:
-    fine = (torch.arange(32) % 2).float().expand(1, 1, 32, 32)
+    fine = (torch.arange(32) % 4 == 0).float().expand(1, 1, 32, 32)
     flat = torch.full((1, 1, 32, 32), 0.3)
 
-    assert torch.allclose(scale_images(fine, 0.25)[..., 1:-1], torch.tensor(0.5), atol=0.02)
+    assert torch.allclose(scale_images(fine, 0.25)[..., 1:-1], torch.tensor(0.25), atol=0.05)
     assert torch.allclose(scale_images(flat, 0.25), torch.tensor(0.3), atol=1e-6)

@@ -239,6 +239,14 @@ def test_a_network_imports_nothing_of_the_project_but_what_networks_share(arch: 
     assert used - imports().find_upstream_modules("pipeline.models") <= PLUMBING
 
 
+@pytest.mark.parametrize("arch", RECOGNISERS)
+def test_a_recogniser_imports_nothing_of_the_project_but_what_recognisers_share(arch: str) -> None:
+    shared = "pipeline.recognition.networks"
+    used = imports().find_upstream_modules(f"{shared}.{arch}") - {"pipeline", shared}
+
+    assert used - imports().find_upstream_modules(shared) <= PLUMBING
+
+
 def test_every_section_of_the_params_is_used_by_a_stage() -> None:
     tracked = {key.split(".")[0] for name in GRAPH for key in definition(name).get("params", [])}
 

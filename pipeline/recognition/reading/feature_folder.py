@@ -7,7 +7,12 @@ import numpy as np
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.reading.class_names import read_class_names
 from pipeline.recognition.reading.npy_file import read_npy
-from pipeline.recognition.reading.samples import Samples, labels_from, pairs_of
+from pipeline.recognition.reading.samples import (
+    Samples,
+    labels_from,
+    pairs_of,
+    require_whole,
+)
 
 
 def read(folder: Path) -> Samples:
@@ -21,6 +26,7 @@ def read(folder: Path) -> Samples:
     """
     image, text = read_npy(folder / "image.npy", 2), read_npy(folder / "text.npy", 2)
     numbers = read_npy(folder / "labels.npy", 1)
+    require_whole(numbers, folder / "labels.npy")
     values = pairs_of(image, text, folder)
     if len(numbers) != len(values):
         raise DatasetError(

@@ -33,10 +33,13 @@ def write_batches(path: Path, batches: Mapping[str, bytes]) -> Path:
     return path
 
 
-class _Python2Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]
+_PICKLER: Any = pickle._Pickler
+
+
+class _Python2Pickler(_PICKLER):  # type: ignore[misc]
     """Writes what Python 2 wrote: strings of bytes, whatever they mean."""
 
-    dispatch = pickle._Pickler.dispatch.copy()  # type: ignore[attr-defined]
+    dispatch = dict(_PICKLER.dispatch)
 
     def _save_string(self, value: str | bytes) -> None:
         content = value.encode("latin1") if isinstance(value, str) else value

@@ -338,7 +338,7 @@ def write_dscmr(folder: Path, parts: tuple[str, ...], rows: int = 4) -> dict[str
     rng = np.random.default_rng(0)
     files = {}
     for part in parts:
-        arrays = {
+        arrays: dict[str, Any] = {
             f"{part}_img": rng.random((rows, 6), np.float32),
             f"{part}_txt": rng.random((rows, 3), np.float32),
             f"{part}_img_lab": np.arange(rows)[:, None] % 2,

@@ -101,6 +101,22 @@ def test_draw_of_a_class_does_not_depend_on_other_classes() -> None:
     np.testing.assert_array_equal(one[:80], two[:80])
 
 
+def test_classes_are_drawn_independently() -> None:
+    parts = split_samples(classes_of(np.repeat([0, 1, 2], 40)), random(0.5), 0)
+
+    assert (parts[:40] != parts[40:80]).any()
+
+
+def test_smallest_class_trains_and_is_tested_on_too() -> None:
+    labels = shuffled_labels(3, 300, 300)
+
+    few = table(labels, split_samples(classes_of(labels), random(0.01, 0.01), 0))
+    most = table(labels, split_samples(classes_of(labels), random(0.9, 0.09), 0))
+
+    assert few[Part.TRAIN] == [1, 3, 3]
+    assert few[Part.VALIDATION][0] == most[Part.VALIDATION][0] == most[Part.TEST][0] == 1
+
+
 def test_pixels_without_a_class_are_in_no_part() -> None:
     labels = shuffled_labels(40, 40, 20).reshape(10, 10)
     labels[:, :3] = UNLABELLED
@@ -263,23 +279,18 @@ def test_parts_of_a_scene_have_their_shares_of_the_lines(seed: int) -> None:
     assert sum(lines.values()) == length - 2 * 4
 
 
-# Where all classes can only be told apart along one axis, and best from one end.
-_ROW = np.repeat([[0, 1, 2]], 20, axis=0).repeat(4, axis=1)
-
-
 @pytest.mark.parametrize("turn", range(4))
-def test_direction_is_the_one_that_shows_each_class_most(turn: int) -> None:
-    labels = _ROW.copy()
-    labels[:, 4:8] = UNLABELLED
-    labels[10:12, 4:8] = 1  # most of this class may be on either side of the middle
-    labels[2, 4:8] = 1
+def test_direction_is_the_one_that_shows_the_rarest_class_most(turn: int) -> None:
+    labels = np.indices((20, 20)).sum(0).astype(np.int16) % 2
+    labels[[1, 10, 11, 12, 13, 16, 17, 18], 9] = 2  # one above, three below, none at a side
+    labels[10, [1, 18]] = 2
     labels = np.rot90(labels, turn)
 
     parts = split_samples(classes_of(labels), disjoint(0.3, 0, 0), 0)
 
-    trained = np.rot90(parts == Part.TRAIN, -turn)
-    assert trained[2, 5]
-    assert not trained[10:, :].any()
+    turned_back = np.rot90(parts == Part.TRAIN, -turn)
+    assert turned_back[14:].all()
+    assert not turned_back[:14].any()
 
 
 def test_class_on_one_side_of_every_direction_is_named_with_the_way_out() -> None:

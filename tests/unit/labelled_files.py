@@ -6,7 +6,7 @@ import pickle
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
@@ -39,7 +39,7 @@ _PICKLER: Any = pickle._Pickler
 class _Python2Pickler(_PICKLER):  # type: ignore[misc]
     """Writes what Python 2 wrote: strings of bytes, whatever they mean."""
 
-    dispatch = dict(_PICKLER.dispatch)
+    dispatch: ClassVar[dict[type, Any]] = dict(_PICKLER.dispatch)
 
     def _save_string(self, value: str | bytes) -> None:
         content = value.encode("latin1") if isinstance(value, str) else value

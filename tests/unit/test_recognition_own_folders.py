@@ -11,6 +11,7 @@ from pipeline.images import ImageError
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.labelled import UNLABELLED
 from pipeline.recognition.reading import cube_folder, feature_folder, image_folders
+from pipeline.recognition.reading.samples import Samples
 from tests.unit.labelled_files import write_images, write_pairs, write_scene
 
 # -------------------------------------------------------------------------- images
@@ -186,6 +187,24 @@ def test_features_become_pairs(tmp_path: Path) -> None:
     assert samples.classes == ("0", "1")
 
 
+def test_features_are_the_same_after_they_were_written(tmp_path: Path) -> None:
+    pairs = Samples(
+        classes=("wood", "water"),
+        values=np.arange(18, dtype=np.float32).reshape(3, 6),
+        labels=np.array([0, 1, 1], np.int16),
+        test=np.array([True, False, True]),
+        image_features=2,
+    )
+
+    feature_folder.write(tmp_path, pairs)
+
+    read = feature_folder.read(tmp_path)
+    np.testing.assert_array_equal(read.values, pairs.values)
+    np.testing.assert_array_equal(read.labels, pairs.labels)
+    np.testing.assert_array_equal(read.test, pairs.test)
+    assert (read.classes, read.image_features) == (pairs.classes, 2)
+
+
 @pytest.mark.parametrize(
     ("name", "values", "fault"),
     [
@@ -194,6 +213,8 @@ def test_features_become_pairs(tmp_path: Path) -> None:
         ("labels", np.array([0, -1, 1]), "labels from 0 on, came -1"),
         ("labels", np.zeros((3, 1), int), "1 dimensions"),
         ("image", np.ones(3), "2 dimensions"),
+        ("test", np.ones(2, bool), "true or false for each of 3 pairs, came 2 values of bool"),
+        ("test", np.ones(3), "came 3 values of float64"),
     ],
 )
 def test_mismatched_pairs_are_refused(tmp_path: Path, name: str, values: Any, fault: str) -> None:

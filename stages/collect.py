@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipeline.datasets.mirror import mirror_from_environment
 from pipeline.outputs import new_folder
+from pipeline.recognition.captions import find_captions, write_captions
 from pipeline.recognition.collecting import collect_task
 from pipeline.recognition.labelled import write_labelled
 from pipeline.stage_runner import run_stage
@@ -20,7 +21,7 @@ def collect(
     out: Path,
     seed: int,
 ) -> None:
-    """Write the clean input of a task: a folder of labelled data.
+    """Write the clean input of a task: a folder of labelled data, and captions if there are any.
 
     Args:
         task: What is recognised, where the samples come from and how they are split.
@@ -49,8 +50,12 @@ def collect(
         "psnr": None,
         "psnr_input": None,
     }
+    own_images = task.kind == "images" and not (source / "set.toml").is_file()
+    captions = find_captions(source) if own_images else None
     with new_folder(out) as folder:
         write_labelled(folder, labelled, card)
+        if captions:
+            write_captions(folder, captions)
 
 
 if __name__ == "__main__":

@@ -139,4 +139,5 @@ def _without(samples: Samples, ignored: Sequence[str], name: str) -> Samples:
 
 def _scaled(cube: NDArray[np.float32]) -> NDArray[np.float32]:
     lowest, highest = cube.min(), cube.max()
-    return np.divide(cube - lowest, highest - lowest, dtype=np.float32)
+    scaled: NDArray[np.float32] = (cube - lowest) / (highest - lowest)
+    return scaled

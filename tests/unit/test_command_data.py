@@ -1,6 +1,7 @@
 """``restore data`` in a small project of its own, with a web server beside it."""
 
 import io
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.datasets.catalogue import read_catalogue
 from pipeline.datasets.mirror import MIRROR_VARIABLE
 from pipeline.datasets.terms import ACCEPT_VARIABLE
 from pipeline.params import FolderDataset
+from tests.project import ROOT
 from tests.unit.image_sets import describe, write_catalogue, write_image
 
 
@@ -84,6 +86,21 @@ def test_list_says_what_there_is_and_where(capsys: pytest.CaptureFixture[str]) -
     assert "fetched" in pair
     assert "not yet" in strict
     assert "free (to accept)" in strict
+
+
+def test_set_in_a_package_is_never_fetched(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = project.root / "pipeline" / "catalogue" / "digits"
+    shutil.copytree(ROOT / "pipeline" / "catalogue" / "digits", folder)
+
+    assert restore("list", "digits") == 0
+    assert restore("fetch", "digits") == 0
+
+    output = capsys.readouterr().out
+    assert "in scikit-learn" in output
+    assert "digits: ships with scikit-learn, nothing to fetch" in output
+    assert project.downloads == set()
 
 
 @pytest.mark.usefixtures("project")

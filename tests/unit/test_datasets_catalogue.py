@@ -166,6 +166,12 @@ def test_file_that_is_no_list_is_named(tmp_path: Path, text: str | None, fault: 
         ({"title": ""}, "title: String should have at least 1 character"),
         ({"tirms": "free"}, "tirms: Extra inputs are not permitted"),
         ({"content": "films"}, "content: Input should be 'images'"),
+        ({"layout": "cifar_sheets"}, ": Value error, expected both 'layout' and 'classes'"),
+        ({"classes": ["a"]}, ": Value error, expected both 'layout' and 'classes'"),
+        (
+            {"layout": "cifar_sheets", "classes": ["a", "b", "a"]},
+            ": Value error, classes: expected each name once, came a again",
+        ),
         ({"archives": [{"file": "../a.zip", "urls": []}]}, r"archives\.0\.file: String should"),
     ],
 )

@@ -4,6 +4,9 @@ from pathlib import Path
 
 from pipeline.raw_images import DatasetError
 
+_MOST = 10_000
+"""Classes that anybody tells apart: a higher number is no class but a measurement."""
+
 
 def read_class_names(path: Path, first: int, last: int) -> tuple[str, ...]:
     """Return the names in a file, one a line; without the file, the numbers of the classes.
@@ -14,8 +17,13 @@ def read_class_names(path: Path, first: int, last: int) -> tuple[str, ...]:
         last: Highest number in the labels.
 
     Raises:
-        DatasetError: It cannot be read, or a name is empty or there twice.
+        DatasetError: It cannot be read, a name is empty or there twice, or the number is absurd.
     """
+    if last > _MOST:
+        raise DatasetError(
+            f"{path.with_name('labels.npy')}: expected numbers of classes, {_MOST} at most; came "
+            f"{last}"
+        )
     if not path.exists():
         return tuple(str(number) for number in range(first, last + 1))
     try:

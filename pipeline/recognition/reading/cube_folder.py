@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.recognition.reading.class_names import read_class_names
 from pipeline.recognition.reading.npy_file import read_npy
-from pipeline.recognition.reading.samples import Samples, labels_from
+from pipeline.recognition.reading.samples import Samples, labels_from, require_whole
 
 
 def read(folder: Path) -> Samples:
@@ -21,6 +21,7 @@ def read(folder: Path) -> Samples:
     """
     cube = read_npy(folder / "cube.npy", 3)
     numbers = read_npy(folder / "labels.npy", 2)
+    require_whole(numbers, folder / "labels.npy")
     first = 0 if (numbers < 0).any() and (numbers == 0).any() else 1
     last = int(numbers.max(initial=0))
     classes = read_class_names(folder / "classes.txt", first, last)

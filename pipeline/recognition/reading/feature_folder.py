@@ -1,26 +1,34 @@
-"""Features of the user's own: ``image.npy``, ``text.npy``, ``labels.npy`` and ``classes.txt``."""
+"""Features of the user's own, or of a network of ours, in ``.npy`` files."""
 
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.reading.class_names import read_class_names
 from pipeline.recognition.reading.npy_file import read_npy
-from pipeline.recognition.reading.samples import Samples, labels_from, pairs_of
+from pipeline.recognition.reading.samples import (
+    Samples,
+    labels_from,
+    pairs_of,
+    require_whole,
+)
 
 
 def read(folder: Path) -> Samples:
     """Return the pairs of a folder.
 
     ``image.npy`` is ``(N, D1)``, ``text.npy`` ``(N, D2)``, ``labels.npy`` ``(N,)`` counts from
-    0, and ``classes.txt``, which need not be there, has a name a line.
+    0. Two files need not be there: ``test.npy``, ``(N,)``, true for the pairs that are tested on
+    as published, and ``classes.txt``, a name a line.
 
     Raises:
         DatasetError: A file is missing or is another one, or there are not as many of each.
     """
     image, text = read_npy(folder / "image.npy", 2), read_npy(folder / "text.npy", 2)
     numbers = read_npy(folder / "labels.npy", 1)
+    require_whole(numbers, folder / "labels.npy")
     values = pairs_of(image, text, folder)
     if len(numbers) != len(values):
         raise DatasetError(
@@ -34,4 +42,27 @@ def read(folder: Path) -> Samples:
         )
     classes = read_class_names(folder / "classes.txt", 0, int(np.max(numbers, initial=0)))
     labels = labels_from(numbers, classes, 0, folder / "labels.npy")
-    return Samples(classes, values, labels, image_features=image.shape[1])
+    test = _read_test(folder / "test.npy", len(values))
+    return Samples(classes, values, labels, test, image_features=image.shape[1])
+
+
+def write(folder: Path, pairs: Samples) -> None:
+    """Write pairs into a folder that exists, as ``read`` reads them."""
+    np.save(folder / "image.npy", pairs.values[:, : pairs.image_features])
+    np.save(folder / "text.npy", pairs.values[:, pairs.image_features :])
+    np.save(folder / "labels.npy", pairs.labels)
+    if pairs.test is not None:
+        np.save(folder / "test.npy", pairs.test)
+    (folder / "classes.txt").write_text("".join(f"{n}\n" for n in pairs.classes), encoding="utf-8")
+
+
+def _read_test(path: Path, pairs: int) -> NDArray[np.bool_] | None:
+    if not path.exists():
+        return None
+    test = read_npy(path, 1)
+    if test.dtype != np.bool_ or len(test) != pairs:
+        raise DatasetError(
+            f"{path}: expected true or false for each of {pairs} pairs, came {len(test)} values "
+            f"of {test.dtype}"
+        )
+    return test

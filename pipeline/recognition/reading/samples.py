@@ -33,6 +33,20 @@ class Samples:
     note: str | None = None
 
 
+def require_whole(numbers: NDArray[Any], where: object) -> None:
+    """Refuse fractions, NaN and infinity, which cannot be labels.
+
+    Args:
+        numbers: Of any shape.
+        where: Place of the numbers, for messages.
+
+    Raises:
+        DatasetError: A number is not whole.
+    """
+    if not (np.isfinite(numbers).all() and (numbers == np.round(numbers)).all()):
+        raise DatasetError(f"{where}: expected whole numbers as labels, came fractions or NaN")
+
+
 def labels_from(
     numbers: NDArray[Any], classes: tuple[str, ...], first: int, where: object
 ) -> NDArray[np.int16]:
@@ -47,11 +61,7 @@ def labels_from(
     Raises:
         DatasetError: A number is not whole, or names no class.
     """
-    whole = np.issubdtype(numbers.dtype, np.integer) or bool(
-        np.isfinite(numbers).all() and (numbers == np.round(numbers)).all()
-    )
-    if not whole:
-        raise DatasetError(f"{where}: expected whole numbers as labels, came fractions")
+    require_whole(numbers, where)
     highest = first + len(classes) - 1
     if numbers.size and numbers.max() > highest:
         raise DatasetError(

@@ -1,0 +1,80 @@
+"""Pairs for retrieval, of images with captions: what a trained network takes from an image.
+
+The network has learnt to recognise the same images, and its features are what its classifier
+takes; those of the texts are their words (``pipeline/recognition/captions.py``).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from pipeline.images import Array
+from pipeline.raw_images import DatasetError
+from pipeline.recognition.captions import caption_features
+from pipeline.recognition.labelled import Labelled, Part
+from pipeline.recognition.reading.samples import Samples, pairs_of
+
+_VALUES = 1 << 22
+"""Numbers of all images together that go through the network at once."""
+
+
+def describe(
+    network: nn.Module,
+    images: Labelled,
+    captions: Sequence[str],
+    text_features: int,
+    device: torch.device,
+) -> Samples:
+    """Return the pairs of images and captions, with what tests as their publisher's choice.
+
+    What the network was not shown in training tests here as well: a split of the pairs' own would
+    let the network recognise what it knows by heart.
+
+    Args:
+        network: A recogniser of images on ``device``, with a method ``features``; it is put into
+            evaluation mode.
+        images: Those of a task, clean or not.
+        captions: One an image, in the same order.
+        text_features: Length of a text's features.
+        device: Where the network is.
+
+    Raises:
+        DatasetError: There are not as many captions as images, or what is given are no images.
+    """
+    if images.kind != "images" or len(captions) != len(images.values):
+        raise DatasetError(
+            f"expected a caption for each of {len(images.values)} images, came {len(captions)} "
+            f"for {images.kind}"
+        )
+    test = images.parts == Part.TEST
+    texts = caption_features(captions, ~test, text_features)
+    features = image_features(network, images, device)
+    return Samples(
+        classes=images.classes,
+        values=pairs_of(features, texts, "described images"),
+        labels=images.labels,
+        test=test,
+        image_features=features.shape[1],
+    )
+
+
+def image_features(network: nn.Module, images: Labelled, device: torch.device) -> Array:
+    """Return what a network takes from each image, ``(N, F)``, float32.
+
+    Args:
+        network: As above.
+        images: ``(N, H, W, C)``, uint8 or float32.
+        device: Where the network is.
+    """
+    network.eval()
+    together = max(1, _VALUES // int(np.prod(images.values.shape[1:])))
+    scale = 255 if images.values.dtype == np.uint8 else 1
+    found = []
+    with torch.inference_mode():
+        for first in range(0, len(images.values), together):
+            values = np.array(images.values[first : first + together]).transpose(0, 3, 1, 2)
+            batch = torch.from_numpy(np.ascontiguousarray(values)).to(device).float() / scale
+            found.append(network.features(batch).float().cpu().numpy())  # type: ignore[operator]
+    return np.concatenate(found)

@@ -360,6 +360,24 @@ class Recognition(Section):
     result."""
 
 
+class Described(Section):
+    """Images with captions, described by a network that recognises them and by their words.
+
+    What comes of it lies in ``data/described/NAME``: the source of a task of kind ``features``.
+    """
+
+    task: Name
+    """Images of the user's own, each with a caption beside it."""
+    input: Name
+    """The task itself, for its clean images, or one of its inputs."""
+    arch: RecogniserArchitecture
+    model: Name
+    weights: Name
+    """The recognition experiment that has them; arch and model are its own: DVC needs them here."""
+    text_features: Annotated[int, Field(ge=2)]
+    """Length of a text's features."""
+
+
 class AcceptedOverlap(Section):
     """Two data sets that share scenes, one trained on, one tested on, and why that may be."""
 
@@ -406,6 +424,7 @@ class Params(Section):
     inputs: dict[Name, Input]
     restored_inputs: dict[Name, RestoredInput]
     recognition: dict[Name, Recognition]
+    described: dict[Name, Described]
     accepted_overlaps: list[AcceptedOverlap]
     inference: Inference
     resources: Resources

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pipeline.degradation_settings import Gaussian, Mixture, RealPairs
 from pipeline.levels import levels, reduction_of
 from pipeline.nearest import nearest_known
-from pipeline.params import Input, Params, Recognition, RestoredInput
+from pipeline.params import Described, Input, Params, Recognition, RestoredInput
 from pipeline.task_settings import CubeTask, DisjointSplit, DscmrLoss
 
 
@@ -21,6 +21,10 @@ def recognition_faults(params: Params) -> Iterator[str]:
         where = f"recognition.{name}"
         undefined = list(_undefined_names(where, recognition, params))
         yield from undefined or _recognition_faults(where, recognition, params)
+    for name, described in params.described.items():
+        where = f"described.{name}"
+        undefined = list(_undefined_names(where, described, params))
+        yield from undefined or _described_faults(where, described, params)
 
 
 def _name_faults(params: Params) -> Iterator[str]:
@@ -62,7 +66,7 @@ def _undefined(where: str, name: str, what: str, defined: Mapping[str, object]) 
 
 
 def _undefined_names(
-    where: str, entry: RestoredInput | Recognition, params: Params
+    where: str, entry: RestoredInput | Recognition | Described, params: Params
 ) -> Iterator[str]:
     if isinstance(entry, RestoredInput):
         models: Mapping[str, object] = params.models.named(entry.arch)
@@ -72,10 +76,18 @@ def _undefined_names(
     sections: dict[str, tuple[str, Mapping[str, object]]] = {
         "model": ("model", models),
         "task": ("task", params.tasks),
-        "input": ("degraded input", params.inputs),
+        "input": (
+            ("degraded input", params.inputs)
+            if isinstance(entry, RestoredInput)
+            else ("input", {**params.tasks, **every})
+        ),
         "train_on": ("input", {**params.tasks, **every}),
         "recipe": ("recipe", params.recipes),
-        "weights": ("experiment", {**params.experiments, **params.imported}),
+        "weights": (
+            ("recognition experiment", params.recognition)
+            if isinstance(entry, Described)
+            else ("experiment", {**params.experiments, **params.imported})
+        ),
     }
     for key, name in entry:
         if key in sections and name not in sections[key][1]:
@@ -157,9 +169,7 @@ def _recognition_faults(where: str, entry: Recognition, params: Params) -> Itera
             f"'{task.kind}'"
         )
         return
-    every: dict[str, Input | RestoredInput] = {**params.inputs, **params.restored_inputs}
-    trained = every.get(entry.train_on)
-    trained_task = entry.train_on if trained is None else trained.task
+    trained_task = _task_of(entry.train_on, params)
     if trained_task != entry.task:
         yield (
             f"{where}.train_on: expected '{entry.task}' or one of its inputs, '{entry.train_on}' "
@@ -182,6 +192,29 @@ def _recognition_faults(where: str, entry: Recognition, params: Params) -> Itera
             f"tasks.{entry.task}.split.margin: expected {window - 1} or more, so that no window of "
             f"{entry.arch}.{entry.model} reaches from one part into another; came {split.margin}"
         )
+
+
+def _described_faults(where: str, entry: Described, params: Params) -> Iterator[str]:
+    if params.tasks[entry.task].kind != "images":
+        yield f"{where}.task: expected images, '{entry.task}' is {params.tasks[entry.task].kind}"
+    task = _task_of(entry.input, params)
+    if task != entry.task:
+        yield (
+            f"{where}.input: expected '{entry.task}' or one of its inputs, '{entry.input}' is of "
+            f"task '{task}'"
+        )
+    trained = params.recognition[entry.weights]
+    if (trained.arch, trained.model, trained.task) != (entry.arch, entry.model, entry.task):
+        yield (
+            f"{where}: expected the network of '{entry.weights}', {trained.arch}.{trained.model} "
+            f"for task '{trained.task}'; came {entry.arch}.{entry.model} for '{entry.task}'"
+        )
+
+
+def _task_of(name: str, params: Params) -> str:
+    """Return the task that an input belongs to; a task is an input of its own."""
+    every: dict[str, Input | RestoredInput] = {**params.inputs, **params.restored_inputs}
+    return every[name].task if name in every else name
 
 
 def _validates(split: object) -> bool:

@@ -32,6 +32,7 @@ ENTRY_SECTIONS = {
     "model": "models",
     "recipe": "recipes",
     "trials": "benchmarks",
+    "description": "described",
 }
 """Options that name an entry of ``params.yaml``, and the section that has it."""
 

@@ -265,6 +265,7 @@ def test_stages_reserve_the_cores_that_they_use() -> None:
         "degrade",
         "collect",
         "degrade_input",
+        "describe",
         "degrade_test",
         "evaluate",
         "evaluate_imported",

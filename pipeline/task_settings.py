@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, model_validator
 
-from pipeline.section import Name, Section, Source
+from pipeline.section import Section, Source
 
 Kind = Literal["images", "cube", "features"]
 """What is recognised: small images; pixels of a hyperspectral cube by the window around them; or
@@ -105,24 +105,6 @@ class FeatureTask(Section):
 
 
 Task = Annotated[ImageTask | CubeTask | FeatureTask, Field(discriminator="kind")]
-
-
-class Described(Section):
-    """Images with captions, described by a network that recognises them and by their words.
-
-    What comes of it lies in ``data/described/NAME``: the source of a task of kind ``features``.
-    """
-
-    task: Name
-    """Images of the user's own, each with a caption beside it."""
-    input: Name
-    """The task itself, for its clean images, or one of its inputs."""
-    arch: Name
-    model: Name
-    weights: Name
-    """The recognition experiment that has them; arch and model are its own: DVC needs them here."""
-    text_features: Annotated[int, Field(ge=2)]
-    """Length of a text's features."""
 
 
 class DscmrLoss(Section):

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.degradation_settings import Gaussian, Mixture, RealPairs
 from pipeline.levels import levels, reduction_of
-from pipeline.nearest import nearest_known
+from pipeline.nearest import nearest_few, nearest_known
 from pipeline.params import Input, Params, Recognition, RestoredInput
+from pipeline.published_recognition import recognising_systems
 from pipeline.task_settings import CubeTask, DisjointSplit, DscmrLoss
 
 
@@ -21,6 +22,7 @@ def recognition_faults(params: Params) -> Iterator[str]:
         where = f"recognition.{name}"
         undefined = list(_undefined_names(where, recognition, params))
         yield from undefined or _recognition_faults(where, recognition, params)
+    yield from _comparison_faults(params)
 
 
 def _name_faults(params: Params) -> Iterator[str]:
@@ -133,9 +135,7 @@ def _restored_faults(where: str, restored: RestoredInput, params: Params) -> Ite
             f"{where}: {restored.arch}.{restored.model} makes images {model.scale} times larger: "
             "a network for interpolated images is needed"
         )
-    degradation = params.degradations.get(given.degradation)
-    told = isinstance(degradation, Gaussian) and isinstance(degradation.sigma_8bit, float | int)
-    if model.takes_noise_map and not told:
+    if model.takes_noise_map and not _has_one_sigma(given.degradation, params):
         yield (
             f"{where}: {restored.arch}.{restored.model} is told the noise level, which needs "
             f"Gaussian noise of one sigma: '{given.degradation}' has other noise, or none"
@@ -146,6 +146,14 @@ def _restored_faults(where: str, restored: RestoredInput, params: Params) -> Ite
             f"{where}: the bands of a cube are restored one by one, which needs a network with "
             f"channels: 1 or shared; {restored.arch}.{restored.model} has {model.channels}"
         )
+
+
+def _has_one_sigma(name: str, params: Params) -> bool:
+    """Tell whether a degradation is Gaussian noise whose sigma is known; not asked of no one."""
+    if name not in params.degradations:
+        return True  # a fault of the input, which is reported there
+    settings = [level.settings for level in levels(params.degradations[name])]
+    return all(isinstance(one, Gaussian) and isinstance(one.sigma_8bit, float) for one in settings)
 
 
 def _recognition_faults(where: str, entry: Recognition, params: Params) -> Iterator[str]:
@@ -182,6 +190,20 @@ def _recognition_faults(where: str, entry: Recognition, params: Params) -> Itera
             f"tasks.{entry.task}.split.margin: expected {window - 1} or more, so that no window of "
             f"{entry.arch}.{entry.model} reaches from one part into another; came {split.margin}"
         )
+
+
+def _comparison_faults(params: Params) -> Iterator[str]:
+    try:
+        known = recognising_systems()
+    except (OSError, ValueError) as error:  # its message has the file and the line
+        yield f"the published numbers cannot be read: {error}"
+        return
+    for name, entry in params.recognition.items():
+        if entry.compare_with is not None and entry.compare_with not in known:
+            yield (
+                f"recognition.{name}.compare_with: pipeline/published_recognition.csv has no "
+                f"system '{entry.compare_with}'; {nearest_few(entry.compare_with, known)}"
+            )
 
 
 def _validates(split: object) -> bool:

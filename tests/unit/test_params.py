@@ -60,11 +60,7 @@ BASES = {Model, Models.__base__, Recogniser, *Recogniser.__subclasses__()} - {*R
 """Of other sections, and none themselves."""
 
 SECTIONS: list[type[Section]] = sorted(
-    (
-        kind
-        for kind in subclasses(Section)
-        if kind.__module__ in SCHEMA and kind not in BASES
-    ),
+    (kind for kind in subclasses(Section) if kind.__module__ in SCHEMA and kind not in BASES),
     key=lambda kind: kind.__name__,
 )
 

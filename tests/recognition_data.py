@@ -1,5 +1,6 @@
 """Small recognition tasks of every kind, and small networks for them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,7 @@ def features(count: int = 24, image: int = 5, text: int = 4) -> Labelled:
     return Labelled("features", CLASSES, values.astype(np.float32), labels, parts_of(labels), image)
 
 
-TASKS = {"images": images, "cube": cube, "features": features}
+TASKS: dict[str, Callable[..., Labelled]] = {"images": images, "cube": cube, "features": features}
 """Makes a task of each kind."""
 
 

@@ -60,10 +60,11 @@ def test_values_beyond_0_and_1_are_clipped(level: int, value: float, clipped: fl
 
 def test_every_band_of_a_cube_counts_alike() -> None:
     clean = cube()
-    clean = clean.with_values(np.full_like(clean.values, 0.5, np.float32))
+    gray_scene = np.full(clean.values.shape, 0.5, np.float32)
+    clean = clean.with_values(gray_scene)
     errors = np.array([0.1, 0.2, 0.1, 0.3, 0.1, 0.4], np.float32)
 
-    found = mean_psnr(clean, np.asarray(clean.values) + errors)
+    found = mean_psnr(clean, gray_scene + errors)
 
     assert found == pytest.approx(np.mean([psnr(one) for one in errors.tolist()]), abs=1e-3)
 

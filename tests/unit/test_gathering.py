@@ -99,12 +99,12 @@ def test_images_are_in_0_to_1_channels_first() -> None:
 
     found = opened(data).at(np.arange(24)).numpy()
 
-    assert np.array_equal(found, from_8bit(np.asarray(data.values)).transpose(0, 3, 1, 2))  # type: ignore[arg-type]
+    assert np.array_equal(found, from_8bit(np.asarray(data.values)).transpose(0, 3, 1, 2))
 
 
 def test_images_of_8_bits_and_floats_agree() -> None:
     data = images()
-    floats = data.with_values(from_8bit(np.asarray(data.values)))  # type: ignore[arg-type]
+    floats = data.with_values(from_8bit(np.asarray(data.values)))
     rng = np.random.default_rng(0)
     positions, ways = rng.integers(24, size=50), rng.integers(18, size=50)
 

@@ -1,6 +1,6 @@
 """Batches of labelled samples: which, in which order, with which labels, shown how."""
 
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -42,8 +42,8 @@ def same(one: LabelledBatches, other: LabelledBatches, step: int) -> bool:
 
 
 @pytest.mark.parametrize("make", [images, cube, features])
-def test_batch_depends_on_seed_name_and_step_alone(make: type[Labelled]) -> None:
-    data = make()  # type: ignore[call-arg]
+def test_batch_depends_on_seed_name_and_step_alone(make: Callable[[], Labelled]) -> None:
+    data = make()
     straight, crooked = batches(data, augment=True), batches(data, augment=True)
     for step in range(6):
         straight.at(step)
@@ -74,8 +74,8 @@ def test_an_epoch_shows_every_training_sample_once(batch: int) -> None:
 
 
 @pytest.mark.parametrize("make", [images, cube, features])
-def test_only_training_samples_are_shown(make: type[Labelled]) -> None:
-    data = make()  # type: ignore[call-arg]
+def test_only_training_samples_are_shown(make: Callable[[], Labelled]) -> None:
+    data = make()
     samples = opened(data)
     training = {one.numpy().tobytes() for one in samples.at(data.positions(Part.TRAIN))}
 
@@ -111,7 +111,7 @@ def test_labels_of_pixels_belong_to_their_windows() -> None:
 
 
 def test_augmented_samples_are_shown_in_all_their_ways_and_no_other() -> None:
-    data = replace(images(), shift=1, mirror=True)
+    data = images(shift=1, mirror=True)
     samples, training = opened(data), data.positions(Part.TRAIN)
     ways = np.arange(samples.ways)
     known = {

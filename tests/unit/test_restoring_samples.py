@@ -121,7 +121,7 @@ def test_the_network_is_told_the_noise_level() -> None:
 
 def test_images_of_8_bits_and_floats_are_restored_alike() -> None:
     degraded = images(count=4)
-    floats = degraded.with_values(from_8bit(np.asarray(degraded.values)))  # type: ignore[arg-type]
+    floats = degraded.with_values(from_8bit(np.asarray(degraded.values)))
 
     assert np.array_equal(restored(dncnn(3), degraded), restored(dncnn(3), floats))
 
@@ -153,7 +153,7 @@ def test_bands_of_a_cube_are_restored_one_by_one(model: Model) -> None:
 
     found = restored(model, degraded)
 
-    assert found == pytest.approx(in_channels(model, degraded.values), abs=1e-6)
+    assert found == pytest.approx(in_channels(model, np.asarray(degraded.values)), abs=1e-6)
     assert found.shape == (9, 11, 6)
 
 

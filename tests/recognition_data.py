@@ -144,3 +144,9 @@ def recipe_of(settings: Recogniser, **changes: Any) -> Recipe:
         "checkpoint_every": 3,
     }
     return Recipe.model_validate({**content, **changes})
+
+
+def clean_card(task: str) -> dict[str, Any]:
+    """Return the card of the clean samples of a task."""
+    unknown = ("from", "degradation", "restored_by", "model", "psnr", "psnr_input")
+    return {"task": task, **dict.fromkeys(unknown)}

@@ -7,6 +7,7 @@ from pipeline.levels import levels, reduction_of
 from pipeline.nearest import nearest_few, nearest_known
 from pipeline.params import Input, Params, Recognition, RestoredInput
 from pipeline.published_recognition import recognising_systems
+from pipeline.recogniser_settings import HybridSN
 from pipeline.task_settings import CubeTask, DisjointSplit, DscmrLoss
 
 
@@ -22,6 +23,8 @@ def recognition_faults(params: Params) -> Iterator[str]:
         where = f"recognition.{name}"
         undefined = list(_undefined_names(where, recognition, params))
         yield from undefined or _recognition_faults(where, recognition, params)
+    # Several recognisers may have one network and one task.
+    yield from dict.fromkeys(_margin_faults(params))
     yield from _comparison_faults(params)
 
 
@@ -184,12 +187,20 @@ def _recognition_faults(where: str, entry: Recognition, params: Params) -> Itera
             f"{where}.keep: the best weights are chosen on a validation part, and "
             f"tasks.{entry.task}.split leaves none"
         )
-    window = getattr(settings, "window", None)
-    if isinstance(split, DisjointSplit) and window is not None and split.margin < window - 1:
-        yield (
-            f"tasks.{entry.task}.split.margin: expected {window - 1} or more, so that no window of "
-            f"{entry.arch}.{entry.model} reaches from one part into another; came {split.margin}"
-        )
+
+
+def _margin_faults(params: Params) -> Iterator[str]:
+    for entry in params.recognition.values():
+        split = getattr(params.tasks.get(entry.task), "split", None)
+        settings = params.models.recognisers(entry.arch).get(entry.model)
+        if not isinstance(split, DisjointSplit) or not isinstance(settings, HybridSN):
+            continue
+        if split.margin < settings.window - 1:
+            yield (
+                f"tasks.{entry.task}.split.margin: expected {settings.window - 1} or more, so that "
+                f"no window of {entry.arch}.{entry.model} reaches from one part into another; came "
+                f"{split.margin}"
+            )
 
 
 def _comparison_faults(params: Params) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """What the sections of ``params.yaml`` say of one another: contradictions and doubts."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 
 from pipeline.degradation_settings import (
     NOISE,
@@ -14,7 +13,7 @@ from pipeline.degradation_settings import (
     measured_as,
 )
 from pipeline.levels import Version, levels, reduction_of, versions
-from pipeline.nearest import nearest_known
+from pipeline.nearest import nearest_few, nearest_known
 from pipeline.params import (
     PROTOCOL_COLOURS,
     PROTOCOL_DEGRADATION,
@@ -149,13 +148,9 @@ def _comparison_faults(params: Params) -> Iterator[str]:
         return
     for where, entry in _measured(params).items():
         if entry.compare_with is not None and entry.compare_with not in known:
-            # Too many to list them all.
-            as_written = {system.lower(): system for system in known}
-            found = get_close_matches(entry.compare_with.lower(), as_written, n=3, cutoff=0.3)
-            near = [as_written[system] for system in found]
             yield (
                 f"{where}.compare_with: pipeline/published.csv has no system "
-                f"'{entry.compare_with}'; the nearest are {', '.join(near) or '(none)'}"
+                f"'{entry.compare_with}'; {nearest_few(entry.compare_with, known)}"
             )
 
 
@@ -331,6 +326,11 @@ def _experiment_faults(where: str, experiment: Experiment, params: Params) -> It
         yield (
             f"{where}: model {experiment.arch}.{experiment.model} has {model.input_channels} "
             f"channel(s), patch bank '{experiment.train_on}' ({bank.colour}) has {channels}"
+        )
+    if not params.recipes[experiment.recipe].restores:
+        yield (
+            f"{where}.recipe: expected one whose loss is for networks that restore; that of "
+            f"'{experiment.recipe}' is for networks that recognise"
         )
     trials = params.benchmarks[experiment.test_on]
     if not {bank.dataset, *(trial.dataset for trial in trials)} <= params.datasets.keys():

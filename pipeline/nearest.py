@@ -11,3 +11,10 @@ def nearest_known(name: str, known: Iterable[str]) -> str:
     if near:
         return f"the nearest known one is '{near[0]}'"
     return f"expected one of: {', '.join(known) or '(none is defined)'}"
+
+
+def nearest_few(name: str, known: Iterable[str]) -> str:
+    """Say which of very many names are like an unknown one: a part of a message."""
+    as_written = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), as_written, n=3, cutoff=0.3)
+    return f"the nearest are {', '.join(as_written[one] for one in near) or '(none)'}"

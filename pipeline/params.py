@@ -211,6 +211,11 @@ class Recipe(Section):
     log_every: PositiveInt
     checkpoint_every: PositiveInt
 
+    @property
+    def restores(self) -> bool:
+        """Whether its loss is for networks that restore, not for those that recognise."""
+        return isinstance(self.loss, str) and self.loss != "cross_entropy"
+
 
 # --------------------------------------------------------------- benchmarks, experiments
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.degradation_settings import Gaussian, Mixture, RealPairs
 from pipeline.levels import levels, reduction_of
-from pipeline.nearest import nearest_known
+from pipeline.nearest import nearest_few, nearest_known
 from pipeline.params import Described, Input, Params, Recognition, RestoredInput
+from pipeline.published_recognition import recognising_systems
+from pipeline.recogniser_settings import HybridSN
 from pipeline.task_settings import CubeTask, DisjointSplit, DscmrLoss
 
 
@@ -25,6 +27,9 @@ def recognition_faults(params: Params) -> Iterator[str]:
         where = f"described.{name}"
         undefined = list(_undefined_names(where, described, params))
         yield from undefined or _described_faults(where, described, params)
+    # Several recognisers may have one network and one task.
+    yield from dict.fromkeys(_margin_faults(params))
+    yield from _comparison_faults(params)
 
 
 def _name_faults(params: Params) -> Iterator[str]:
@@ -145,9 +150,7 @@ def _restored_faults(where: str, restored: RestoredInput, params: Params) -> Ite
             f"{where}: {restored.arch}.{restored.model} makes images {model.scale} times larger: "
             "a network for interpolated images is needed"
         )
-    degradation = params.degradations.get(given.degradation)
-    told = isinstance(degradation, Gaussian) and isinstance(degradation.sigma_8bit, float | int)
-    if model.takes_noise_map and not told:
+    if model.takes_noise_map and not _has_one_sigma(given.degradation, params):
         yield (
             f"{where}: {restored.arch}.{restored.model} is told the noise level, which needs "
             f"Gaussian noise of one sigma: '{given.degradation}' has other noise, or none"
@@ -158,6 +161,14 @@ def _restored_faults(where: str, restored: RestoredInput, params: Params) -> Ite
             f"{where}: the bands of a cube are restored one by one, which needs a network with "
             f"channels: 1 or shared; {restored.arch}.{restored.model} has {model.channels}"
         )
+
+
+def _has_one_sigma(name: str, params: Params) -> bool:
+    """Tell whether a degradation is Gaussian noise whose sigma is known; not asked of no one."""
+    if name not in params.degradations:
+        return True  # a fault of the input, which is reported there
+    settings = [level.settings for level in levels(params.degradations[name])]
+    return all(isinstance(one, Gaussian) and isinstance(one.sigma_8bit, float) for one in settings)
 
 
 def _recognition_faults(where: str, entry: Recognition, params: Params) -> Iterator[str]:
@@ -186,12 +197,34 @@ def _recognition_faults(where: str, entry: Recognition, params: Params) -> Itera
             f"{where}.keep: the best weights are chosen on a validation part, and "
             f"tasks.{entry.task}.split leaves none"
         )
-    window = getattr(settings, "window", None)
-    if isinstance(split, DisjointSplit) and window is not None and split.margin < window - 1:
-        yield (
-            f"tasks.{entry.task}.split.margin: expected {window - 1} or more, so that no window of "
-            f"{entry.arch}.{entry.model} reaches from one part into another; came {split.margin}"
-        )
+
+
+def _margin_faults(params: Params) -> Iterator[str]:
+    for entry in params.recognition.values():
+        split = getattr(params.tasks.get(entry.task), "split", None)
+        settings = params.models.recognisers(entry.arch).get(entry.model)
+        if not isinstance(split, DisjointSplit) or not isinstance(settings, HybridSN):
+            continue
+        if split.margin < settings.window - 1:
+            yield (
+                f"tasks.{entry.task}.split.margin: expected {settings.window - 1} or more, so that "
+                f"no window of {entry.arch}.{entry.model} reaches from one part into another; came "
+                f"{split.margin}"
+            )
+
+
+def _comparison_faults(params: Params) -> Iterator[str]:
+    try:
+        known = recognising_systems()
+    except (OSError, ValueError) as error:  # its message has the file and the line
+        yield f"the published numbers cannot be read: {error}"
+        return
+    for name, entry in params.recognition.items():
+        if entry.compare_with is not None and entry.compare_with not in known:
+            yield (
+                f"recognition.{name}.compare_with: pipeline/published_recognition.csv has no "
+                f"system '{entry.compare_with}'; {nearest_few(entry.compare_with, known)}"
+            )
 
 
 def _described_faults(where: str, entry: Described, params: Params) -> Iterator[str]:

@@ -48,12 +48,11 @@ def degrade_input(*, degradation: Degradation, clean: Path, out: Path, seed: int
     degraded = np.stack(list(each(work, range(len(samples)))))
     if labelled.kind == "cube":
         degraded = np.ascontiguousarray(np.moveaxis(degraded[..., 0], 0, -1))
-    sigma = getattr(level.settings, "sigma_8bit", None)
     card = {
         "task": clean.name,
         "from": clean.name,
         "degradation": level.label,
-        "sigma_8bit": sigma if isinstance(level.settings, Gaussian) else None,
+        "sigma_8bit": _sigma_of(level),
         "restored_by": None,
         "model": None,
         "psnr": mean_psnr(labelled, degraded),
@@ -61,6 +60,14 @@ def degrade_input(*, degradation: Degradation, clean: Path, out: Path, seed: int
     }
     with new_folder(out) as folder:
         write_labelled(folder, labelled.with_values(degraded), card)
+
+
+def _sigma_of(level: Level) -> float | None:
+    """Return the sigma of Gaussian noise that is the same for all samples."""
+    if not isinstance(level.settings, Gaussian):
+        return None
+    sigma = level.settings.sigma_8bit
+    return sigma if isinstance(sigma, float) else None
 
 
 def _degraded(

@@ -92,10 +92,10 @@ def learn(
     validate = _validation(samples, data)
     way = choose_way(network, batches, recipe, objective)
     causes = {
-        "experiment": recogniser,
+        "recogniser": recogniser,
         "model": {"class": type(model).__name__, **model.model_dump()},
         "recipe": recipe.model_dump(),
-        "keep": keep,
+        "kept": keep,
         "seed": seed,
         "threads": torch.get_num_threads(),
         "computed": {

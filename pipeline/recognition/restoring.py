@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.images import Array
+from pipeline.images import Array, Bytes, from_8bit
 from pipeline.network_settings import Model
 from pipeline.recognition.labelled import Labelled
 
@@ -28,7 +28,7 @@ def restore_samples(
     Args:
         network: On ``device``, in evaluation mode.
         model: Its settings.
-        degraded: Images or a cube, in [0, 1] up to noise.
+        degraded: Images, or a cube, in [0, 1] up to noise; or images of 8 bits.
         device: Where to compute.
         precision: Format of the convolutions.
         sigma_8bit: Of the Gaussian noise, for networks that are told; None if it has no one sigma.
@@ -40,7 +40,7 @@ def restore_samples(
         ValueError: The network is for other channels, sizes or scales, or is to be told a sigma
             that there is not.
     """
-    values = np.asarray(degraded.values, np.float32)
+    values = _floats(degraded.values)
     cube = degraded.kind == "cube"
     # A cube is one image whose channels are its bands.
     images = values[None] if cube else values
@@ -75,6 +75,12 @@ def _restored(
     with torch.inference_mode(), torch.autocast(images.device.type, precision, enabled=enabled):
         restored: Tensor = network(images)
     return restored.float()
+
+
+def _floats(values: Array | Bytes) -> Array:
+    if values.dtype == np.uint8:
+        return from_8bit(values.astype(np.uint8, copy=False))
+    return np.asarray(values, np.float32)
 
 
 def restores(model: Model, channels: int) -> bool:

@@ -24,8 +24,19 @@ from pipeline.network_settings import (
     MWRCANet,
     RedNet,
 )
-from pipeline.params import Adam, Applied, Colour, Dataset, Experiment, Imported, Params
+from pipeline.params import (
+    Adam,
+    Applied,
+    Colour,
+    Dataset,
+    Experiment,
+    Imported,
+    Params,
+    Recognition,
+)
+from pipeline.recogniser_settings import RECOGNISERS, HybridSN, Recogniser
 from pipeline.section import Section
+from pipeline.task_settings import DscmrLoss, FoldSplit, RandomSplit
 
 
 def subclasses(kind: type[Section]) -> Iterator[type[Section]]:
@@ -34,22 +45,31 @@ def subclasses(kind: type[Section]) -> Iterator[type[Section]]:
         yield from subclasses(found)
 
 
-SCHEMA = {f"pipeline.{name}" for name in ("params", "degradation_settings", "network_settings")}
+SCHEMA = {
+    f"pipeline.{name}"
+    for name in (
+        "params",
+        "degradation_settings",
+        "network_settings",
+        "recogniser_settings",
+        "task_settings",
+    )
+}
+
+BASES = {Model, Models.__base__, Recogniser, *Recogniser.__subclasses__()} - {*RECOGNISERS.values()}
+"""Of other sections, and none themselves."""
 
 SECTIONS: list[type[Section]] = sorted(
-    (
-        kind
-        for kind in subclasses(Section)
-        if kind.__module__ in SCHEMA and kind not in (Model, Models.__base__)
-    ),
+    (kind for kind in subclasses(Section) if kind.__module__ in SCHEMA and kind not in BASES),
     key=lambda kind: kind.__name__,
 )
 
 DEFAULTS_ALLOWED = {
-    *((Models, arch) for arch in NETWORKS),
+    *((Models, arch) for arch in (*NETWORKS, *RECOGNISERS)),
     (Experiment, "compare_with"),
     (Imported, "compare_with"),
     (Applied, "compare_with"),
+    (Recognition, "compare_with"),
 }
 """An architecture that nobody uses may be left out, and so may a row of the literature."""
 
@@ -110,6 +130,20 @@ MRDN_SMALL = {
     "dropout": 0.0,
     "residual": True,
 }
+
+HYBRIDSN_SMALL = {
+    "window": 9,
+    "components": 10,
+    "whiten": False,
+    "fit_on": "train",
+    "spectral": [[2, 5], [2, 3]],
+    "spatial": [4],
+    "hidden": [8],
+    "dropout": 0.4,
+    "hidden_activation": True,
+}
+
+FOLDS = {"kind": "folds", "folds": 5, "test": 0, "validation": 1}
 
 DEGRADATION: TypeAdapter[Degradation] = TypeAdapter(Degradation)
 DATASET: TypeAdapter[Dataset] = TypeAdapter(Dataset)
@@ -338,6 +372,16 @@ def test_range_of_qualities_stays_a_range_of_integers() -> None:
         (MRDN, {**MRDN_SMALL, "rates": []}),
         (MRDN, {**MRDN_SMALL, "dropout": 1.0}),
         (MRDN, {**MRDN_SMALL, "pooling": "mean"}),
+        (HybridSN, {**HYBRIDSN_SMALL, "window": 8}),
+        (HybridSN, {**HYBRIDSN_SMALL, "window": 5}),
+        (HybridSN, {**HYBRIDSN_SMALL, "components": 6}),
+        (HybridSN, {**HYBRIDSN_SMALL, "dropout": 1.0}),
+        (RandomSplit, {"kind": "random", "train": 0.7, "validation": 0.3}),
+        (RandomSplit, {"kind": "random", "train": 0.0, "validation": 0.3}),
+        (FoldSplit, {**FOLDS, "test": 5}),
+        (FoldSplit, {**FOLDS, "validation": 5}),
+        (FoldSplit, {**FOLDS, "validation": 0}),
+        (DscmrLoss, {"kind": "dscmr", "label": -1.0, "discrimination": 0.0, "invariance": 0.0}),
         (Adam, {"kind": "adam", "betas": [0.9], "weight_decay": 0.0}),
         (Adam, {"kind": "adam", "betas": [0.9, 1.0], "weight_decay": 0.0}),
     ],
@@ -345,6 +389,21 @@ def test_range_of_qualities_stays_a_range_of_integers() -> None:
 def test_impossible_settings_are_refused(kind: type[Section], settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         kind.model_validate(settings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (HybridSN, HYBRIDSN_SMALL),
+        (HybridSN, {**HYBRIDSN_SMALL, "window": 7, "components": 7}),
+        (RandomSplit, {"kind": "random", "train": 0.6, "validation": 0.3}),
+        (FoldSplit, FOLDS),
+        (FoldSplit, {**FOLDS, "test": 4, "validation": 0}),
+        (FoldSplit, {**FOLDS, "validation": None}),
+    ],
+)
+def test_settings_that_just_fit_are_taken(kind: type[Section], settings: dict[str, Any]) -> None:
+    assert isinstance(kind.model_validate(settings), kind)
 
 
 @pytest.mark.parametrize(

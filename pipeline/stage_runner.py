@@ -43,6 +43,10 @@ SECTIONS = {
     "benchmarks": "benchmarks",
     "imported": "imported",
     "applied": "applied",
+    "tasks": "tasks",
+    "inputs": "inputs",
+    "restored_inputs": "restored_inputs",
+    "recognition": "recognition",
     "accepted_overlaps": "accepted_overlaps",
 }
 """Arguments that receive a whole section of ``params.yaml``, or one value that all share."""

@@ -108,6 +108,15 @@ def test_a_restored_input_that_several_recognisers_saw_is_labelled_once() -> Non
     assert [label.text for label in drawn.labels] == ["net"]
 
 
+def test_a_label_stands_at_the_highest_mark_of_its_input() -> None:
+    drawn = draw_gains([table({"net": (8.0, 0.0)}), table({"net": (8.0, 0.4)}, "net.large")])
+
+    assert drawn is not None
+    low, high = drawn.points
+    (label,) = drawn.labels
+    assert abs(label.y - high.y) < 15 < abs(label.y - low.y)
+
+
 def test_an_experiment_that_restored_several_inputs_is_labelled_by_input() -> None:
     found = table({"one": (8.0, 0.2), "two": (3.0, 0.1)})
     (degraded,) = found.degraded

@@ -222,6 +222,13 @@ def test_a_number_of_another_test_or_from_memory_is_shown_without_a_gap(
     assert "gap" not in body
 
 
+def test_what_learnt_from_degraded_samples_has_no_published_number(tmp_path: Path) -> None:
+    made = faces(tmp_path)
+    made.learn("robust", "faces", {}, train_on="noisy", compare_with="LeNet")
+
+    assert "85.00" not in text(section(read(made)))
+
+
 def test_sources_of_published_numbers_are_listed(tmp_path: Path) -> None:
     whole = page(read(everything(tmp_path)))
 

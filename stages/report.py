@@ -9,17 +9,30 @@ from pipeline.benchmarks import images_of
 from pipeline.levels import levels
 from pipeline.outputs import new_folder
 from pipeline.papers import Paper, read_papers
-from pipeline.params import AcceptedOverlap, Applied, Experiment, Imported, Trial
+from pipeline.params import (
+    AcceptedOverlap,
+    Applied,
+    Experiment,
+    Imported,
+    Input,
+    Recognition,
+    RestoredInput,
+    Trial,
+)
 from pipeline.published import Published, joined, read_published
+from pipeline.published_recognition import read_published_recognition
 from pipeline.report.checklist import Check, check_gap
 from pipeline.report.comparisons import compare_all, write_comparisons
 from pipeline.report.crops import choose_crops
 from pipeline.report.curves import draw_curve, read_curve
+from pipeline.report.downstream import write_downstream
 from pipeline.report.leaderboard import by_place, leading_places
 from pipeline.report.model_cards import read_card
 from pipeline.report.networks import tabulate_networks, write_networks
 from pipeline.report.overlaps import Overlap, read_overlaps
 from pipeline.report.page import Entry, Findings, Report, render_page
+from pipeline.report.recognisers import Entries
+from pipeline.report.recognition import Recognised, read_recognition, write_recognition
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
 from pipeline.report.restoring import read_restoring
 from pipeline.report.results import (
@@ -34,6 +47,7 @@ from pipeline.report.results import (
     write_results,
 )
 from pipeline.stage_runner import run_stage
+from pipeline.task_settings import Task
 
 
 def report(
@@ -46,6 +60,7 @@ def report(
     models: Path,
     overlaps: Path,
     published: Path,
+    published_recognition: Path,
     papers: Path,
     out: Path,
     experiments: Mapping[str, Experiment],
@@ -53,21 +68,28 @@ def report(
     applied: Mapping[str, Applied],
     benchmarks: Mapping[str, list[Trial]],
     accepted_overlaps: Sequence[AcceptedOverlap],
+    tasks: Mapping[str, Task],
+    inputs: Mapping[str, Input],
+    restored_inputs: Mapping[str, RestoredInput],
+    recognition: Mapping[str, Recognition],
 ) -> None:
-    """Write ``results.csv``, ``repetitions.csv``, ``comparisons.csv`` and ``index.html``.
+    """Write the page ``index.html``, and its tables as CSV.
 
     Files of experiments and benchmarks that the params do not name are left out: they are what
     earlier params left behind.
 
     Args:
-        evaluated: Folder of the experiments' measurements, ``EXPERIMENT.csv``.
+        evaluated: Folder of the experiments' measurements, ``EXPERIMENT.csv``, and of what
+            recognisers answered, ``RECOGNISER/``.
         baselines: Folder of the classical methods' measurements, ``BENCHMARK.csv``.
         restored: Folder of restored images, ``EXPERIMENT/DATA_SET/LEVEL/IMAGE.png``.
         benchmark_images: Folder of the test images, one folder a benchmark.
-        curves: Folder of what the trainings logged, ``EXPERIMENT.csv``.
-        models: Folder of the weights, whose cards are read, ``EXPERIMENT/card.json``.
+        curves: Folder of what the trainings logged, ``EXPERIMENT.csv`` and ``RECOGNISER.csv``.
+        models: Folder of the weights, whose cards are read, ``EXPERIMENT/card.json`` and
+            ``RECOGNISER/card.json``.
         overlaps: Folder of what training and test images share, ``EXPERIMENT.csv``.
-        published: Numbers of the literature.
+        published: Numbers of the literature about restoration.
+        published_recognition: Those about recognition.
         papers: How the systems of the literature were trained and measured.
         out: Folder to make.
         experiments: What is reported, in this order.
@@ -75,6 +97,10 @@ def report(
         applied: Weights of all these, applied in another way, reported last.
         benchmarks: What all of them were tested on.
         accepted_overlaps: Data sets that may share scenes, and why.
+        tasks: What recognisers learn.
+        inputs: Degraded samples of these.
+        restored_inputs: The same, restored.
+        recognition: The recognisers, reported in this order.
 
     Raises:
         FileNotFoundError: A stage that this one needs has not run; the message names it.
@@ -103,6 +129,10 @@ def report(
     ]
     repetition_of = find_repetitions(experiments)
     leading = leading_places(trial for trials in benchmarks.values() for trial in trials)
+    entries_of_recognition = Entries(
+        tasks=tasks, inputs=inputs, restored_inputs=restored_inputs, recognition=recognition
+    )
+    recognised = _recognised(entries_of_recognition, folders, evaluated, published_recognition)
     known = read_papers(papers)
     table = tabulate_networks(
         {report.name: report.card for report in reports if not report.is_applied},
@@ -120,6 +150,7 @@ def report(
             references=literature.values(),
             repetition_of=repetition_of,
             check=_checklist(reports, benchmarks, known),
+            recognition=recognised,
         ),
     )
     merged = by_place(merge_repetitions(results, repetition_of))
@@ -128,6 +159,8 @@ def report(
         write_results(folder / "results.csv", results, repetition_of)
         write_repetitions(folder / "repetitions.csv", results, repetition_of)
         write_comparisons(folder / "comparisons.csv", compare_all(merged))
+        write_recognition(folder / "recognition.csv", recognised)
+        write_downstream(folder / "downstream.csv", recognised.downstream if recognised else ())
         (folder / "index.html").write_text(page, encoding="utf-8")
 
 
@@ -145,6 +178,16 @@ class _Folders:
     curves: Path
     models: Path
     overlaps: Path
+
+
+def _recognised(
+    entries: Entries, folders: _Folders, evaluated: Path, published: Path
+) -> Recognised | None:
+    """Return what recognisers reached, or None where the params name none."""
+    if not entries.recognition:
+        return None
+    numbers = read_published_recognition(published)
+    return read_recognition(entries, evaluated, folders.models, folders.curves, numbers)
 
 
 def _checklist(

@@ -174,10 +174,25 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[Answers]:
     unknown = sorted({measure for _, measure in groups} - set(_MEASURES))
     if unknown:
         raise ValueError(f"expected measures {', '.join(_MEASURES)}; came '{', '.join(unknown)}'")
-    return [_answers(name, _MEASURES[measure], group) for (name, measure), group in groups.items()]
+    shared: dict[object, Any] = {}
+    return [
+        _answers(name, _MEASURES[measure], group, shared)
+        for (name, measure), group in groups.items()
+    ]
 
 
-def _answers(name: str, measure: Measure, rows: Sequence[Sequence[str]]) -> Answers:
+def _answers(
+    name: str, measure: Measure, rows: Sequence[Sequence[str]], shared: dict[object, Any]
+) -> Answers:
+    """Return the answers of one group of rows.
+
+    Args:
+        name: Of the input.
+        measure: What the values are.
+        rows: Of the file.
+        shared: Texts and columns that were met before: most come again with every input, and would
+            fill the memory of whoever reads many files.
+    """
     _, _, samples, labels, predicted, texts = zip(*rows, strict=True)
     values = np.array(texts).astype(np.float64)
     if not ((values >= 0) & (values <= 1)).all():
@@ -187,9 +202,9 @@ def _answers(name: str, measure: Measure, rows: Sequence[Sequence[str]]) -> Answ
     return Answers(
         input=name,
         measure=measure,
-        samples=samples,
-        labels=labels,
-        predicted=predicted,
+        samples=shared.setdefault(samples, samples),
+        labels=shared.setdefault(labels, labels),
+        predicted=tuple(shared.setdefault(text, text) for text in predicted),
         values=values,
     )
 

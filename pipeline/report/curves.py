@@ -99,15 +99,23 @@ def _numbers(row: Sequence[str], where: str) -> list[float]:
 def draw_curve(curve: Curve) -> tuple[Chart, ...]:
     """Return the charts of one training: PSNR, loss and learning rate over its steps."""
     return (
-        _chart("PSNR of the training patches, dB", curve.step, curve.psnr),
-        _chart("Loss", curve.step, curve.loss, logarithmic=min(curve.loss) > 0),
-        _chart("Learning rate", curve.step, curve.learning_rate),
+        line_chart("PSNR of the training patches, dB", curve.step, curve.psnr),
+        line_chart("Loss", curve.step, curve.loss, logarithmic=min(curve.loss) > 0),
+        line_chart("Learning rate", curve.step, curve.learning_rate),
     )
 
 
-def _chart(
+def line_chart(
     title: str, steps: Sequence[float], values: Sequence[float], *, logarithmic: bool = False
 ) -> Chart:
+    """Return one curve.
+
+    Args:
+        title: What it shows, with its unit.
+        steps: Steps done, rising; at least one.
+        values: One a step, finite.
+        logarithmic: Whether equal factors are equally far apart; needs positive values.
+    """
     steps, values = _thinned(steps, max), _thinned(values, _mean)
     scale: Callable[[float], float] = math.log10 if logarithmic else float
     low, high = _padded(scale(min(values)), scale(max(values)))

@@ -10,10 +10,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline.metrics import PROTOCOLS
 from pipeline.params import Applied, Experiment, Imported, Trial
 from pipeline.published import Published
-from pipeline.report import crops, curves
+from pipeline.recognition.palette import UNLABELLED_COLOUR
+from pipeline.report import crops, curves, gains
 from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop
 from pipeline.report.curves import Chart
+from pipeline.report.downstream import group_by_task
 from pipeline.report.gaps import find_gaps
 from pipeline.report.leaderboard import (
     STRONGEST,
@@ -27,6 +29,20 @@ from pipeline.report.leaderboard import (
 from pipeline.report.networks import Network
 from pipeline.report.overlaps import Overlap
 from pipeline.report.overview import draw_overview
+from pipeline.report.recognition import Recognised
+from pipeline.report.recognition_words import (
+    HEADINGS,
+    WHAT,
+    describe_change,
+    describe_size,
+    describe_split,
+    show_change,
+    show_gap,
+    show_interval,
+    show_score,
+    show_spread,
+    show_value,
+)
 from pipeline.report.repetitions import merge_repetitions
 from pipeline.report.restoring import Restoring
 from pipeline.report.results import Place, Result
@@ -93,6 +109,7 @@ class Findings:
         references: Numbers of the literature; those about other data are left out.
         repetition_of: Experiments that repeat another one, and which.
         check: Fills the checklist of a result that has a published counterpart.
+        recognition: What recognisers made of restored images; None where there are none.
     """
 
     results: Sequence[Result]
@@ -101,6 +118,7 @@ class Findings:
     references: Iterable[Published]
     repetition_of: Mapping[str, str]
     check: Callable[[Result, Published], Sequence[Check]]
+    recognition: Recognised | None
 
 
 def render_page(reports: Sequence[Report], findings: Findings) -> str:
@@ -115,6 +133,9 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
     singles = shown_places(by_place(findings.results), findings.leading)
     numbers = published_only(groups, findings.references)
     sources = number_sources(groups, numbers)
+    recognition = findings.recognition
+    for source in recognition.sources if recognition else ():
+        sources.setdefault(source, len(sources) + 1)
     gaps = find_gaps((result for rows in groups.values() for result in rows), findings.check)
     used = {result.protocol for result in findings.results}
     page: str = (
@@ -138,6 +159,11 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
             commands=_commands(reports),
             crops=crops,
             curves=curves,
+            gains=gains,
+            recognition=recognition,
+            headings=HEADINGS,
+            what=WHAT,
+            no_class="#{:02x}{:02x}{:02x}".format(*UNLABELLED_COLOUR),
             resamples=RESAMPLES,
             strongest=STRONGEST,
         )
@@ -164,6 +190,17 @@ def _environment() -> Environment:
         "settings": describe_settings,
         "interval": describe_interval,
         "worth": describe_difference,
+        "millions": lambda value: f"{value / 1e6:.3g}" if value < 1e9 else f"{value / 1e6:.0f}",
+        "score": show_score,
+        "score_interval": show_interval,
+        "score_spread": show_spread,
+        "value": show_value,
+        "change": show_change,
+        "change_worth": describe_change,
+        "gap": show_gap,
+        "split_words": describe_split,
+        "size_words": describe_size,
+        "groupby_task": group_by_task,
     }
     return environment
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.params import Experiment
+from pipeline.params import Experiment, Recognition
 from pipeline.report.results import Result, bounds, fixed, order
 from pipeline.statistics import mean, mean_interval, spread
 
@@ -31,7 +31,9 @@ COLUMNS = (
 """Of ``repetitions.csv``, in this order."""
 
 
-def find_repetitions(experiments: Mapping[str, Experiment]) -> dict[str, str]:
+def find_repetitions(
+    experiments: Mapping[str, Experiment] | Mapping[str, Recognition],
+) -> dict[str, str]:
     """Return which experiments repeat another one, and the first of its name.
 
     Args:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline import published as literature
+from pipeline import published_recognition
 from pipeline.degradation_settings import Gaussian
 from pipeline.images import Array, Bytes, read_image, to_8bit, write_png
 from pipeline.overlap_table import COLUMNS as OVERLAP_COLUMNS
@@ -23,6 +24,7 @@ from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import COLUMNS
 from pipeline.scores import COLUMNS as MEASURED_COLUMNS
 from stages.report import report
+from tests.recognised import Recognised, faces
 
 FOLDERS = (
     "evaluated",
@@ -70,6 +72,7 @@ class Project:
         self.imported: dict[str, Imported] = {}
         self.applied: dict[str, Applied] = {}
         self.accepted: list[AcceptedOverlap] = []
+        self.recognised = Recognised(root)
         self.write_experiment("net")
         self.write_benchmark("denoise")
 
@@ -161,6 +164,7 @@ class Project:
         report(
             **self.folders,
             published=self.published,
+            published_recognition=published_recognition.SHIPPED,
             papers=self.papers,
             out=self.out,
             experiments=self.experiments,
@@ -168,6 +172,10 @@ class Project:
             applied=self.applied,
             benchmarks=self.benchmarks,
             accepted_overlaps=self.accepted,
+            tasks=self.recognised.tasks,
+            inputs=self.recognised.inputs,
+            restored_inputs=self.recognised.restored,
+            recognition=self.recognised.recognition,
         )
 
     def table(self, name: str = "results") -> list[dict[str, str]]:
@@ -346,8 +354,10 @@ def test_the_same_results_give_the_same_bytes(project: Project) -> None:
 
     assert sorted(first) == [
         "comparisons.csv",
+        "downstream.csv",
         "index.html",
         "networks.csv",
+        "recognition.csv",
         "repetitions.csv",
         "results.csv",
     ]
@@ -571,6 +581,41 @@ def test_a_browser_sorts_rows_and_moves_sliders(project: Project, tmp_path: Path
     methods = re.findall(r'<th scope="row" data-value="(\w+)"', dump)
     assert methods == ["tv", "net"] * 2
     assert len(re.findall(r'<th [^>]*aria-sort="descending"', dump)) == 1
+
+
+def test_recognisers_are_reported_beside_the_restored_images(
+    project: Project, tmp_path: Path
+) -> None:
+    project.recognised = faces(tmp_path)
+
+    project.report()
+
+    assert [row["restored"] for row in project.table("downstream")] == ["noisy_net", "noisy_tiny"]
+    assert {row["recogniser"] for row in project.table("recognition")} == {"clean"}
+    assert '<section id="recognition">' in project.page()
+    assert '<a href="#recognition">' in project.page()
+    assert Tags(project.page()).open == []
+
+
+def test_a_project_without_recognisers_has_headers_alone_and_no_section(project: Project) -> None:
+    project.report()
+
+    assert (project.table("downstream"), project.table("recognition")) == ([], [])
+    assert "ecogni" not in project.page().partition("<body>")[2]
+
+
+@pytest.mark.parametrize(
+    ("lost", "stage"),
+    [("evaluated/clean", "recognise@clean"), ("models/clean", "learn@clean")],
+)
+def test_a_recogniser_that_has_not_run_is_refused_by_the_stage_to_run(
+    project: Project, tmp_path: Path, lost: str, stage: str
+) -> None:
+    project.recognised = faces(tmp_path)
+    shutil.rmtree(tmp_path / lost)
+
+    with pytest.raises(FileNotFoundError, match=rf"'dvc repro {stage}'"):
+        project.report()
 
 
 def test_weights_applied_in_another_way_are_reported_beside_the_experiment(

@@ -73,6 +73,20 @@ def test_samples_that_both_have_right_or_wrong_do_not_hide_a_difference() -> Non
     assert width(found.interval) < 0.045
 
 
+def test_the_interval_of_a_difference_is_that_of_agresti_and_min() -> None:
+    one = np.repeat([1.0, 1.0, 0.0, 0.0], [60, 12, 5, 23])
+    other = np.repeat([1.0, 0.0, 1.0, 0.0], [60, 12, 5, 23])
+
+    found = share_difference(one, other)
+
+    # 7 / 102, and 1.96 standard deviations: (18 - 49 / 102) / 102 squared is their square.
+    assert found.mean == pytest.approx(0.07)
+    assert found.interval is not None
+    assert (found.interval.low, found.interval.high) == pytest.approx(
+        (7 / 102 - 0.0804284, 7 / 102 + 0.0804284), abs=1e-5
+    )
+
+
 def test_equal_answers_differ_by_nothing_within_noise() -> None:
     found = share_difference(np.ones(50), np.ones(50))
 

@@ -156,11 +156,11 @@ def test_a_query_without_items_of_its_class_has_an_average_precision_of_zero() -
 
 
 def test_items_of_equal_similarity_keep_their_order() -> None:
-    same = np.ones((3, 2))
+    same, labels = np.ones((100, 2)), np.arange(100) // 50
 
-    found = average_precisions(same[:1], same, np.array([1]), np.array([0, 1, 1]))
+    found = average_precisions(same[:1], same, np.array([1]), labels)
 
-    assert found.tolist() == pytest.approx([(1 / 2 + 2 / 3) / 2])
+    assert found.tolist() == pytest.approx([np.mean([rank / (50 + rank) for rank in range(1, 51)])])
 
 
 def test_a_representation_without_length_is_similar_to_nothing() -> None:

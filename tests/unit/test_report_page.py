@@ -15,6 +15,7 @@ from pipeline.report.curves import Curve, draw_curve
 from pipeline.report.networks import Network
 from pipeline.report.overlaps import Overlap, SharedScene
 from pipeline.report.page import Findings, Report, render_page
+from pipeline.report.recognition import Recognised
 from pipeline.report.restoring import Restoring
 from pipeline.report.results import Measurement, Result
 from tests.unit.report_data import PAPER, result_of
@@ -103,6 +104,7 @@ def page_of(
     repetition_of: Mapping[str, str] | None = None,
     leading: set[tuple[str, str, str]] | None = None,
     networks: tuple[Network, ...] = (),
+    recognition: Recognised | None = None,
 ) -> str:
     return render_page(
         [report()] if reports is None else reports,
@@ -113,6 +115,7 @@ def page_of(
             references=references,
             repetition_of=repetition_of or {},
             check=checks,
+            recognition=recognition,
         ),
     )
 

@@ -19,13 +19,7 @@ from pipeline.machine.devices import pick_device
 from pipeline.outputs import new_file, new_folder
 from pipeline.params import Input, RestoredInput
 from pipeline.recogniser_settings import Recogniser
-from pipeline.recognition.gathering import Samples, open_samples
-from pipeline.recognition.labelled import Labelled, Part, read_card, read_labelled
-from pipeline.recognition.maps import draw_predicted, draw_truth
-from pipeline.recognition.networks import TaskFacts, build_recogniser
-from pipeline.recognition.recognising import predict
-from pipeline.recognition.retrieval import search
-from pipeline.recognition.samples import (
+from pipeline.recognition.answers import (
     SAMPLES,
     Answers,
     Inputs,
@@ -34,6 +28,12 @@ from pipeline.recognition.samples import (
     write_inputs,
     write_samples,
 )
+from pipeline.recognition.gathering import Samples, open_samples
+from pipeline.recognition.labelled import Labelled, Part, read_card, read_labelled
+from pipeline.recognition.maps import draw_predicted, draw_truth
+from pipeline.recognition.networks import TaskFacts, build_recogniser
+from pipeline.recognition.recognising import predict
+from pipeline.recognition.retrieval import search
 
 
 def recognise(
@@ -57,7 +57,7 @@ def recognise(
         task_name: Task that it learnt; its inputs are those of this task.
         weights: Folder with ``weights.safetensors`` and ``card.json``, from stage ``learn``.
         labelled: Folder of all inputs, a folder each.
-        out: Folder to make; ``pipeline/recognition/samples.py`` describes it. Of a cube it has
+        out: Folder to make; ``pipeline/recognition/answers.py`` describes it. Of a cube it has
             ``truth.png`` and ``map_INPUT.png`` too.
         metrics: JSON to write: means by input and measure.
         inputs: All degraded inputs.

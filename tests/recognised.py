@@ -9,8 +9,7 @@ import numpy as np
 
 from pipeline.images import write_8bit_png
 from pipeline.params import Input, Recognition, RestoredInput
-from pipeline.recognition.palette import paint
-from pipeline.recognition.samples import (
+from pipeline.recognition.answers import (
     Answers,
     Inputs,
     classified,
@@ -18,6 +17,7 @@ from pipeline.recognition.samples import (
     write_inputs,
     write_samples,
 )
+from pipeline.recognition.palette import paint
 from pipeline.report.recognisers import Entries
 from pipeline.task_settings import (
     CubeTask,

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.params import Input, Recognition, RestoredInput
+from pipeline.recognition.answers import Answers, Inputs, read_inputs, read_samples
 from pipeline.recognition.intervals import (
     precision_difference,
     precision_interval,
     share_difference,
     share_interval,
 )
-from pipeline.recognition.samples import Answers, Inputs, read_inputs, read_samples
 from pipeline.recognition.scores import Confusion, count_confusion
 from pipeline.report.curves import Chart
 from pipeline.report.model_cards import read_card

@@ -13,12 +13,12 @@ from torch import nn
 from pipeline.images import read_image, to_8bit
 from pipeline.params import Input, RestoredInput
 from pipeline.recogniser_settings import HybridSN, Recogniser
+from pipeline.recognition.answers import Answers, read_inputs, read_samples
 from pipeline.recognition.gathering import open_samples
 from pipeline.recognition.labelled import Labelled, Part, write_labelled
 from pipeline.recognition.networks import build_recogniser
 from pipeline.recognition.palette import paint
 from pipeline.recognition.retrieval import search
-from pipeline.recognition.samples import Answers, read_inputs, read_samples
 from stages.recognise import recognise
 from tests.recognition_data import (
     CPU,

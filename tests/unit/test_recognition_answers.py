@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.recognition.samples import (
+from pipeline.recognition.answers import (
     COLUMNS,
     Answers,
     Inputs,

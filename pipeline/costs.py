@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.datasets.describing import describe, image_sizes
+from pipeline.datasets.describing import describe, describe_source, image_sizes
 from pipeline.levels import in_8bit, levels, reduction_of, versions
 from pipeline.params import Params, Patches, Trial
 from pipeline.patches import Grid
@@ -85,6 +85,27 @@ def set_costs(
         if name in needed:
             facts = describe(dataset, root, name)
             found.append(SetCost(name, facts.images, facts.bytes, facts.fetched, facts.must_accept))
+    return found
+
+
+def task_costs(root: Path, params: Params, tasks: Iterable[str]) -> list[SetCost]:
+    """Return the labelled data of recognition tasks; tasks with the same data count once.
+
+    Args:
+        root: Folder of the project.
+        params: The settings.
+        tasks: Names of those to collect.
+
+    Raises:
+        DatasetError: A catalogue cannot be read.
+    """
+    first: dict[str, str] = {}
+    for name in tasks:
+        first.setdefault(params.tasks[name].source, name)
+    found = []
+    for source, name in first.items():
+        facts = describe_source(Path(source), root, name)
+        found.append(SetCost(name, facts.images, facts.bytes, facts.fetched, facts.must_accept))
     return found
 
 

@@ -95,11 +95,12 @@ class _Work:
     experiments: Sequence[str] = ()
     benchmarks: Sequence[str] = ()
     imported: Sequence[str] = ()
+    tasks: Sequence[str] = ()
 
 
 def _all_of(params: "Params") -> _Work:
     others = [*params.imported, *params.applied]
-    return _Work(list(params.experiments), list(params.benchmarks), others)
+    return _Work(list(params.experiments), list(params.benchmarks), others, list(params.tasks))
 
 
 def _part_of(params: "Params", stages: Collection[str]) -> _Work:
@@ -112,6 +113,7 @@ def _part_of(params: "Params", stages: Collection[str]) -> _Work:
             for name in getattr(params, section)
             if f"reconstruct_{section}@{name}" in stages
         ],
+        [name for name in params.tasks if f"collect@{name}" in stages],
     )
 
 
@@ -144,13 +146,14 @@ def _known(names: Sequence[str], params: "Params") -> list[str]:
 
 
 def _print_costs(root: Path, path: Path, params: "Params", work: _Work) -> None:
-    from pipeline.costs import disk_needed, set_costs, training_costs
+    from pipeline.costs import disk_needed, set_costs, task_costs, training_costs
     from pipeline.images import ImageError
     from pipeline.raw_images import DatasetError
 
     try:
         sets = set_costs(root, params, work.experiments, work.benchmarks)
         disk = disk_needed(root, params, sets, work.experiments, work.benchmarks, work.imported)
+        sets += task_costs(root, params, work.tasks)
     except (DatasetError, ImageError, OSError) as error:
         raise CommandError(str(error)) from error
     print(f"\n{_sets(sets)}\n")
@@ -173,6 +176,10 @@ def _print_costs(root: Path, path: Path, params: "Params", work: _Work) -> None:
     print(f"\n{_trainings(costs)}\n")
     total = sum(one.seconds for one in costs)
     print(f"trainings one after another: {_duration(total)} on this machine ({probe['device']})")
+    if params.recognition:
+        print(
+            "not counted: networks that recognise, which learn from samples that are not there yet"
+        )
 
 
 def _probe(path: Path, experiments: Sequence[str], threads: int) -> dict[str, Any]:

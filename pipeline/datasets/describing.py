@@ -1,7 +1,7 @@
 """What an entry of ``params.yaml`` would bring; nothing is fetched, no server is asked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,24 @@ def describe(dataset: Dataset, root: Path, name: str) -> DataSetFacts:
         DatasetError: Its catalogue cannot be read.
     """
     return _DESCRIBED[dataset.kind](dataset, root, name)
+
+
+def describe_source(source: Path, root: Path, name: str) -> DataSetFacts:
+    """Return what is known of the labelled data of a recognition task.
+
+    Args:
+        source: Catalogue of a published set, or the user's folder; relative to ``root``.
+        root: Folder of the project.
+        name: Name of the task.
+
+    Raises:
+        DatasetError: The catalogue cannot be read.
+    """
+    if not (root / source / "set.toml").is_file():
+        return _describe_own(FolderDataset(kind="folder", source=str(source)), root, name)
+    facts = _describe_published(CatalogueDataset(kind="catalogue", source=str(source)), root, name)
+    packed = read_catalogue(root / source).package is not None
+    return replace(facts, fetched=facts.fetched or packed)
 
 
 def image_sizes(dataset: Dataset, root: Path, name: str) -> Sequence[tuple[int, int]] | None:

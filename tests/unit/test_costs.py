@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.costs import DiskCost, disk_needed, set_costs, training_costs
+from pipeline.costs import DiskCost, disk_needed, set_costs, task_costs, training_costs
 from pipeline.datasets.fetching import fetch_dataset
 from pipeline.images import write_png
 from pipeline.params import Params, Patches
@@ -161,6 +161,26 @@ def test_what_is_only_tested_counts_too(project: Path) -> None:
     assert [one.name for one in sets] == ["test"]
     assert disk.parts["restored images"] == disk.parts["test images"] > 0
     assert "patches" not in disk.parts
+
+
+def test_labelled_data_count_once_and_what_a_package_has_is_here(project: Path) -> None:
+    catalogue = Path(__file__).parents[2] / "pipeline" / "catalogue"
+    split = {"kind": "random", "train": 0.5, "validation": 0.0}
+    folds = {"kind": "folds", "folds": 2, "test": 0, "validation": None}
+    images = {"kind": "images", "shift": 0, "mirror": False}
+    tasks = {
+        "faces": {**images, "source": str(catalogue / "lfw_subset"), "split": split},
+        "again": {**images, "source": str(catalogue / "lfw_subset"), "split": folds},
+        "cifar": {**images, "source": str(catalogue / "cifar10"), "split": split},
+        "mine": {**images, "source": "my/pictures", "split": split},
+    }
+    settings = params(tasks=tasks)
+
+    faces, cifar, mine = task_costs(project, settings, settings.tasks)
+
+    assert (faces.name, faces.fetched) == ("faces", True)
+    assert (cifar.name, cifar.bytes, cifar.fetched) == ("cifar", 170498071, False)
+    assert (mine.name, mine.bytes, mine.fetched) == ("mine", None, False)
 
 
 def test_a_training_lasts_as_long_as_its_steps() -> None:

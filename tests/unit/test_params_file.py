@@ -145,6 +145,7 @@ GOOD: dict[str, Any] = {
     "inputs": {},
     "restored_inputs": {},
     "recognition": {},
+    "described": {},
     "accepted_overlaps": [],
     "inference": {"tile": 64, "precision": "float32"},
     "resources": {"threads": 2},

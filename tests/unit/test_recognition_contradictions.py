@@ -473,3 +473,46 @@ def test_a_system_that_nobody_published_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["HybridSN", "DSCMR", "MobileNetV2 (course)", None])
 def test_a_published_system_stands_beside_a_recogniser(name: str | None) -> None:
     assert faults_of(recognition={"new": {**ON_SCENE, "compare_with": name}}) == []
+
+
+# --------------------------------------------------------------------- described images
+
+
+DESCRIBED = {
+    "task": "faces",
+    "input": "faces_vdsr",
+    "arch": ON_FACES["arch"],
+    "model": ON_FACES["model"],
+    "weights": "on_faces",
+    "text_features": 32,
+}
+
+
+def test_any_input_of_a_task_can_be_described() -> None:
+    for name in ("faces", "faces_noisy", "faces_vdsr"):
+        assert faults_of(described={"new": {**DESCRIBED, "input": name}}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"weights": "denoiser"}, "weights: recognition experiment 'denoiser' is not defined; "),
+        ({"input": "fases"}, "input: input 'fases' is not defined; "),
+        ({"model": "none"}, "model: model 'none' is not defined; "),
+        (
+            {"input": "scene_noisy"},
+            "input: expected 'faces' or one of its inputs, 'scene_noisy' is of task 'scene'",
+        ),
+    ],
+)
+def test_what_cannot_be_described_is_refused(changes: dict[str, str], fault: str) -> None:
+    (found,) = faults_of(described={"new": {**DESCRIBED, **changes}})
+
+    assert found.startswith(f"described.new.{fault}")
+
+
+def test_images_are_described_by_a_network_of_their_task() -> None:
+    (found,) = faults_of(described={"new": {**DESCRIBED, "task": "spare", "input": "spare"}})
+
+    assert found.startswith("described.new: expected the network of 'on_faces', ")
+    assert found.endswith("for 'spare'")

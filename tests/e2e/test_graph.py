@@ -13,6 +13,8 @@ from tests.project import copy_project, run
 
 pytestmark = pytest.mark.slow
 
+JPEG_10 = {"kind": "jpeg", "quality": 10, "subsampling": "yuv420", "phase": "aligned", "draws": 1}
+
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -130,8 +132,32 @@ def test_an_edited_network_touches_only_that_network(project: Path) -> None:
     assert touched(project) == {"train@vdsr_x23", "reconstruct@vdsr_x23"}
 
 
+def test_an_edited_recogniser_touches_only_that_network(project: Path) -> None:
+    with (project / "pipeline/recognition/networks/mobilenet_v1.py").open("a") as file:
+        file.write("# edited\n")
+
+    assert touched(project) == {"learn@mobilenet", "recognise@mobilenet"}
+
+
+def test_a_changed_restoration_restores_what_is_recognised_again(project: Path) -> None:
+    edit_params(project, "models", "dncnn", "tiny", "width", value=9)
+
+    assert touched(project) == {
+        "train@dncnn_s25",
+        "reconstruct@dncnn_s25",
+        "restore_input@faces_dncnn",
+    }
+
+
+def test_a_new_input_is_recognised_by_networks_that_do_not_learn_again(project: Path) -> None:
+    edit_params(project, "degradations", "jpeg_10", value=JPEG_10)
+    edit_params(project, "inputs", "faces_jpeg", value={"task": "faces", "degradation": "jpeg_10"})
+
+    assert touched(project) == {"degrade_input@faces_jpeg", "recognise@mobilenet", "report"}
+
+
 def test_an_edited_template_of_the_report_touches_only_the_report(project: Path) -> None:
-    (template,) = (project / "pipeline/report").glob("*.jinja")
+    template = project / "pipeline/report/page.html.jinja"
     with template.open("a") as file:
         file.write("<!-- edited -->\n")
 
@@ -173,6 +199,7 @@ def test_metrics_and_plots_are_declared_to_dvc(done: Path) -> None:
 
     files = shown[""]["data"]
     assert set(files) == {
-        f"data/metrics/{name}.json" for name in ("dncnn_s25", "vdsr_x23", "rednet_jpeg")
+        f"data/metrics/{name}.json"
+        for name in ("dncnn_s25", "vdsr_x23", "rednet_jpeg", "mobilenet")
     }
     assert {"data/curves/dncnn_s25.csv", "Restored"} <= set(plotted)

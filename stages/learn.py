@@ -203,6 +203,8 @@ def _code(network: nn.Module) -> str:
         build_objective,
         open_samples,
         LabelledBatches,
+        predict,
+        search,
         pick_device,
         seed_of,
         type(network),

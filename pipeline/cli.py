@@ -285,3 +285,7 @@ def _print_next_steps(root: Path, url: str, configured: str) -> None:
         "  mlflow ui   # compare the runs",
     ]
     print("\n".join(steps), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

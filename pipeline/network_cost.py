@@ -16,10 +16,12 @@ SIDE = 256
 def multiply_adds(settings: Model) -> int:
     """Return the multiply-adds of convolutions and matrix products for 256x256 restored pixels.
 
+    One that takes images of one size only is told for as many of them, beside one another.
+
     Args:
         settings: Architecture and size.
     """
-    side = -(-SIDE // settings.scale)
+    side = settings.image_size or -(-SIDE // settings.scale)
     side += -side % settings.multiple
     channels = settings.planes
     pixels = (settings.scale * side) ** 2

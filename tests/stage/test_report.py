@@ -18,7 +18,7 @@ from pipeline.degradation_settings import Gaussian
 from pipeline.images import Array, Bytes, read_image, to_8bit, write_png
 from pipeline.overlap_table import COLUMNS as OVERLAP_COLUMNS
 from pipeline.overlap_table import write_overlaps
-from pipeline.params import AcceptedOverlap, Applied, Experiment, Imported, Trial
+from pipeline.params import AcceptedOverlap, Applied, Experiment, Imported, Trial, Way
 from pipeline.report.crops import detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import COLUMNS
@@ -556,24 +556,29 @@ location.hash = "gap-1";
 the link of a gap."""
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_a_browser_sorts_rows_and_moves_sliders(project: Project, tmp_path: Path) -> None:
-    project.report()
-    used = tmp_path / "used.html"
-    used.write_text(project.page().replace("</body>", f"{USER}</body>"), encoding="utf-8")
+def browse(page: Path, width: int = 1200) -> str:
+    """Return what becomes of a page in a browser whose window is ``width`` pixels wide."""
     options = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
-
-    dump = subprocess.run(
+    return subprocess.run(
         [
-            *(str(CHROMIUM), *options.split(), f"--user-data-dir={tmp_path / 'profile'}"),
-            *("--dump-dom", used.as_uri()),
+            *(str(CHROMIUM), *options.split(), f"--user-data-dir={page.parent / 'profile'}"),
+            *(f"--window-size={width},900", "--dump-dom", page.as_uri()),
         ],
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     ).stdout
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_a_browser_sorts_rows_and_moves_sliders(project: Project, tmp_path: Path) -> None:
+    project.report()
+    used = tmp_path / "used.html"
+    used.write_text(project.page().replace("</body>", f"{USER}</body>"), encoding="utf-8")
+
+    dump = browse(used)
 
     assert re.search(r'<details class="fold gap" id="gap-1" open', dump)
     assert dump.count('<input type="range"') == 3
@@ -618,19 +623,43 @@ def test_a_recogniser_that_has_not_run_is_refused_by_the_stage_to_run(
         project.report()
 
 
+def apply_net(project: Project, name: str, way: Way) -> None:
+    """Let the project have measured the weights of ``net`` in another way."""
+    project.write_experiment(name, 29)
+    for place in ("curves", "overlaps"):
+        (project.folders[place] / f"{name}.csv").unlink()
+    project.applied[name] = Applied(
+        arch="dncnn", model="dncnn_s", weights="net", way=way, test_on="denoise"
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_long_names_and_ways_make_no_page_wider_than_a_window(
+    project: Project, tmp_path: Path
+) -> None:
+    apply_net(project, "net_as_written_with_slopes_a_pixel_local", "local_averages")
+    project.report()
+    page = tmp_path / "page.html"
+    page.write_text(project.page().replace("</body>", f"{WIDTHS}</body>"), encoding="utf-8")
+
+    found = re.search(r"<title>window (\d+), page (\d+)</title>", browse(page, width=1000))
+
+    assert found
+    assert int(found[2]) <= int(found[1])
+
+
+WIDTHS = """<script>
+const root = document.documentElement;
+document.title = `window ${root.clientWidth}, page ${root.scrollWidth}`;
+</script>"""
+"""Somebody who measures whether the page has to be moved sideways."""
+
+
 def test_weights_applied_in_another_way_are_reported_beside_the_experiment(
     project: Project,
 ) -> None:
-    project.write_experiment("net_ensemble", 29)
-    for place, name in (("curves", "net_ensemble.csv"), ("overlaps", "net_ensemble.csv")):
-        (project.folders[place] / name).unlink()
-    project.applied["net_ensemble"] = Applied(
-        arch="dncnn",
-        model="dncnn_s",
-        weights="net",
-        way="self_ensemble",
-        test_on="denoise",
-    )
+    apply_net(project, "net_ensemble", "self_ensemble")
 
     project.report()
 

@@ -68,6 +68,15 @@ def test_wrong_usage_ends_with_code_2(
     assert "usage: restore" in capsys.readouterr().err
 
 
+def test_the_module_runs_as_the_console_script_does() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "rum"], capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 2
+    assert "usage: restore" in ran.stderr
+
+
 def test_outside_a_project_every_command_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

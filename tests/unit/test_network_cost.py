@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.network_cost import multiply_adds
-from pipeline.network_settings import EDSR, VDSR, DnCNN, Model, RedNet, SeparateChannels
+from pipeline.network_settings import EDSR, VDSR, DnCNN, Model, MWRCANet, RedNet, SeparateChannels
 
 PIXELS = 256 * 256
 
@@ -34,6 +34,26 @@ def test_dncnn_s_costs_the_published_36_billion() -> None:
     settings = DnCNN(channels=1, width=64, depth=17, batch_norm=True, residual=True)
 
     assert multiply_adds(settings) == pytest.approx(36.3e9, rel=0.01)
+
+
+def test_a_network_for_images_of_one_size_costs_what_it_costs_for_any_size() -> None:
+    def mwrcanet(prelu: str | int) -> MWRCANet:
+        return MWRCANet.model_validate(
+            {
+                "channels": 1,
+                "widths": [8],
+                "blocks": 1,
+                "reduction": 4,
+                "second_kernel": 3,
+                "group_residual": "sum",
+                "orthonormal": True,
+                "prelu": prelu,
+                "last_activation": False,
+            }
+        )
+
+    # 64 divides 256, so that nothing is counted twice or left out.
+    assert multiply_adds(mwrcanet(64)) == pytest.approx(multiply_adds(mwrcanet("shared")), rel=1e-3)
 
 
 def test_what_works_on_small_images_costs_less_for_the_same_result() -> None:

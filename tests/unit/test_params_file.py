@@ -215,6 +215,20 @@ def test_preset_is_valid(path: Path) -> None:
     assert isinstance(load_params(path), Params)
 
 
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_preset_fetches_and_cuts_nothing_that_none_of_its_experiments_uses(path: Path) -> None:
+    params = load_params(path)
+
+    experiments = params.experiments.values()
+    trials = [trial for trials in params.benchmarks.values() for trial in trials]
+    datasets = {bank.dataset for bank in params.patches.values()}
+    datasets |= {trial.dataset for trial in trials}
+    assert set(params.patches) == {experiment.train_on for experiment in experiments}
+    assert set(params.degradations) == {experiment.degradation for experiment in experiments}
+    assert set(params.recipes) == {experiment.recipe for experiment in experiments}
+    assert set(params.datasets) == datasets
+
+
 # ----------------------------------------------------------------------------- no YAML
 
 

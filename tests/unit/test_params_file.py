@@ -224,8 +224,11 @@ def test_preset_fetches_and_cuts_nothing_that_none_of_its_experiments_uses(path:
     datasets = {bank.dataset for bank in params.patches.values()}
     datasets |= {trial.dataset for trial in trials}
     assert set(params.patches) == {experiment.train_on for experiment in experiments}
-    assert set(params.degradations) == {experiment.degradation for experiment in experiments}
-    assert set(params.recipes) == {experiment.recipe for experiment in experiments}
+    recognition = params.recognition.values()
+    used = {experiment.degradation for experiment in experiments}
+    used |= {given.degradation for given in params.inputs.values()}
+    assert set(params.degradations) == used
+    assert set(params.recipes) == {one.recipe for one in (*experiments, *recognition)}
     assert set(params.datasets) == datasets
 
 

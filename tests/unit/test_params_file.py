@@ -228,7 +228,8 @@ def test_preset_fetches_and_cuts_nothing_that_none_of_its_experiments_uses(path:
     used = {experiment.degradation for experiment in experiments}
     used |= {given.degradation for given in params.inputs.values()}
     assert set(params.degradations) == used
-    assert set(params.recipes) == {one.recipe for one in (*experiments, *recognition)}
+    recipes = {one.recipe for one in experiments} | {one.recipe for one in recognition}
+    assert set(params.recipes) == recipes
     assert set(params.datasets) == datasets
 
 

@@ -224,8 +224,23 @@ def _report(root: Path, _options: argparse.Namespace) -> int:
             f"{results}: {error.strerror}; `dvc repro` or `restore run` writes the report"
         ) from error
     print(as_table(rows))
+    recognised = _read_columns(results.with_name("recognition.csv"), _RECOGNISED)
+    if recognised:
+        print(f"\n{as_table([_RECOGNISED, *recognised])}")
     print(f"\n{results.with_name('index.html')}")
     return SUCCESS
+
+
+_RECOGNISED = ("recogniser", "train_on", "input", "psnr", "samples", "measure", "value")
+"""Columns of the table of what was recognised."""
+
+
+def _read_columns(path: Path, columns: Sequence[str]) -> list[list[str]]:
+    """Return some columns of a table; no rows of a file that is not there."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [[row[name] for name in columns] for row in csv.DictReader(file)]
 
 
 _COMMANDS = {

@@ -207,6 +207,21 @@ def test_report_prints_the_results_and_the_page(
     ]
 
 
+def test_report_prints_what_was_recognised(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (toy / "data" / "report").mkdir(parents=True)
+    (toy / "data" / "report" / "results.csv").write_text("experiment,psnr\nb,\n")
+    (toy / "data" / "report" / "recognition.csv").write_text(
+        "recogniser,model,train_on,input,psnr,samples,measure,value\n"
+        "small,v1.small,faces,faces_noisy,20.76,100,accuracy,0.66\n"
+    )
+
+    assert cli.main(["report"]) == 0
+    assert capsys.readouterr().out.splitlines()[3:5] == [
+        "recogniser  train_on  input        psnr   samples  measure   value",
+        "small       faces     faces_noisy  20.76  100      accuracy  0.66",
+    ]
+
+
 @pytest.mark.usefixtures("toy")
 def test_report_says_how_to_get_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["report"]) == 1

@@ -55,9 +55,7 @@ class Classes:
         """
         flat, allowed = self.labels.ravel(), among.ravel()
         return [
-            generator(*key, name).permutation(
-                np.flatnonzero((flat == number) & allowed)
-            )
+            generator(*key, name).permutation(np.flatnonzero((flat == number) & allowed))
             for number, name in enumerate(self.names)
         ]
 

@@ -27,6 +27,7 @@ NUMBERS = [
         ("OldNet", "cifar10", "published", "accuracy", 0.6, True),
         ("OtherNet", "imagenet", "published", "accuracy", 0.7, False),
         ("DSCMR", "dscmr_pascal", "published", "map", 0.716, False),
+        ("SceneNet", "samson", "random-10", "accuracy", 0.95, False),
     )
 ]
 
@@ -219,6 +220,17 @@ def test_a_number_of_another_test_or_from_memory_is_shown_without_a_gap(
     body = text(section(read(made)))
 
     assert re.search(words, body)
+    assert "gap" not in body
+
+
+def test_a_number_of_all_classes_has_no_gap_where_some_are_left_out(tmp_path: Path) -> None:
+    made = Made(tmp_path)
+    made.task("scene", cube_task().model_copy(update={"ignore": ["road"]}))
+    made.learn("hybrid", "scene", {"scene": 0.9}, compare_with="SceneNet")
+
+    body = text(section(read(made)))
+
+    assert re.search(r"95\.00 1 with the classes that are left out here", body)
     assert "gap" not in body
 
 

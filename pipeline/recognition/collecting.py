@@ -16,6 +16,7 @@ from pipeline.datasets.terms import ACCEPTED_TERMS
 from pipeline.nearest import nearest_known
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.checking import check_samples
+from pipeline.recognition.doubles import count_doubles
 from pipeline.recognition.labelled import UNLABELLED, Labelled, Part
 from pipeline.recognition.reading import layout_of, read_own, read_published
 from pipeline.recognition.reading.unsplit_samples import UnsplitSamples
@@ -93,6 +94,15 @@ def collect_task(
         mirror=task.mirror if isinstance(task, ImageTask) else False,
     )
     _log.info("task '%s': %s", name, summary(labelled))
+    doubles = count_doubles(labelled)
+    if doubles:
+        _log.warning(
+            "task '%s': %d of %d test samples are among those of training, too, equal in every "
+            "value: scores are flattered; take one of each pair out of the data",
+            name,
+            doubles,
+            len(labelled.positions(Part.TEST)),
+        )
     return labelled
 
 

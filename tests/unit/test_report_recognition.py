@@ -234,6 +234,17 @@ def test_a_number_of_all_classes_has_no_gap_where_some_are_left_out(tmp_path: Pa
     assert "gap" not in body
 
 
+def test_intervals_over_pixels_of_a_scene_are_called_too_narrow(tmp_path: Path) -> None:
+    words = "Pixels of a scene are like their neighbours"
+    scene, photos = Made(tmp_path / "scene"), faces(tmp_path / "faces")
+    scene.task("scene", cube_task())
+    scene.learn("hybrid", "scene", {"scene": 0.9})
+    photos.learn("clean", "faces", {"faces": 0.9})
+
+    assert words in text(section(read(scene)))
+    assert words not in text(section(read(photos)))
+
+
 def test_what_learnt_from_degraded_samples_has_no_published_number(tmp_path: Path) -> None:
     made = faces(tmp_path)
     made.learn("robust", "faces", {}, train_on="noisy", compare_with="LeNet")

@@ -57,8 +57,9 @@ def test_recognisers_alone_are_something_to_train(
     clean = {
         name: one for name, one in params["recognition"].items() if one["train_on"] == one["task"]
     }
-    empty = {key: {} for key in ("experiments", "imported", "applied", "restored_inputs")}
-    yaml.dump({**params, **empty, "recognition": clean}, preset)
+    for section in ("experiments", "imported", "applied", "restored_inputs"):
+        params[section] = {}
+    yaml.dump({**params, "recognition": clean}, preset)
     monkeypatch.chdir(project)
 
     assert cli.main(["plan", "--preset", "smoke"]) == 0

@@ -1,6 +1,7 @@
 """What the sections of ``params.yaml`` say of one another: contradictions and doubts."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from pipeline.degradation_settings import (
     NOISE,
@@ -35,11 +36,12 @@ _LONGEST_LABEL = 200
 
 def warnings(params: Params) -> list[str]:
     """Return what is allowed but probably not meant, one sentence each."""
-    return [
+    found = [
         f"experiments.{name}: {warning}"
         for name, experiment in params.experiments.items()
         for warning in _experiment_warnings(experiment, params)
     ]
+    return [*found, *_restored_warnings(params)]
 
 
 def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str]:
@@ -66,6 +68,22 @@ def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str
                 )
         if trial.colour.removesuffix("_of_rgb") != bank.colour:
             yield f"trained on {bank.colour} images, tested on {trial.colour} ones"
+
+
+def _restored_warnings(params: Params) -> Iterator[str]:
+    """Find inputs restored by networks that learnt from the very samples."""
+    for name, restored in params.restored_inputs.items():
+        if restored.weights not in params.experiments:
+            continue  # nobody knows what imported weights learnt from
+        for weights in (restored.weights, *sorted(_ancestors(restored.weights, params))):
+            dataset = params.patches[params.experiments[weights].train_on].dataset
+            source = params.tasks[restored.task].source
+            if Path(params.datasets[dataset].source) == Path(source):
+                yield (
+                    f"restored_inputs.{name}: experiment '{weights}' trained on data set "
+                    f"'{dataset}', whose source is that of task '{restored.task}', {source}: test "
+                    "samples may be restored better than unknown ones would be"
+                )
 
 
 def contradictions(params: Params) -> Iterator[str]:

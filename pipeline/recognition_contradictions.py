@@ -1,6 +1,7 @@
 """What the sections of ``params.yaml`` on recognition say of one another and of the others."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from pipeline.degradation_settings import Gaussian, Mixture, RealPairs
 from pipeline.levels import levels, reduction_of
@@ -8,7 +9,10 @@ from pipeline.nearest import nearest_few, nearest_known
 from pipeline.params import Described, Input, Params, Recognition, RestoredInput
 from pipeline.published_recognition import recognising_systems
 from pipeline.recogniser_settings import HybridSN
-from pipeline.task_settings import CubeTask, DisjointSplit, DscmrLoss
+from pipeline.task_settings import CubeTask, DisjointSplit, DscmrLoss, PublishedSplit
+
+_DESCRIBED = Path("data/described")
+"""Where ``dvc.yaml`` has described images, a folder an entry."""
 
 
 def recognition_faults(params: Params) -> Iterator[str]:
@@ -27,6 +31,7 @@ def recognition_faults(params: Params) -> Iterator[str]:
         where = f"described.{name}"
         undefined = list(_undefined_names(where, described, params))
         yield from undefined or _described_faults(where, described, params)
+    yield from _described_task_faults(params)
     # Several recognisers may have one network and one task.
     yield from dict.fromkeys(_margin_faults(params))
     yield from _comparison_faults(params)
@@ -242,6 +247,18 @@ def _described_faults(where: str, entry: Described, params: Params) -> Iterator[
             f"{where}: expected the network of '{entry.weights}', {trained.arch}.{trained.model} "
             f"for task '{trained.task}'; came {entry.arch}.{entry.model} for '{entry.task}'"
         )
+
+
+def _described_task_faults(params: Params) -> Iterator[str]:
+    """Find tasks of described images that would test on what the describing network learnt."""
+    described = {_DESCRIBED / name: name for name in params.described}
+    for name, task in params.tasks.items():
+        entry = described.get(Path(task.source))
+        if entry is not None and not isinstance(task.split, PublishedSplit):
+            yield (
+                f"tasks.{name}.split: expected 'published', so that pairs are tested on that the "
+                f"network of described.{entry} has not learnt from; came '{task.split.kind}'"
+            )
 
 
 def _task_of(name: str, params: Params) -> str:

@@ -96,11 +96,18 @@ class _Work:
     benchmarks: Sequence[str] = ()
     imported: Sequence[str] = ()
     tasks: Sequence[str] = ()
+    recognisers: Sequence[str] = ()
 
 
 def _all_of(params: "Params") -> _Work:
     others = [*params.imported, *params.applied]
-    return _Work(list(params.experiments), list(params.benchmarks), others, list(params.tasks))
+    return _Work(
+        list(params.experiments),
+        list(params.benchmarks),
+        others,
+        list(params.tasks),
+        list(params.recognition),
+    )
 
 
 def _part_of(params: "Params", stages: Collection[str]) -> _Work:
@@ -114,6 +121,7 @@ def _part_of(params: "Params", stages: Collection[str]) -> _Work:
             if f"reconstruct_{section}@{name}" in stages
         ],
         [name for name in params.tasks if f"collect@{name}" in stages],
+        [name for name in params.recognition if f"learn@{name}" in stages],
     )
 
 
@@ -167,16 +175,18 @@ def _print_costs(root: Path, path: Path, params: "Params", work: _Work) -> None:
     print(f"to write: about {_size(sum(disk.parts.values()))} ({parts}{guesses})")
     if sum(disk.parts.values()) + to_fetch > free:
         print("that is more than is free")
-    if not work.experiments:
+    if work.experiments:
+        sys.stdout.flush()
+        probe = _probe(path, work.experiments, params.resources.threads)
+        costs = training_costs(params, work.experiments, probe["seconds_per_step"])
+        print(f"\n{_trainings(costs)}\n")
+        total = sum(one.seconds for one in costs)
+        print(
+            f"trainings one after another: {_duration(total)} on this machine ({probe['device']})"
+        )
+    elif not work.recognisers:
         print("\nnothing to train")
-        return
-    sys.stdout.flush()
-    probe = _probe(path, work.experiments, params.resources.threads)
-    costs = training_costs(params, work.experiments, probe["seconds_per_step"])
-    print(f"\n{_trainings(costs)}\n")
-    total = sum(one.seconds for one in costs)
-    print(f"trainings one after another: {_duration(total)} on this machine ({probe['device']})")
-    if params.recognition:
+    if work.recognisers:
         print(
             "not counted: networks that recognise, which learn from samples that are not there yet"
         )

@@ -4,11 +4,11 @@ import numpy as np
 
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.labelled import UNLABELLED
-from pipeline.recognition.reading.samples import Samples
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples
 from pipeline.task_settings import Kind
 
 
-def check_samples(samples: Samples, kind: Kind, name: str) -> None:
+def check_samples(samples: UnsplitSamples, kind: Kind, name: str) -> None:
     """Refuse samples that nothing can be learnt from.
 
     Args:
@@ -33,7 +33,7 @@ def check_samples(samples: Samples, kind: Kind, name: str) -> None:
         _require_numbers(samples, "bands" if kind == "cube" else "features", name)
 
 
-def _require_numbers(samples: Samples, what: str, name: str) -> None:
+def _require_numbers(samples: UnsplitSamples, what: str, name: str) -> None:
     """Refuse NaN and infinity, which a float32 of something too large becomes as well."""
     columns = samples.values.reshape(-1, samples.values.shape[-1])
     bad = [number for number, column in enumerate(columns.T) if not np.isfinite(column).all()]

@@ -16,9 +16,10 @@ from pipeline.datasets.terms import ACCEPTED_TERMS
 from pipeline.nearest import nearest_known
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.checking import check_samples
+from pipeline.recognition.doubles import count_doubles
 from pipeline.recognition.labelled import UNLABELLED, Labelled, Part
 from pipeline.recognition.reading import layout_of, read_own, read_published
-from pipeline.recognition.reading.samples import Samples
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples
 from pipeline.recognition.splitting import Classes, split_samples
 from pipeline.task_settings import CubeTask, ImageTask, Task
 
@@ -93,6 +94,15 @@ def collect_task(
         mirror=task.mirror if isinstance(task, ImageTask) else False,
     )
     _log.info("task '%s': %s", name, summary(labelled))
+    doubles = count_doubles(labelled)
+    if doubles:
+        _log.warning(
+            "task '%s': %d of %d test samples are among those of training, too, equal in every "
+            "value: scores are flattered; take one of each pair out of the data",
+            name,
+            doubles,
+            len(labelled.positions(Part.TEST)),
+        )
     return labelled
 
 
@@ -113,7 +123,7 @@ def summary(labelled: Labelled) -> str:
     return f"{labelled.samples} samples of {len(counts)} classes ({classes}): {', '.join(words)}"
 
 
-def _read(task: Task, places: Places) -> Samples:
+def _read(task: Task, places: Places) -> UnsplitSamples:
     if (places.source / "set.toml").is_file():
         catalogue = read_catalogue(places.source)
         layout = layout_of(catalogue, task.kind, places.name)
@@ -121,7 +131,7 @@ def _read(task: Task, places: Places) -> Samples:
     return read_own(places.source, task.kind)
 
 
-def _without(samples: Samples, ignored: Sequence[str], name: str) -> Samples:
+def _without(samples: UnsplitSamples, ignored: Sequence[str], name: str) -> UnsplitSamples:
     """Return samples in which classes are left out: their labels are forgotten."""
     for unknown in set(ignored) - set(samples.classes):
         raise DatasetError(

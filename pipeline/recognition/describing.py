@@ -14,7 +14,7 @@ from pipeline.images import Array
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.captions import caption_features
 from pipeline.recognition.labelled import Labelled, Part
-from pipeline.recognition.reading.samples import Samples, pairs_of
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples, pairs_of
 
 _VALUES = 1 << 22
 """Numbers of all images together that go through the network at once."""
@@ -26,7 +26,7 @@ def describe(
     captions: Sequence[str],
     text_features: int,
     device: torch.device,
-) -> Samples:
+) -> UnsplitSamples:
     """Return the pairs of images and captions, with what tests as their publisher's choice.
 
     What the network was not shown in training tests here as well: a split of the pairs' own would
@@ -51,7 +51,7 @@ def describe(
     test = images.parts == Part.TEST
     texts = caption_features(captions, ~test, text_features)
     features = image_features(network, images, device)
-    return Samples(
+    return UnsplitSamples(
         classes=images.classes,
         values=pairs_of(features, texts, "described images"),
         labels=images.labels,

@@ -1,7 +1,8 @@
 """Which samples of a task train, choose and test.
 
 All draws are made class by class from generators keyed by the seed, the task and the class: what
-one class draws depends on no other.
+one class draws depends on no other. Folds alone leave out the task: the tasks of a cross-validation
+differ in name and share the folds.
 """
 
 import logging
@@ -45,13 +46,16 @@ class Classes:
         """How many samples each class has."""
         return np.bincount(self.labels[self.labels != UNLABELLED], minlength=len(self.names))
 
-    def shuffled(self, seed: int, among: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-        """Return the positions of each class's samples in the flattened labels, in random order."""
+    def shuffled(self, among: NDArray[np.bool_], *key: str | int) -> list[NDArray[np.int64]]:
+        """Return the positions of each class's samples in the flattened labels, in random order.
+
+        Args:
+            among: The shape of the labels, true where a sample counts.
+            key: What the order depends on, beside the class.
+        """
         flat, allowed = self.labels.ravel(), among.ravel()
         return [
-            generator(seed, self.name, "split", name).permutation(
-                np.flatnonzero((flat == number) & allowed)
-            )
+            generator(*key, name).permutation(np.flatnonzero((flat == number) & allowed))
             for number, name in enumerate(self.names)
         ]
 
@@ -115,7 +119,7 @@ def _random(classes: Classes, split: RandomSplit, seed: int) -> Parts:
     train = _allot(counts, split.train, counts - left)
     validation = _allot(counts, split.validation, counts - train - 1)
     parts = _nothing(classes)
-    drawn = classes.shuffled(seed, classes.labels != UNLABELLED)
+    drawn = classes.shuffled(classes.labels != UNLABELLED, seed, classes.name, "split")
     for order, trained, chosen in zip(drawn, train, validation, strict=True):
         parts[order[:trained]] = Part.TRAIN
         parts[order[trained : trained + chosen]] = Part.VALIDATION
@@ -132,7 +136,7 @@ def _published(
             "samples of this set to test on (images of your own: FOLDER/train/CLASS and "
             "FOLDER/test/CLASS say it); came 'published'"
         )
-    training = classes.shuffled(seed, ~test)
+    training = classes.shuffled(~test, seed, classes.name, "split")
     counts = np.array([len(order) for order in training])
     chosen = _allot(counts, split.validation, counts - 1)
     parts = _nothing(classes)
@@ -158,7 +162,7 @@ def _folds(classes: Classes, split: FoldSplit, seed: int) -> Parts:
         roles[split.validation] = Part.VALIDATION
     # Each class goes on where the last one ended, so that the folds are equal as a whole, too.
     begun = 0
-    for order in classes.shuffled(seed, classes.labels != UNLABELLED):
+    for order in classes.shuffled(classes.labels != UNLABELLED, seed, "folds"):
         parts[order] = roles[(begun + np.arange(len(order))) % split.folds]
         begun += len(order)
     return parts.reshape(classes.labels.shape)

@@ -9,6 +9,7 @@ from pipeline.published_recognition import (
     PublishedRecognition,
     data_of,
     find_published,
+    ignored_classes,
     is_same_test,
     protocol_of,
 )
@@ -294,9 +295,14 @@ def _reference(
     gap = None
     if is_same_test(number, task) and score.value is not None:
         gap = score.value - number.value
-    same = (number.task, number.protocol) == (data_of(task), protocol_of(task))
-    about = "" if same else f"{number.task}, {describe_protocol_name(number.protocol)}"
-    return Reference(number=number, gap=gap, about=about)
+    return Reference(number=number, gap=gap, about=_difference(number, task))
+
+
+def _difference(number: PublishedRecognition, task: Task) -> str:
+    """Return which other test a published number is of; empty for the same."""
+    if (number.task, number.protocol) != (data_of(task), protocol_of(task)):
+        return f"{number.task}, {describe_protocol_name(number.protocol)}"
+    return "with the classes that are left out here" if ignored_classes(task) else ""
 
 
 def write_recognition(path: Path, found: Recognised | None) -> None:

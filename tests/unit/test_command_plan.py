@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from pipeline import cli
 from tests.project import command_environment, copy_project
@@ -44,6 +45,28 @@ def test_what_a_preset_only_tests_is_counted(
     assert "set12" in said
     assert "test images" in said
     assert "nothing to train" in said
+
+
+def test_recognisers_alone_are_something_to_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = copy_project(tmp_path / "project", preset="smoke")
+    preset = project / "pipeline" / "presets" / "smoke.yaml"
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(preset)
+    clean = {
+        name: one for name, one in params["recognition"].items() if one["train_on"] == one["task"]
+    }
+    for section in ("experiments", "imported", "applied", "restored_inputs"):
+        params[section] = {}
+    yaml.dump({**params, "recognition": clean}, preset)
+    monkeypatch.chdir(project)
+
+    assert cli.main(["plan", "--preset", "smoke"]) == 0
+
+    said = capsys.readouterr().out
+    assert "nothing to train" not in said
+    assert "not counted: networks that recognise" in said
 
 
 def test_a_fault_in_the_published_numbers_is_told_with_its_line(tmp_path: Path) -> None:

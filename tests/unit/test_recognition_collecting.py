@@ -1,11 +1,13 @@
 """From the entry of a task to its samples, each in a part."""
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.collecting import collect_task
@@ -329,3 +331,35 @@ def test_log_counts_samples_classes_parts_and_the_unused(
         "task 'mine': 20 samples of 2 classes (1 10, 2 10): train 6, validation 0, test 10, "
         "unused 4, without a class 20"
     ) in caplog.text
+
+
+@pytest.mark.parametrize("validation", [0, 0.5], ids=["training", "validation"])
+def test_test_samples_that_are_taught_as_well_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, validation: float
+) -> None:
+    folder = tmp_path / "photos"
+    for part in ("train", "test"):
+        write_images(folder / part, {"cat": 4, "dog": 4}, size=(9, 9))
+    for number, path in enumerate(sorted((folder / "test").glob("*/*.png"))):
+        pixels = np.full((9, 9, 3), 200 + number, np.uint8)
+        Image.fromarray(pixels).save(path)
+    shutil.copy(folder / "train" / "cat" / "000.png", folder / "test" / "dog" / "000.png")
+    shutil.copy(folder / "train" / "cat" / "001.png", folder / "test" / "cat" / "001.png")
+
+    collect(images(folder, kind="published", validation=validation), tmp_path)
+
+    assert "task 'mine': 2 of 8 test samples are among those of training" in caplog.text
+
+
+def test_nothing_is_told_where_all_samples_differ(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_images(tmp_path / "photos", {"cat": 4})
+    (folder / "dog").mkdir()
+    for number in range(4):
+        pixels = np.full((5, 6, 3), 200 + number, np.uint8)
+        Image.fromarray(pixels).save(folder / "dog" / f"{number}.png")
+
+    collect(images(folder, **RANDOM), tmp_path)
+
+    assert "among those of training" not in caplog.text

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.contradictions import contradictions
+from pipeline.contradictions import contradictions, warnings
 from pipeline.params import Params
 from tests.recognition_data import DSCMR_LOSS, MODELS
 from tests.unit.test_params_file import GOOD
@@ -516,3 +516,67 @@ def test_images_are_described_by_a_network_of_their_task() -> None:
 
     assert found.startswith("described.new: expected the network of 'on_faces', ")
     assert found.endswith("for 'spare'")
+
+
+@pytest.mark.parametrize("split", [RANDOM, FOLDS], ids=["random", "folds"])
+def test_described_images_are_not_tested_on_where_their_network_may_have_learnt(
+    split: dict[str, Any],
+) -> None:
+    task = {"kind": "features", "source": "data/described/new", "split": split}
+
+    (found,) = faults_of(described={"new": DESCRIBED}, tasks={"words": task})
+
+    assert found.startswith("tasks.words.split: expected 'published', ")
+    assert found.endswith(f"came '{split['kind']}'")
+
+
+def test_described_images_are_tested_on_where_their_task_tests() -> None:
+    split = {"kind": "published", "validation": 0.1}
+    task = {"kind": "features", "source": "data/described/new", "split": split}
+
+    assert faults_of(described={"new": DESCRIBED}, tasks={"words": task}) == []
+
+
+# ---------------------------------------------------------------------------- warnings
+
+
+def warnings_of(weights: str, source: str) -> list[str]:
+    """Return the warnings where an experiment restores samples of a source.
+
+    Args:
+        weights: The experiment.
+        source: Of the task.
+    """
+    content = good()
+    denoiser = content["experiments"]["denoiser"]
+    content["patches"]["mine_40"] = {**content["patches"]["gray_40"], "dataset": "mine"}
+    content["experiments"]["tuned"] = {**denoiser, "train_on": "mine_40", "start": "denoiser"}
+    content["tasks"]["faces"] = {**TASKS["faces"], "source": source}
+    content["restored_inputs"] = {"faces_vdsr": {**RESTORED, "weights": weights}}
+    found = warnings(Params.model_validate(content))
+    return [warning for warning in found if warning.startswith("restored_inputs")]
+
+
+@pytest.mark.parametrize(
+    ("weights", "source", "learnt", "dataset"),
+    [
+        ("denoiser", "c.csv", "denoiser", "train"),
+        ("tuned", "photos/", "tuned", "mine"),
+        ("tuned", "c.csv", "denoiser", "train"),
+    ],
+    ids=["its own", "a folder", "what it started from"],
+)
+def test_samples_restored_by_what_learnt_from_them_are_a_warning(
+    weights: str, source: str, learnt: str, dataset: str
+) -> None:
+    (found,) = warnings_of(weights, source)
+
+    assert found.startswith(
+        f"restored_inputs.faces_vdsr: experiment '{learnt}' trained on data set '{dataset}', whose "
+        "source is that of task 'faces'"
+    )
+
+
+def test_samples_restored_by_what_learnt_from_others_are_no_warning() -> None:
+    assert warnings_of("tuned", SOURCE) == []
+    assert warnings_of("denoiser", "photos") == []

@@ -11,7 +11,7 @@ from pipeline.images import ImageError
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.labelled import UNLABELLED
 from pipeline.recognition.reading import cube_folder, feature_folder, image_folders
-from pipeline.recognition.reading.samples import Samples
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples
 from tests.unit.labelled_files import write_images, write_pairs, write_scene
 
 # -------------------------------------------------------------------------- images
@@ -188,7 +188,7 @@ def test_features_become_pairs(tmp_path: Path) -> None:
 
 
 def test_features_are_the_same_after_they_were_written(tmp_path: Path) -> None:
-    pairs = Samples(
+    pairs = UnsplitSamples(
         classes=("wood", "water"),
         values=np.arange(18, dtype=np.float32).reshape(3, 6),
         labels=np.array([0, 1, 1], np.int16),

@@ -14,8 +14,8 @@ from pipeline.task_settings import DisjointSplit, FoldSplit, PublishedSplit, Ran
 NAMES = ("wood", "water", "wheat")
 
 
-def classes_of(labels: Any, names: tuple[str, ...] = NAMES) -> Classes:
-    return Classes("scene", names, np.asarray(labels, np.int16))
+def classes_of(labels: Any, names: tuple[str, ...] = NAMES, task: str = "scene") -> Classes:
+    return Classes(task, names, np.asarray(labels, np.int16))
 
 
 def shuffled_labels(*counts: int, seed: int = 0) -> NDArray[np.int16]:
@@ -163,8 +163,10 @@ def test_each_sample_is_tested_on_in_one_fold_and_folds_are_equal(seed: int) -> 
     counts = np.random.default_rng(seed).integers(7, 60, len(NAMES))
     labels = shuffled_labels(*counts)
 
+    # Each fold is tested on by a task of its own, which has a name of its own.
     tested = [
-        split_samples(classes_of(labels), folds(7, fold), seed) == Part.TEST for fold in range(7)
+        split_samples(classes_of(labels, task=f"fold_{fold}"), folds(7, fold), seed) == Part.TEST
+        for fold in range(7)
     ]
 
     np.testing.assert_array_equal(np.sum(tested, axis=0), 1)

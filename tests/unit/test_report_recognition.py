@@ -27,6 +27,7 @@ NUMBERS = [
         ("OldNet", "cifar10", "published", "accuracy", 0.6, True),
         ("OtherNet", "imagenet", "published", "accuracy", 0.7, False),
         ("DSCMR", "dscmr_pascal", "published", "map", 0.716, False),
+        ("SceneNet", "samson", "random-10", "accuracy", 0.95, False),
     )
 ]
 
@@ -220,6 +221,28 @@ def test_a_number_of_another_test_or_from_memory_is_shown_without_a_gap(
 
     assert re.search(words, body)
     assert "gap" not in body
+
+
+def test_a_number_of_all_classes_has_no_gap_where_some_are_left_out(tmp_path: Path) -> None:
+    made = Made(tmp_path)
+    made.task("scene", cube_task().model_copy(update={"ignore": ["road"]}))
+    made.learn("hybrid", "scene", {"scene": 0.9}, compare_with="SceneNet")
+
+    body = text(section(read(made)))
+
+    assert re.search(r"95\.00 1 with the classes that are left out here", body)
+    assert "gap" not in body
+
+
+def test_intervals_over_pixels_of_a_scene_are_called_too_narrow(tmp_path: Path) -> None:
+    words = "Pixels of a scene are like their neighbours"
+    scene, photos = Made(tmp_path / "scene"), faces(tmp_path / "faces")
+    scene.task("scene", cube_task())
+    scene.learn("hybrid", "scene", {"scene": 0.9})
+    photos.learn("clean", "faces", {"faces": 0.9})
+
+    assert words in text(section(read(scene)))
+    assert words not in text(section(read(photos)))
 
 
 def test_what_learnt_from_degraded_samples_has_no_published_number(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pipeline.recognition.reading import (
     lfw_stack,
     matlab_scene,
 )
-from pipeline.recognition.reading.samples import Samples
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples
 from pipeline.task_settings import Kind
 
 
@@ -27,7 +27,7 @@ class Layout(NamedTuple):
     """What files hold, and how they are read: by their names, with the names of the classes."""
 
     kind: Kind
-    read: Callable[[Mapping[str, Path], tuple[str, ...]], Samples]
+    read: Callable[[Mapping[str, Path], tuple[str, ...]], UnsplitSamples]
 
 
 LAYOUTS: Mapping[str, Layout] = {
@@ -41,7 +41,7 @@ LAYOUTS: Mapping[str, Layout] = {
 }
 """The layouts of published sets, by ``layout`` in ``set.toml``."""
 
-OWN: Mapping[Kind, Callable[[Path], Samples]] = {
+OWN: Mapping[Kind, Callable[[Path], UnsplitSamples]] = {
     "images": image_folders.read,
     "cube": cube_folder.read,
     "features": feature_folder.read,
@@ -81,7 +81,7 @@ def layout_of(catalogue: Catalogue, kind: Kind, name: str) -> Layout:
 
 def read_published(
     catalogue: Catalogue, at: Mapping[PublishedFile, Path], layout: Layout
-) -> Samples:
+) -> UnsplitSamples:
     """Read a published set.
 
     Args:
@@ -98,7 +98,7 @@ def read_published(
     return layout.read(files, catalogue.classes)
 
 
-def read_own(folder: Path, kind: Kind) -> Samples:
+def read_own(folder: Path, kind: Kind) -> UnsplitSamples:
     """Read a folder of the user's own.
 
     Raises:

@@ -12,10 +12,10 @@ import numpy as np
 
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.reading.matlab_file import read_arrays
-from pipeline.recognition.reading.samples import Samples
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples
 
 
-def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
+def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> UnsplitSamples:
     """Return the scene.
 
     Args:
@@ -39,4 +39,4 @@ def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
         )
     cube = arrays["Y"].astype(np.float32).T.reshape(side, side, -1, order="F")
     labels = arrays["A"].argmax(0).astype(np.int16).reshape(side, side, order="F")
-    return Samples(classes, np.ascontiguousarray(cube), np.ascontiguousarray(labels))
+    return UnsplitSamples(classes, np.ascontiguousarray(cube), np.ascontiguousarray(labels))

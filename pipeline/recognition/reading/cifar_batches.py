@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from pipeline.images import Bytes
 from pipeline.raw_images import DatasetError
-from pipeline.recognition.reading.samples import Samples, labels_from
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples, labels_from
 
 _BATCH = re.compile(r"(?:\./)?cifar-10-batches-py/(data_batch_\d+|test_batch)")
 _SHAPE = (3, 32, 32)
 """Of an image: a plane a colour."""
 
 
-def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
+def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> UnsplitSamples:
     """Return the images, uint8: the training batches in their order, then the test batch.
 
     Args:
@@ -47,7 +47,7 @@ def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
     test = np.concatenate(
         [np.full(len(images), name == "test_batch") for name, (images, _) in batches.items()]
     )
-    return Samples(classes, values, labels_from(numbers, classes, 0, path), test)
+    return UnsplitSamples(classes, values, labels_from(numbers, classes, 0, path), test)
 
 
 def _batches(path: Path) -> Iterator[tuple[str, tuple[Bytes, NDArray[np.int64]]]]:

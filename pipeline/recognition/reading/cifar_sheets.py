@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from pipeline.images import Bytes, read_8bit
 from pipeline.raw_images import DatasetError
-from pipeline.recognition.reading.samples import Samples, labels_from
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples, labels_from
 
 _SIDE = 32
 _TEST = "cifar10_batch_50.png"
 """The sheet with test images: each sheet has 1000 of the 60000, the last 10000 of which test."""
 
 
-def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
+def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> UnsplitSamples:
     """Return the images, uint8, in the order of the sheets' names.
 
     Args:
@@ -38,7 +38,7 @@ def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
         numbers.append(_labels_of(f"{sheet}.png", len(images), table, files["labels"]))
         tested.append(np.full(len(images), f"{sheet}.png" == _TEST))
     labels = labels_from(np.concatenate(numbers), classes, 0, files["labels"])
-    return Samples(classes, np.concatenate(values), labels, np.concatenate(tested))
+    return UnsplitSamples(classes, np.concatenate(values), labels, np.concatenate(tested))
 
 
 def _read_sheet(path: Path) -> Bytes:

@@ -6,10 +6,10 @@ import numpy as np
 
 from pipeline.recognition.reading.class_names import read_class_names
 from pipeline.recognition.reading.npy_file import read_npy
-from pipeline.recognition.reading.samples import Samples, labels_from, require_whole
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples, labels_from, require_whole
 
 
-def read(folder: Path) -> Samples:
+def read(folder: Path) -> UnsplitSamples:
     """Return the scene of a folder.
 
     ``cube.npy`` is ``(H, W, B)`` in any unit, ``labels.npy`` is ``(H, W)``, and ``classes.txt``,
@@ -26,4 +26,4 @@ def read(folder: Path) -> Samples:
     last = int(numbers.max(initial=0))
     classes = read_class_names(folder / "classes.txt", first, last)
     labels = labels_from(numbers, classes, first, folder / "labels.npy")
-    return Samples(classes, cube.astype(np.float32), labels)
+    return UnsplitSamples(classes, cube.astype(np.float32), labels)

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.raw_images import DatasetError
-from pipeline.recognition.reading.samples import Samples, labels_from
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples, labels_from
 
 _SIDE = 8
 _WHITE = 16
 """The largest value: pixels count the black ones among 4x4 of the scan."""
 
 
-def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
+def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> UnsplitSamples:
     """Return the images, float32 in [0, 1], ink bright: multiples of 1/16.
 
     Args:
@@ -40,4 +40,4 @@ def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
             f"came {table.shape[1]} columns"
         )
     values = (pixels / _WHITE).astype(np.float32).reshape(-1, _SIDE, _SIDE, 1)
-    return Samples(classes, values, labels_from(table[:, -1], classes, 0, path))
+    return UnsplitSamples(classes, values, labels_from(table[:, -1], classes, 0, path))

@@ -11,10 +11,10 @@ import numpy as np
 
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.reading.matlab_file import the_array
-from pipeline.recognition.reading.samples import Samples, labels_from, pairs_of
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples, labels_from, pairs_of
 
 
-def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
+def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> UnsplitSamples:
     """Return the pairs: those of training first.
 
     Args:
@@ -38,7 +38,7 @@ def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
             "the features of the training images are not public: only the pairs that the "
             "publisher tests on are here, so that no number can be held against published ones"
         )
-    return Samples(
+    return UnsplitSamples(
         classes,
         np.concatenate([values for values, _, _ in parts.values()]),
         labels,

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.reading.class_names import read_class_names
 from pipeline.recognition.reading.npy_file import read_npy
-from pipeline.recognition.reading.samples import (
-    Samples,
+from pipeline.recognition.reading.unsplit_samples import (
+    UnsplitSamples,
     labels_from,
     pairs_of,
     require_whole,
 )
 
 
-def read(folder: Path) -> Samples:
+def read(folder: Path) -> UnsplitSamples:
     """Return the pairs of a folder.
 
     ``image.npy`` is ``(N, D1)``, ``text.npy`` ``(N, D2)``, ``labels.npy`` ``(N,)`` counts from
@@ -43,10 +43,10 @@ def read(folder: Path) -> Samples:
     classes = read_class_names(folder / "classes.txt", 0, int(np.max(numbers, initial=0)))
     labels = labels_from(numbers, classes, 0, folder / "labels.npy")
     test = _read_test(folder / "test.npy", len(values))
-    return Samples(classes, values, labels, test, image_features=image.shape[1])
+    return UnsplitSamples(classes, values, labels, test, image_features=image.shape[1])
 
 
-def write(folder: Path, pairs: Samples) -> None:
+def write(folder: Path, pairs: UnsplitSamples) -> None:
     """Write pairs into a folder that exists, as ``read`` reads them."""
     np.save(folder / "image.npy", pairs.values[:, : pairs.image_features])
     np.save(folder / "text.npy", pairs.values[:, pairs.image_features :])

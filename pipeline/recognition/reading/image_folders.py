@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.images import SUFFIXES, Bytes, ImageError, read_8bit
 from pipeline.raw_images import DatasetError
-from pipeline.recognition.reading.samples import Samples
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples
 from pipeline.workers import each
 
 CAPTION = ".txt"
@@ -19,7 +19,7 @@ _PARTS = ("train", "test")
 _log = logging.getLogger(__name__)
 
 
-def read(folder: Path) -> Samples:
+def read(folder: Path) -> UnsplitSamples:
     """Return the images of ``FOLDER/CLASS``, by class and name, uint8.
 
     With ``FOLDER/train/CLASS`` and ``FOLDER/test/CLASS`` those in ``test`` are what the owner
@@ -34,7 +34,7 @@ def read(folder: Path) -> Samples:
     classes = tuple(sorted({name for _, name, _ in found}))
     labels = np.array([classes.index(name) for _, name, _ in found], np.int16)
     test = np.array([part == "test" for _, _, part in found])
-    return Samples(classes, _read_alike(paths), labels, test if found[0][2] else None)
+    return UnsplitSamples(classes, _read_alike(paths), labels, test if found[0][2] else None)
 
 
 def image_paths(folder: Path) -> Iterator[tuple[Path, str, str | None]]:

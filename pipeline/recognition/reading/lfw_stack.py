@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.recognition.reading.npy_file import read_npy
-from pipeline.recognition.reading.samples import Samples
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples
 
 
-def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
+def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> UnsplitSamples:
     """Return the images, float32 in [0, 1].
 
     Args:
@@ -21,4 +21,4 @@ def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
     """
     values = read_npy(files["lfw_subset"], 3).astype(np.float32)
     labels = np.arange(len(values)) >= len(values) // 2
-    return Samples(classes, values[..., None], labels.astype(np.int16))
+    return UnsplitSamples(classes, values[..., None], labels.astype(np.int16))

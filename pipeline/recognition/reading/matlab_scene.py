@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.recognition.reading.matlab_file import the_array
-from pipeline.recognition.reading.samples import Samples, labels_from
+from pipeline.recognition.reading.unsplit_samples import UnsplitSamples, labels_from
 
 
-def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
+def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> UnsplitSamples:
     """Return the scene.
 
     Args:
@@ -25,4 +25,4 @@ def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> Samples:
     cube = the_array(files["cube"], 3)
     numbers = the_array(files["labels"], 2)
     labels = labels_from(numbers, classes, 1, files["labels"])
-    return Samples(classes, cube.astype(np.float32), labels)
+    return UnsplitSamples(classes, cube.astype(np.float32), labels)

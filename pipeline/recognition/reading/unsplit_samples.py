@@ -11,7 +11,7 @@ from pipeline.recognition.labelled import UNLABELLED
 
 
 @dataclass(frozen=True)
-class Samples:
+class UnsplitSamples:
     """Labelled samples, not yet split.
 
     Args:

@@ -6,8 +6,6 @@ if __name__ == "__main__":
     prepare_to_compute()
 
 from collections.abc import Callable
-from hashlib import sha256
-from inspect import getfile
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +21,7 @@ from pipeline.network_cost import sample_multiply_adds
 from pipeline.params import Recipe
 from pipeline.randomness import seed_of
 from pipeline.recogniser_settings import HybridSN, Recogniser
+from pipeline.recognition import networks
 from pipeline.recognition.batches import LabelledBatches
 from pipeline.recognition.gathering import Samples, open_samples
 from pipeline.recognition.labelled import Labelled, Part, read_card, read_labelled
@@ -30,7 +29,8 @@ from pipeline.recognition.networks import TaskFacts, build_recogniser
 from pipeline.recognition.objectives import build_objective
 from pipeline.recognition.recognising import predict
 from pipeline.recognition.retrieval import search
-from pipeline.training.checkpoints import CheckpointFile, digest_of
+from pipeline.recognition.scores import average_precisions
+from pipeline.training.checkpoints import CheckpointFile, digest_of, digest_of_code
 from pipeline.training.choosing import choose_way
 from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
 from pipeline.training.results import write_curve, write_weights
@@ -112,7 +112,7 @@ def learn(
         recipe,
         way=way,
         checkpoint=CheckpointFile(
-            checkpoints, digest_of({**causes, "data": digest, "code": _code(network)})
+            checkpoints, digest_of({**causes, "data": digest, "code": _code(type(network))})
         ),
         objective=objective,
         validate=validate,
@@ -194,9 +194,15 @@ def _row(point: CurvePoint) -> list[object]:
     ]
 
 
-def _code(network: nn.Module) -> str:
+def _code(network: type[nn.Module]) -> str:
     """Return a checksum of the code that a checkpoint belongs to."""
-    package = Path(pipeline.training.__file__).parent
+    shared = (
+        networks.dropout,
+        networks.normalised_convolution,
+        networks.principal_components,
+        networks.resolution,
+        networks.squeeze_excitation,
+    )
     used = (
         learn,
         build_recogniser,
@@ -205,12 +211,11 @@ def _code(network: nn.Module) -> str:
         LabelledBatches,
         predict,
         search,
+        average_precisions,
         pick_device,
         seed_of,
-        type(network),
     )
-    files = [*sorted(package.glob("*.py")), *(Path(getfile(one)) for one in used)]
-    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    return digest_of_code(pipeline.training, network, *shared, *used)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ from pipeline.stage_runner import prepare_to_compute, run_stage
 if __name__ == "__main__":
     prepare_to_compute()
 
-from hashlib import sha256
-from inspect import getfile
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +20,13 @@ from pipeline.images import from_8bit
 from pipeline.levels import versions
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
-from pipeline.models import build_model
+from pipeline.models import build_model, channels, dropout, grid, pooling
 from pipeline.network_cost import multiply_adds
 from pipeline.network_settings import Model
 from pipeline.params import RANDOM, Recipe
 from pipeline.patches import PatchBank
 from pipeline.randomness import seed_of
-from pipeline.training.checkpoints import CheckpointFile, digest_of
+from pipeline.training.checkpoints import CheckpointFile, digest_of, digest_of_code
 from pipeline.training.choosing import choose_way
 from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
 from pipeline.training.pairs import Pairs
@@ -127,7 +125,7 @@ def train(
         recipe,
         way=way,
         checkpoint=CheckpointFile(
-            checkpoints, digest_of({**causes, "data": data, "code": _code(network)})
+            checkpoints, digest_of({**causes, "data": data, "code": _code(type(network))})
         ),
     )
     with tracking.training_run(experiment, causes, inputs, TrainingStoppedError) as run:
@@ -173,12 +171,11 @@ def _row(point: CurvePoint) -> list[object]:
     ]
 
 
-def _code(network: nn.Module) -> str:
+def _code(network: type[nn.Module]) -> str:
     """Return a checksum of the code that a checkpoint belongs to."""
-    package = Path(pipeline.training.__file__).parent
-    used = (train, build_model, from_8bit, pick_device, PatchBank, seed_of, versions, type(network))
-    files = [*sorted(package.glob("*.py")), *(Path(getfile(one)) for one in used)]
-    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    shared = (channels, dropout, grid, pooling)
+    used = (train, build_model, from_8bit, pick_device, PatchBank, seed_of, versions)
+    return digest_of_code(pipeline.training, network, *shared, *used)
 
 
 if __name__ == "__main__":

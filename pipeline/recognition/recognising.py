@@ -1,4 +1,4 @@
-"""Networks at work on samples that they did not learn from, in evaluation mode."""
+"""Networks at work on samples that they do not learn from now, in evaluation mode."""
 
 from collections.abc import Iterator
 

@@ -1,12 +1,14 @@
 """Checkpoints: everything a training needs to go on, in one file that is whole or absent."""
 
 import hashlib
+import inspect
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -20,6 +22,22 @@ def digest_of(causes: Mapping[str, Any]) -> str:
     """
     text = json.dumps(causes, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def digest_of_code(*used: ModuleType | Callable[..., object]) -> str:
+    """Return a checksum of the code that a training is computed by.
+
+    Args:
+        used: Modules, classes and functions; of each the file it is defined in counts, of a
+            package all its files.
+    """
+    digest = hashlib.sha256()
+    for one in used:
+        file = Path(inspect.getfile(one))
+        whole = inspect.ismodule(one) and file.name == "__init__.py"
+        for path in sorted(file.parent.glob("*.py")) if whole else [file]:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

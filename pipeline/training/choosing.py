@@ -33,7 +33,7 @@ _SCRATCH = 1.25
 
 
 def choose_way(
-    network: nn.Module, pairs: Batches, recipe: Recipe, objective: Objective | None = None
+    network: nn.Module, batches: Batches, recipe: Recipe, objective: Objective | None = None
 ) -> Way:
     """Return the way to compute that the recipe asks for, as far as this machine can.
 
@@ -42,17 +42,17 @@ def choose_way(
 
     Args:
         network: On its device; it is left as it is.
-        pairs: Batches to measure with.
+        batches: Batches to measure with.
         recipe: Its ``precision`` and ``compile``.
         objective: What to learn; to restore when left out.
     """
-    precision = choose_precision(recipe.precision, pairs.device)
-    return Way(precision, _is_compiled(network, pairs, recipe, precision, objective))
+    precision = choose_precision(recipe.precision, batches.device)
+    return Way(precision, _is_compiled(network, batches, recipe, precision, objective))
 
 
 def _is_compiled(
     network: nn.Module,
-    pairs: Batches,
+    batches: Batches,
     recipe: Recipe,
     precision: torch.dtype,
     objective: Objective | None,
@@ -60,18 +60,18 @@ def _is_compiled(
     if recipe.compile == "never":
         return False
     structure = hashlib.sha256(str(network).encode()).hexdigest()[:12]
-    shape = "x".join(map(str, pairs.shape))
+    shape = "x".join(map(str, batches.shape))
     question = (
         f"compiling {type(network).__name__} {structure} pays in {recipe.steps} steps of "
         f"{shape} in {name_of(precision)}"
     )
     try:
         wanted = recipe.compile == "always" or remembered(
-            question, lambda: _compiling_pays(network, pairs, recipe, precision, objective)
+            question, lambda: _compiling_pays(network, batches, recipe, precision, objective)
         )
         if wanted:  # the compiler may be missing, or gone since
             _seconds(
-                network, pairs, recipe, Way(precision, compiled=True), objective, repetitions=0
+                network, batches, recipe, Way(precision, compiled=True), objective, repetitions=0
             )
         return wanted
     except Exception as error:
@@ -83,13 +83,14 @@ def _is_compiled(
 
 def _compiling_pays(
     network: nn.Module,
-    pairs: Batches,
+    batches: Batches,
     recipe: Recipe,
     precision: torch.dtype,
     objective: Objective | None,
 ) -> bool:
     def timed(compiled: bool) -> tuple[float, float]:
-        return _seconds(network, pairs, recipe, Way(precision, compiled), objective, repetitions=3)
+        way = Way(precision, compiled)
+        return _seconds(network, batches, recipe, way, objective, repetitions=3)
 
     _, plain = timed(compiled=False)
     if plain * recipe.steps < _WORTH_TRYING:
@@ -100,7 +101,7 @@ def _compiling_pays(
 
 def _seconds(
     network: nn.Module,
-    pairs: Batches,
+    batches: Batches,
     recipe: Recipe,
     way: Way,
     objective: Objective | None,
@@ -108,8 +109,8 @@ def _seconds(
 ) -> tuple[float, float]:
     """Return how long the first step and a later one take, of a copy of the network."""
     step = Step(deepcopy(network).train(), recipe, way, objective)
-    fit_into_memory(step, pairs, tell=lambda _line: None)  # whoever trains says it
-    degraded, clean = pairs.at(0)
+    fit_into_memory(step, batches, tell=lambda _line: None)  # whoever trains says it
+    degraded, clean = batches.at(0)
     # On a GPU the steps before and at the capture of a graph are not like those after it.
     first = 1 if step.device.type == "cpu" else STEPS_BEFORE_CAPTURE
     times = [_timed(step, degraded, clean) for _ in range(first + repetitions)]
@@ -123,20 +124,20 @@ def _timed(step: Step, degraded: Tensor, clean: Tensor) -> float:
     return time.perf_counter() - start
 
 
-def fit_into_memory(step: Step, pairs: Batches, tell: Callable[[str], None] = say) -> None:
+def fit_into_memory(step: Step, batches: Batches, tell: Callable[[str], None] = say) -> None:
     """Shrink a step, with a line that says so, until it should fit into the free memory.
 
     A CPU has to ask before: whoever takes too much there is killed, not told. A GPU says so.
 
     Args:
         step: One that has not been taken yet.
-        pairs: Knows the shape of the batches.
+        batches: Knows the shape of the batches.
         tell: Gets the line.
     """
     if step.device.type != "cpu":
         return
     free = free_memory(step.device)
-    each = _bytes_each(step.network, pairs.shape)
+    each = _bytes_each(step.network, batches.shape)
     while each * step.micro_batch * _SCRATCH > free and not step.offloads:
         needed = each * step.micro_batch * _SCRATCH / 2**20
         shortage = f"a step needs about {needed:.0f} MiB, free are {free / 2**20:.0f}"

@@ -53,8 +53,8 @@ class Training:
     Memory that runs out makes the steps go in smaller parts, from the last checkpoint on.
 
     Args:
-        network: Freshly initialised, on the device of ``pairs``.
-        pairs: Source of the batches.
+        network: Freshly initialised, on the device of ``batches``.
+        batches: What the steps learn from.
         recipe: How to optimise.
         way: How to compute the steps.
         checkpoint: Where the state goes.
@@ -68,7 +68,7 @@ class Training:
     def __init__(
         self,
         network: nn.Module,
-        pairs: Batches,
+        batches: Batches,
         recipe: Recipe,
         *,
         way: Way,
@@ -79,7 +79,7 @@ class Training:
     ) -> None:
         if keep_best and validate is None:
             raise ValueError("expected something to validate on where the best weights are kept")
-        self.pairs = pairs
+        self.batches = batches
         self.recipe = recipe
         self.checkpoint = checkpoint
         self.step = 0
@@ -89,7 +89,7 @@ class Training:
         self._best: tuple[float, dict[str, Tensor]] | None = None
         self._step = Step(network, recipe, way, objective)
         if not self._resume():
-            fit_into_memory(self._step, pairs)
+            fit_into_memory(self._step, batches)
 
     @property
     def network(self) -> nn.Module:
@@ -153,7 +153,7 @@ class Training:
     def _take_step(self) -> bool:
         """Take a step; where memory runs out go back to the last checkpoint, in smaller parts."""
         try:
-            self._step.take(*self.pairs.at(self.step), learning_rate(self.recipe, self.step))
+            self._step.take(*self.batches.at(self.step), learning_rate(self.recipe, self.step))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -161,7 +161,7 @@ class Training:
             self.step += 1
             return True
         # Not within the handler: the error holds on to what was computed before it.
-        release_memory(self.pairs.device)
+        release_memory(self.batches.device)
         how = self._step.shrink()
         smaller = self._step.micro_batch, self._step.offloads
         if not self._resume():
@@ -213,7 +213,7 @@ class Training:
 
     def _resume(self) -> bool:
         """Take over the state of the checkpoint; tell whether there is one."""
-        state: dict[str, Any] | None = self.checkpoint.load(self.pairs.device)
+        state: dict[str, Any] | None = self.checkpoint.load(self.batches.device)
         if state is None:
             return False
         self.network.load_state_dict(state["network"])

@@ -1,4 +1,4 @@
-"""A progress bar with loss, PSNR, speed and time left; silent when nobody watches."""
+"""A progress bar with loss, score, speed and time left; silent when nobody watches."""
 
 import sys
 from collections.abc import Callable

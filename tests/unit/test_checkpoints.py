@@ -1,12 +1,13 @@
 import errno
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from pipeline.training.checkpoints import CheckpointFile, digest_of
+from pipeline.training.checkpoints import CheckpointFile, digest_of, digest_of_code
 
 FULL_DISK = Path("/dev/full")
 
@@ -175,3 +176,26 @@ def test_removing_nothing_is_fine(tmp_path: Path) -> None:
     checkpoint(tmp_path).remove()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_digest_of_code_follows_every_file_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "package").mkdir()
+    for name in ("__init__", "one", "other"):
+        (tmp_path / "package" / f"{name}.py").write_text("def act() -> None: ...\n")
+    (tmp_path / "alone.py").write_text("class Network: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    package, alone = import_module("package"), import_module("alone")
+    one = import_module("package.one")
+
+    def edited(path: str, *used: Any) -> bool:
+        before = digest_of_code(*used)
+        with (tmp_path / path).open("a") as file:
+            file.write("# edited\n")
+        return digest_of_code(*used) != before
+
+    assert edited("package/other.py", package)
+    assert edited("alone.py", alone.Network)
+    assert edited("package/one.py", one.act)
+    assert not edited("package/other.py", one, alone)

@@ -211,7 +211,7 @@ def test_training_changes_the_weights(tmp_path: Path) -> None:
 def test_training_is_what_a_plain_loop_does(tmp_path: Path, name: str) -> None:
     chosen = recipe(**{**VARIANTS[name], "clip": {"kind": "norm", "limit": 0.01}})
     plain = training(tmp_path / "plain", chosen)
-    network, pairs = plain.network.train(), plain.pairs
+    network, pairs = plain.network.train(), plain.batches
     optimiser: torch.optim.Optimizer = (
         torch.optim.Adam(network.parameters(), weight_decay=0.001)
         if name == "adam"

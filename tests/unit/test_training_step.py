@@ -127,7 +127,7 @@ def hungry_training(folder: Path, chosen: Recipe, fits: int, **kind: bool) -> Tr
     one = training(folder / "pairs", chosen)
     return Training(
         Hungry(fits, **kind),
-        one.pairs,
+        one.batches,
         chosen,
         way=PLAIN,
         checkpoint=CheckpointFile(folder / "hungry", "digest"),
@@ -247,7 +247,7 @@ def test_short_trainings_are_not_compiled(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     one = training(tmp_path, recipe())
 
-    way = choose_way(network(), one.pairs, recipe(compile="auto"))
+    way = choose_way(network(), one.batches, recipe(compile="auto"))
 
     assert way == PLAIN
 
@@ -259,7 +259,7 @@ def test_choosing_leaves_the_network_as_it_is(
     fresh = network(batch_norm=True)
     before = hashlib.sha256(str(fresh.state_dict()).encode()).hexdigest()
 
-    choose_way(fresh, training(tmp_path, recipe()).pairs, recipe(compile="auto"))
+    choose_way(fresh, training(tmp_path, recipe()).batches, recipe(compile="auto"))
 
     assert hashlib.sha256(str(fresh.state_dict()).encode()).hexdigest() == before
     assert all(parameter.grad is None for parameter in fresh.parameters())
@@ -267,5 +267,5 @@ def test_choosing_leaves_the_network_as_it_is(
 
 if __name__ == "__main__":
     _wish = recipe(compile="always")
-    _pairs = training(Path(sys.argv[1]), _wish).pairs
+    _pairs = training(Path(sys.argv[1]), _wish).batches
     sys.stdout.write(str(choose_way(network(), _pairs, _wish).compiled))

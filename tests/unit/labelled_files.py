@@ -77,12 +77,12 @@ def write_table(path: Path, rows: NDArray[Any]) -> Path:
 
 
 def write_images(folder: Path, counts: Mapping[str, int], size: tuple[int, int] = (6, 5)) -> Path:
-    """Write so many images into each class's folder; ``size`` is width and height."""
-    for name, count in counts.items():
+    """Write so many images into each class's folder, no two alike; ``size`` is width and height."""
+    for position, (name, count) in enumerate(counts.items()):
         (folder / name).mkdir(parents=True)
         for number in range(count):
             values = random_bytes(size[1], size[0], 3)
-            values[0, 0] = number
+            values[0, 0], values[-1, -1] = number, position
             Image.fromarray(values).save(folder / name / f"{number:03d}.png")
     return folder
 

@@ -23,7 +23,8 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Return the folder with the published image sets, one folder a set."""
-    folder = Path(os.environ.get("RESTORE_MIRROR") or ROOT.parent / "shared" / "data")
+    mirror = os.environ.get("RESTORE_MIRROR") or ROOT.parent / "shared" / "data"
+    folder = Path(mirror).resolve()  # tests change the working directory
     if not (folder / "set5").is_dir():
         pytest.skip(f"needs the published image sets: no folder {folder / 'set5'}")
     return folder

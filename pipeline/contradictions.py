@@ -1,6 +1,6 @@
 """What the sections of ``params.yaml`` say of one another: contradictions and doubts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from pipeline.degradation_settings import (
@@ -13,8 +13,9 @@ from pipeline.degradation_settings import (
     Sequence,
     measured_as,
 )
+from pipeline.faults import undefined, undefined_names, wrong_network
 from pipeline.levels import Version, levels, reduction_of, versions
-from pipeline.nearest import nearest_few, nearest_known
+from pipeline.nearest import nearest_few
 from pipeline.params import (
     PROTOCOL_COLOURS,
     PROTOCOL_DEGRADATION,
@@ -130,7 +131,7 @@ def _name_faults(where: str, name: str, taken: Mapping[str, object]) -> Iterator
 def _bank_faults(params: Params) -> Iterator[str]:
     for name, bank in params.patches.items():
         if bank.dataset not in params.datasets:
-            yield _undefined(f"patches.{name}.dataset", bank.dataset, "data set", params.datasets)
+            yield undefined(f"patches.{name}.dataset", bank.dataset, "data set", params.datasets)
         if bank.stride > bank.size:
             yield (
                 f"patches.{name}.stride: expected at most the size ({bank.size}), so that the "
@@ -138,14 +139,10 @@ def _bank_faults(params: Params) -> Iterator[str]:
             )
 
 
-def _undefined(where: str, name: str, what: str, defined: Iterable[str]) -> str:
-    return f"{where}: {what} '{name}' is not defined; {nearest_known(name, defined)}"
-
-
 def _undefined_names(
     where: str, entry: Experiment | Imported | Applied, params: Params
 ) -> Iterator[str]:
-    sections = {
+    known: dict[str, tuple[str, Collection[str]]] = {
         "model": ("model", params.models.named(entry.arch)),
         "train_on": ("patch bank", params.patches),
         "degradation": ("degradation", params.degradations),
@@ -153,9 +150,7 @@ def _undefined_names(
         "test_on": ("benchmark", params.benchmarks),
         "weights": ("experiment", {**params.experiments, **params.imported}),
     }
-    for key, name in entry:
-        if key in sections and name not in sections[key][1]:
-            yield _undefined(f"{where}.{key}", name, *sections[key])
+    yield from undefined_names(where, entry, known)
 
 
 def _comparison_faults(params: Params) -> Iterator[str]:
@@ -193,7 +188,7 @@ def _start_faults(params: Params) -> Iterator[str]:
         if start == RANDOM:
             continue
         if start not in experiments:
-            yield _undefined(where, start, "experiment", [RANDOM, *experiments])
+            yield undefined(where, start, "experiment", [RANDOM, *experiments])
         elif experiments[start].arch != experiment.arch:
             yield (
                 f"{where}: expected an experiment with an {experiment.arch}, '{start}' trains a "
@@ -214,13 +209,11 @@ def _ancestors(name: str, params: Params) -> set[str]:
 
 
 def _application_faults(where: str, applied: Applied, params: Params) -> Iterator[str]:
-    trained = params.experiments.get(applied.weights) or params.imported[applied.weights]
-    if (trained.arch, trained.model) != (applied.arch, applied.model):
-        yield (
-            f"{where}: expected the network of '{applied.weights}', "
-            f"{trained.arch}.{trained.model}; came {applied.arch}.{applied.model}"
-        )
+    fault = wrong_network(where, applied, params)
+    if fault:
+        yield fault
         return
+    trained = params.experiments.get(applied.weights) or params.imported[applied.weights]
     if trained.test_on != applied.test_on:
         yield (
             f"{where}.test_on: expected '{trained.test_on}', which '{applied.weights}' is tested "
@@ -243,7 +236,7 @@ def _acceptance_faults(params: Params) -> Iterator[str]:
         for key in ("train", "test"):
             name = getattr(accepted, key)
             if name not in params.datasets:
-                yield _undefined(f"{where}.{key}", name, "data set", params.datasets)
+                yield undefined(f"{where}.{key}", name, "data set", params.datasets)
         pair = (accepted.train, accepted.test)
         if pair in seen:
             yield f"{where}: {seen[pair]} is about the same two data sets"
@@ -252,7 +245,7 @@ def _acceptance_faults(params: Params) -> Iterator[str]:
 
 def _trial_faults(where: str, trial: Trial, params: Params) -> Iterator[str]:
     if trial.dataset not in params.datasets:
-        yield _undefined(f"{where}.dataset", trial.dataset, "data set", params.datasets)
+        yield undefined(f"{where}.dataset", trial.dataset, "data set", params.datasets)
         return
     if isinstance(trial.degradation, Mixture):
         yield (

@@ -5,14 +5,14 @@ project does. Figures from memory are marked: they may be shown, but nothing is 
 them. ``protocol`` is one that ``pipeline/metrics.py`` measures, or one of ``NOT_MEASURED``.
 """
 
-import csv
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from pipeline.literature import FROM_MEMORY, read_literature
 from pipeline.nearest import nearest_known
 from pipeline.params import Protocol
 
@@ -113,7 +113,7 @@ def read_published(path: Path) -> list[Number]:
     """
     numbers: list[Number] = []
     lines: dict[tuple[Key, str], int] = {}
-    for line, row in _rows(path):
+    for line, row in read_literature(path, COLUMNS):
         number = _parse(row, f"{path}, line {line}")
         earlier = lines.setdefault((number.key, number.metric), line)
         if earlier != line:
@@ -187,28 +187,7 @@ _SYSTEMS = {
 """System by classical method and kind of degradation."""
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        if tuple(header) != COLUMNS:
-            raise ValueError(
-                f"{path}, line 1: expected the columns {', '.join(COLUMNS)}; "
-                f"came {', '.join(header) or 'an empty file'}"
-            )
-        for values in reader:
-            if len(values) != len(COLUMNS):
-                raise ValueError(
-                    f"{path}, line {reader.line_num}: expected {len(COLUMNS)} values, "
-                    f"came {len(values)}; put a text with commas in quotes"
-                )
-            yield reader.line_num, dict(zip(COLUMNS, values, strict=True))
-
-
 def _parse(row: Mapping[str, str], where: str) -> Number:
-    for column in COLUMNS:
-        if not row[column].strip():
-            raise ValueError(f"{where}: expected a value for {column}, came an empty one")
     for column, known in (("protocol", (*MEASURED, *NOT_MEASURED)), ("metric", METRICS)):
         if row[column] not in known:
             raise ValueError(
@@ -219,10 +198,6 @@ def _parse(row: Mapping[str, str], where: str) -> Number:
             f"{where}: expected a degradation such as gaussian_25, bicubic_x2, jpeg_10 or paired; "
             f"came '{row['degradation']}'"
         )
-    if row["from_memory"] not in {"true", "false"}:
-        raise ValueError(
-            f"{where}: expected from_memory to be true or false; came '{row['from_memory']}'"
-        )
     return Number(
         system=row["system"],
         data_set=row["data_set"],
@@ -230,7 +205,7 @@ def _parse(row: Mapping[str, str], where: str) -> Number:
         protocol=row["protocol"],
         metric=row["metric"],
         value=_value(row, where),
-        from_memory=row["from_memory"] == "true",
+        from_memory=FROM_MEMORY[row["from_memory"]],
         source=row["source"],
     )
 

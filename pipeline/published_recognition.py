@@ -5,12 +5,12 @@
 from memory are marked: they may be shown, but nothing is compared with them.
 """
 
-import csv
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.literature import FROM_MEMORY, read_literature
 from pipeline.nearest import nearest_known
 from pipeline.task_settings import CubeTask, DisjointSplit, FoldSplit, PublishedSplit, Task
 
@@ -86,7 +86,7 @@ def read_published_recognition(path: Path = SHIPPED) -> list[PublishedRecognitio
     """
     numbers: list[PublishedRecognition] = []
     lines: dict[tuple[str, ...], int] = {}
-    for line, row in _rows(path):
+    for line, row in read_literature(path, COLUMNS):
         number = _parse(row, f"{path}, line {line}")
         key = (number.system, number.task, number.protocol, number.measure)
         earlier = lines.setdefault(key, line)
@@ -141,37 +141,12 @@ def ignored_classes(task: Task) -> list[str]:
     return task.ignore if isinstance(task, CubeTask) else []
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        if tuple(header) != COLUMNS:
-            raise ValueError(
-                f"{path}, line 1: expected the columns {', '.join(COLUMNS)}; "
-                f"came {', '.join(header) or 'an empty file'}"
-            )
-        for values in reader:
-            if len(values) != len(COLUMNS):
-                raise ValueError(
-                    f"{path}, line {reader.line_num}: expected {len(COLUMNS)} values, "
-                    f"came {len(values)}; put a text with commas in quotes"
-                )
-            yield reader.line_num, dict(zip(COLUMNS, values, strict=True))
-
-
 def _parse(row: Mapping[str, str], where: str) -> PublishedRecognition:
-    for column in COLUMNS:
-        if not row[column].strip():
-            raise ValueError(f"{where}: expected a value for {column}, came an empty one")
     for column, known in (("measure", MEASURES), ("unit", UNITS)):
         if row[column] not in known:
             raise ValueError(
                 f"{where}: unknown {column} '{row[column]}'; {nearest_known(row[column], known)}"
             )
-    if row["from_memory"] not in {"true", "false"}:
-        raise ValueError(
-            f"{where}: expected from_memory to be true or false; came '{row['from_memory']}'"
-        )
     return PublishedRecognition(
         system=row["system"],
         task=row["task"],
@@ -179,7 +154,7 @@ def _parse(row: Mapping[str, str], where: str) -> PublishedRecognition:
         measure=row["measure"],
         value=_value(row, where),
         source=row["source"],
-        from_memory=row["from_memory"] == "true",
+        from_memory=FROM_MEMORY[row["from_memory"]],
     )
 
 

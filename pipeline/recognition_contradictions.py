@@ -1,11 +1,12 @@
 """What the sections of ``params.yaml`` on recognition say of one another and of the others."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from pipeline.degradation_settings import Gaussian, Mixture, RealPairs
+from pipeline.faults import undefined, undefined_names, wrong_network
 from pipeline.levels import levels, reduction_of
-from pipeline.nearest import nearest_few, nearest_known
+from pipeline.nearest import nearest_few
 from pipeline.params import Described, Input, Params, Recognition, RestoredInput
 from pipeline.published_recognition import recognising_systems
 from pipeline.recogniser_settings import HybridSN
@@ -71,10 +72,6 @@ def _taken_twice(sections: Mapping[str, Mapping[str, object]], *of: str) -> Iter
             seen.setdefault(name, section)
 
 
-def _undefined(where: str, name: str, what: str, defined: Mapping[str, object]) -> str:
-    return f"{where}: {what} '{name}' is not defined; {nearest_known(name, defined)}"
-
-
 def _undefined_names(
     where: str, entry: RestoredInput | Recognition | Described, params: Params
 ) -> Iterator[str]:
@@ -83,7 +80,7 @@ def _undefined_names(
     else:
         models = params.models.recognisers(entry.arch)
     every = {**params.inputs, **params.restored_inputs}
-    sections: dict[str, tuple[str, Mapping[str, object]]] = {
+    known: dict[str, tuple[str, Collection[str]]] = {
         "model": ("model", models),
         "task": ("task", params.tasks),
         "input": (
@@ -99,20 +96,18 @@ def _undefined_names(
             else ("experiment", {**params.experiments, **params.imported})
         ),
     }
-    for key, name in entry:
-        if key in sections and name not in sections[key][1]:
-            yield _undefined(f"{where}.{key}", name, *sections[key])
+    yield from undefined_names(where, entry, known)
 
 
 def _input_faults(params: Params) -> Iterator[str]:
     for name, given in params.inputs.items():
         where = f"inputs.{name}"
         if given.task not in params.tasks:
-            yield _undefined(f"{where}.task", given.task, "task", params.tasks)
+            yield undefined(f"{where}.task", given.task, "task", params.tasks)
         elif params.tasks[given.task].kind == "features":
             yield f"{where}: '{given.task}' has features, and only images and cubes are degraded"
         if given.degradation not in params.degradations:
-            yield _undefined(
+            yield undefined(
                 f"{where}.degradation", given.degradation, "degradation", params.degradations
             )
             continue
@@ -142,12 +137,9 @@ def _restored_faults(where: str, restored: RestoredInput, params: Params) -> Ite
             f"{where}.task: expected that of '{restored.input}', '{given.task}'; came "
             f"'{restored.task}'"
         )
-    trained = params.experiments.get(restored.weights) or params.imported[restored.weights]
-    if (trained.arch, trained.model) != (restored.arch, restored.model):
-        yield (
-            f"{where}: expected the network of '{restored.weights}', {trained.arch}."
-            f"{trained.model}; came {restored.arch}.{restored.model}"
-        )
+    fault = wrong_network(where, restored, params)
+    if fault:
+        yield fault
         return
     model = params.models.named(restored.arch)[restored.model]
     if model.scale != 1:

@@ -7,8 +7,6 @@ if __name__ == "__main__":
 
 from pathlib import Path
 
-from safetensors.torch import load_file
-
 from pipeline.machine.devices import pick_device
 from pipeline.outputs import new_folder
 from pipeline.params import Described
@@ -16,7 +14,7 @@ from pipeline.recogniser_settings import Recogniser
 from pipeline.recognition import describing
 from pipeline.recognition.captions import read_captions
 from pipeline.recognition.labelled import read_labelled
-from pipeline.recognition.networks import TaskFacts, build_recogniser
+from pipeline.recognition.networks import facts_of, load_recogniser
 from pipeline.recognition.reading import feature_folder
 
 
@@ -46,11 +44,9 @@ def describe(
     """
     device = pick_device(threads)
     images = read_labelled(labelled)
-    facts = TaskFacts(len(images.classes), images.values.shape[-1])
-    network = build_recogniser(model, facts, seed=0)
-    network.load_state_dict(load_file(weights / "weights.safetensors"))
+    network = load_recogniser(model, facts_of(images), weights).to(device)
     pairs = describing.describe(
-        network.to(device), images, read_captions(captioned), description.text_features, device
+        network, images, read_captions(captioned), description.text_features, device
     )
     with new_folder(out) as folder:
         feature_folder.write(folder, pairs)

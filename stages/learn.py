@@ -5,7 +5,7 @@ from pipeline.stage_runner import prepare_to_compute, run_stage
 if __name__ == "__main__":
     prepare_to_compute()
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from pipeline.recognition import networks
 from pipeline.recognition.batches import LabelledBatches
 from pipeline.recognition.gathering import Samples, open_samples
 from pipeline.recognition.labelled import Labelled, Part, read_card, read_labelled
-from pipeline.recognition.networks import TaskFacts, build_recogniser
+from pipeline.recognition.networks import build_recogniser, facts_of
 from pipeline.recognition.objectives import build_objective
 from pipeline.recognition.recognising import predict
 from pipeline.recognition.retrieval import search
@@ -79,7 +79,7 @@ def learn(
     """
     device = pick_device(threads)
     data = read_labelled(labelled)
-    facts = TaskFacts(len(data.classes), data.values.shape[-1], data.image_features)
+    facts = facts_of(data)
     network = build_recogniser(model, facts, seed_of(seed, recogniser, "weights"))
     if isinstance(model, HybridSN):
         _fit_projection(network, model, data)
@@ -131,7 +131,7 @@ def learn(
             "data": {"labelled": digest},
             "task": read_card(labelled)["task"],
             "train_on": labelled.name,
-            "validation": validate(training.network) if validate else None,
+            "validation": _kept_score(training.curve, keep),
             "split": {
                 "train": len(data.positions(Part.TRAIN)),
                 "validation": len(data.positions(Part.VALIDATION)),
@@ -172,6 +172,12 @@ def _validation(samples: Samples, data: Labelled) -> Callable[[nn.Module], float
         return float(np.mean(predict(network, samples, positions) == labels))
 
     return score
+
+
+def _kept_score(curve: Sequence[CurvePoint], keep: str) -> float | None:
+    """Return what the kept weights scored on the validation part, if there is one."""
+    scores = [point.validation for point in curve if point.validation is not None]
+    return None if not scores else max(scores) if keep == "best" else scores[-1]
 
 
 def _values(point: CurvePoint) -> dict[str, float]:

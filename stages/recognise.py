@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import nn
 
 from pipeline import tracking
@@ -31,7 +30,7 @@ from pipeline.recognition.answers import (
 from pipeline.recognition.gathering import Samples, open_samples
 from pipeline.recognition.labelled import Labelled, Part, read_card, read_labelled
 from pipeline.recognition.maps import draw_predicted, draw_truth
-from pipeline.recognition.networks import TaskFacts, build_recogniser
+from pipeline.recognition.networks import facts_of, load_recogniser
 from pipeline.recognition.recognising import predict
 from pipeline.recognition.retrieval import search
 
@@ -74,10 +73,7 @@ def recognise(
     clean = tested[task_name]
     if not len(clean.positions(Part.TEST)):
         raise ValueError(f"{labelled / task_name}: expected samples to test on, came none")
-    facts = TaskFacts(len(clean.classes), clean.values.shape[-1], clean.image_features)
-    network = build_recogniser(model, facts, seed=0)
-    network.load_state_dict(load_file(weights / "weights.safetensors"))
-    network = network.to(device).eval()
+    network = load_recogniser(model, facts_of(clean), weights).to(device)
     pictures = {"truth": draw_truth(clean)} if clean.kind == "cube" else {}
     answers: list[Answers] = []
     for name, data in tested.items():

@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
 from pipeline.benchmarks import degraded_images, drawn_sigmas
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import choose_precision, name_of
-from pipeline.models import build_model
 from pipeline.models.pooling import average_locally, averages_globally
 from pipeline.network_settings import Model
 from pipeline.outputs import new_folder
 from pipeline.tiling.ensemble import SelfEnsemble
-from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import halo_of
+from pipeline.tiling.loading import load_network
 from pipeline.tiling.precision_loss import precision_loss
 from pipeline.tiling.restoring import Restorer
 from pipeline.tiling.streaming import restore_file
@@ -61,9 +59,7 @@ def reconstruct(
         TooLittleMemoryError: There is none even for small tiles.
     """
     device = pick_device(threads)
-    network = build_model(model, seed=0)
-    network.load_state_dict(load_file(weights / "weights.safetensors"))
-    network = fold_normalisation(network.eval())
+    network = load_network(model, weights)
     if way == "local_averages":
         average_locally(network, _patch_size(weights))
     halo: int | None = None

@@ -7,17 +7,14 @@ if __name__ == "__main__":
 
 from pathlib import Path
 
-from safetensors.torch import load_file
-
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import choose_precision
-from pipeline.models import build_model
 from pipeline.network_settings import Model
 from pipeline.outputs import new_folder
 from pipeline.recognition.fidelity import mean_psnr
 from pipeline.recognition.labelled import read_card, read_labelled, write_labelled
 from pipeline.recognition.restoring import restore_samples
-from pipeline.tiling.folding import fold_normalisation
+from pipeline.tiling.loading import load_network
 
 
 def restore_input(
@@ -49,9 +46,7 @@ def restore_input(
         ValueError: The network cannot restore such samples.
     """
     device = pick_device(threads)
-    network = build_model(model, seed=0)
-    network.load_state_dict(load_file(weights / "weights.safetensors"))
-    network = fold_normalisation(network.eval()).to(device)
+    network = load_network(model, weights).to(device)
     labelled, card = read_labelled(degraded), read_card(degraded)
     restored = restore_samples(
         network,

@@ -10,11 +10,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.scores import Measure
+from pipeline.stage_tables import read_rows, require_output
 from pipeline.task_settings import Kind
 
 SAMPLES, INPUTS = "samples.csv", "inputs.json"
@@ -22,10 +24,6 @@ SAMPLES, INPUTS = "samples.csv", "inputs.json"
 
 COLUMNS = ("input", "measure", "sample", "label", "predicted", "value")
 """Of ``samples.csv``, in this order."""
-
-Measure = Literal["accuracy", "map_image_to_text", "map_text_to_image"]
-"""What a value is: 1 for a sample whose class was recognised and 0 for another; or the average
-precision of the texts that an image found, or of the images that a text found."""
 
 _MEASURES: Mapping[str, Measure] = {measure: measure for measure in get_args(Measure)}
 
@@ -144,17 +142,7 @@ def read_samples(folder: Path, stage: str) -> list[Answers]:
         ValueError: The file is not what the stage writes.
     """
     path, again = folder / SAMPLES, f"run 'dvc repro --force {stage}'"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        if tuple(header) != COLUMNS:
-            raise ValueError(
-                f"{path}, line 1: expected the columns {', '.join(COLUMNS)}; came "
-                f"{', '.join(header) or 'an empty file'}; {again}"
-            )
-        rows = list(reader)
+    rows = [values for _, values in read_rows(path, COLUMNS, stage)]
     if not rows:
         raise ValueError(f"{path}: expected at least one test sample, came none; {again}")
     try:
@@ -227,8 +215,7 @@ def read_inputs(folder: Path, stage: str) -> Inputs:
         ValueError: The file is not what the stage writes.
     """
     path = folder / INPUTS
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+    require_output(path, stage)
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         cards = {name: _card(card) for name, card in facts["inputs"].items()}

@@ -13,11 +13,10 @@ from torch import nn
 from pipeline.images import Array
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.captions import caption_features
+from pipeline.recognition.gathering import Images
 from pipeline.recognition.labelled import Labelled, Part
 from pipeline.recognition.reading.unsplit_samples import UnsplitSamples, pairs_of
-
-_VALUES = 1 << 22
-"""Numbers of all images together that go through the network at once."""
+from pipeline.recognition.recognising import describe_images
 
 
 def describe(
@@ -68,13 +67,5 @@ def image_features(network: nn.Module, images: Labelled, device: torch.device) -
         images: ``(N, H, W, C)``, uint8 or float32.
         device: Where the network is.
     """
-    network.eval()
-    together = max(1, _VALUES // int(np.prod(images.values.shape[1:])))
-    scale = 255 if images.values.dtype == np.uint8 else 1
-    found = []
-    with torch.inference_mode():
-        for first in range(0, len(images.values), together):
-            values = np.array(images.values[first : first + together]).transpose(0, 3, 1, 2)
-            batch = torch.from_numpy(np.ascontiguousarray(values)).to(device).float() / scale
-            found.append(network.features(batch).float().cpu().numpy())  # type: ignore[operator]
-    return np.concatenate(found)
+    samples = Images(images, device)
+    return describe_images(network, samples, np.arange(len(images.values)))

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from pipeline.machine.transfer import upload
 from pipeline.recogniser_settings import HybridSN, Recogniser
 from pipeline.recognition.labelled import Labelled
-from pipeline.task_settings import Kind
 
 
 class Samples(Protocol):
@@ -56,16 +55,17 @@ def open_samples(
             f"expected labelled {settings.takes} for a {type(settings).__name__}, came "
             f"{labelled.kind}"
         )
-    return _OPEN[labelled.kind](labelled, settings, network, device)
+    if isinstance(settings, HybridSN):
+        return _Windows(labelled, settings.window, network, device)
+    if labelled.kind == "features":
+        return _Features(labelled, device)
+    return Images(labelled, device)
 
 
-class _Images:
+class Images:
     """Images ``(C, H, W)`` in [0, 1] up to noise."""
 
-    def __init__(
-        self, labelled: Labelled, settings: Recogniser, network: nn.Module, device: torch.device
-    ) -> None:
-        del settings, network
+    def __init__(self, labelled: Labelled, device: torch.device) -> None:
         self._images = upload(np.ascontiguousarray(labelled.values), device)
         _, height, width, channels = self._images.shape
         self.shape = (channels, height, width)
@@ -74,6 +74,7 @@ class _Images:
         self.ways = self._steps**2 * (1 + labelled.mirror)
 
     def at(self, positions: NDArray[np.int64], ways: NDArray[np.int64] | None = None) -> Tensor:
+        """Return some images, shown as the ways say; see ``Samples``."""
         device = self._images.device
         rows = upload(positions, device)
         if ways is None:
@@ -110,11 +111,8 @@ class _Windows:
     ways = 8
 
     def __init__(
-        self, labelled: Labelled, settings: Recogniser, network: nn.Module, device: torch.device
+        self, labelled: Labelled, side: int, network: nn.Module, device: torch.device
     ) -> None:
-        if not isinstance(settings, HybridSN):
-            raise TypeError(f"expected a network for windows, came {type(settings).__name__}")
-        side = settings.window
         cube = upload(np.ascontiguousarray(labelled.values), device)
         project: Callable[[Tensor], Tensor] = network.project  # type: ignore[assignment]
         with torch.no_grad():
@@ -150,20 +148,10 @@ class _Features:
 
     ways = 1
 
-    def __init__(
-        self, labelled: Labelled, settings: Recogniser, network: nn.Module, device: torch.device
-    ) -> None:
-        del settings, network
+    def __init__(self, labelled: Labelled, device: torch.device) -> None:
         self._features = upload(np.ascontiguousarray(labelled.values), device)
         self.shape = (self._features.shape[1],)
 
     def at(self, positions: NDArray[np.int64], ways: NDArray[np.int64] | None = None) -> Tensor:
         del ways
         return self._features.index_select(0, upload(positions, self._features.device))
-
-
-_OPEN: dict[Kind, Callable[[Labelled, Recogniser, nn.Module, torch.device], Samples]] = {
-    "images": _Images,
-    "cube": _Windows,
-    "features": _Features,
-}

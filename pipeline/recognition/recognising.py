@@ -1,11 +1,11 @@
 """Networks at work on samples that they do not learn from now, in evaluation mode."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.images import Array
 from pipeline.recognition.gathering import Samples
@@ -49,6 +49,21 @@ def represent(
         found = [network(samples.at(part))[:2] for part in _parts(samples, positions)]
     images, texts = (torch.cat(parts).float().cpu().numpy() for parts in zip(*found, strict=True))
     return images, texts
+
+
+def describe_images(network: nn.Module, samples: Samples, positions: NDArray[np.int64]) -> Array:
+    """Return what the classifier of a network takes from each image, ``(N, F)``.
+
+    Args:
+        network: A recogniser of images, as above, with a method ``features``.
+        samples: All there are.
+        positions: Of those to describe; one at least.
+    """
+    features: Callable[[Tensor], Tensor] = network.features  # type: ignore[assignment]
+    with torch.inference_mode():
+        network.eval()
+        found = [features(samples.at(part)).float().cpu() for part in _parts(samples, positions)]
+    return torch.cat(found).numpy()
 
 
 def _parts(samples: Samples, positions: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

@@ -4,10 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from pipeline.recognition.answers import Measure
 from pipeline.recognition.gathering import Samples
 from pipeline.recognition.recognising import represent
-from pipeline.recognition.scores import average_precisions
+from pipeline.recognition.scores import Measure, average_precisions
 
 
 def search(

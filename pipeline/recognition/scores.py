@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.nearest import nearest_known
+
+Measure = Literal["accuracy", "map_image_to_text", "map_text_to_image"]
+"""What a value is: 1 for a sample whose class was recognised and 0 for another; or the average
+precision of the texts that an image found, or of the images that a text found."""
 
 _BLOCK = 1 << 22
 """Similarities that are computed at once, so that memory does not grow with the square."""

@@ -12,6 +12,7 @@ from pipeline.images import image_size
 from pipeline.recognition.palette import colour_of
 from pipeline.recognition.scores import ClassScore, Confusion
 from pipeline.report.recognisers import Entries, Recogniser
+from pipeline.stage_tables import require_output
 
 MOST_MAPS = 6
 """Shown of one recogniser, so that the page stays light."""
@@ -110,8 +111,7 @@ def read_maps(recogniser: Recogniser, entries: Entries) -> list[Picture]:
 
 
 def _picture(title: str, path: Path, stage: str) -> Picture:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+    require_output(path, stage)
     height, width = image_size(path)
     larger = max(1, round(_SHOWN_SIDE / max(height, width)))
     text = base64.b64encode(path.read_bytes()).decode()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.benchmarks import BenchmarkImage, restored_path
 from pipeline.images import Array, encode_png, read_image, to_8bit
 from pipeline.report.results import Measurement
+from pipeline.stage_tables import require_output
 
 SIDE = 160
 """Of a window, in pixels; a smaller image is shown whole."""
@@ -129,10 +130,7 @@ def _cut(
         )
     clean, degraded = image.clean(), image.interpolated()
     path = restored_path(restored_folder, image).with_suffix(".png")
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file; run 'dvc repro reconstruct{stages}', which writes it"
-        )
+    require_output(path, f"reconstruct{stages}")
     restored = read_image(path)
     if not clean.shape == degraded.shape == restored.shape:
         raise ValueError(

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.stage_tables import require_output
+
 REQUIRED = ("model", "parameters", "weights_sha256")
 """Keys of every card; cards of trained weights have more."""
 
@@ -20,8 +22,7 @@ def read_card(path: Path, stage: str) -> Mapping[str, Any]:
         FileNotFoundError: The stage has not run.
         ValueError: The file is not a card.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+    require_output(path, stage)
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.overlap_table import COLUMNS
 from pipeline.params import AcceptedOverlap
-from pipeline.report.stage_tables import read_rows
+from pipeline.stage_tables import read_rows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.report.curves import Chart, line_chart
-from pipeline.report.stage_tables import read_rows
+from pipeline.stage_tables import read_rows
 from pipeline.task_settings import Kind
 
 COLUMNS = ("step", "loss", "accuracy_train", "accuracy_validation", "learning_rate")

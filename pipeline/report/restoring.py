@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.stage_tables import require_output
+
 
 @dataclass(frozen=True)
 class Restoring:
@@ -39,8 +41,7 @@ def read_restoring(path: Path, stage: str) -> Restoring:
         FileNotFoundError: The stage has not run.
         ValueError: The file says something else.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+    require_output(path, stage)
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         losses = facts.get("loss", {}).values()

@@ -11,8 +11,8 @@ from pipeline.metrics import PROTOCOLS
 from pipeline.nearest import nearest_known
 from pipeline.params import Protocol
 from pipeline.published import Key, Published, system_of_baseline
-from pipeline.report.stage_tables import read_rows
 from pipeline.scores import COLUMNS as MEASURED_COLUMNS
+from pipeline.stage_tables import read_rows
 from pipeline.statistics import Interval, difference, mean, mean_interval
 
 COLUMNS = (

@@ -28,6 +28,7 @@ PLUMBING = {
     "pipeline.contradictions",
     "pipeline.degradation_settings",
     "pipeline.environment",
+    "pipeline.faults",
     "pipeline.nearest",
     "pipeline.network_settings",
     "pipeline.outputs",
@@ -280,6 +281,7 @@ def test_stages_that_run_a_network_start_with_its_threads_and_allocator(name: st
     code = (ROOT / "stages" / f"{name}.py").read_text(encoding="utf-8")
 
     prepared = code.index('if __name__ == "__main__":\n    prepare_to_compute()\n')
-    imports_torch = re.search(r"^(from|import) (torch|safetensors)", code, re.MULTILINE)
-    assert imports_torch is not None
-    assert prepared < imports_torch.start()
+    # Whatever else is imported may import torch.
+    others = re.search(r"^(from|import) (?!pipeline\.stage_runner )", code, re.MULTILINE)
+    assert others is not None
+    assert prepared < others.start()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.raw_images import DatasetError
-from pipeline.recognition import describing
+from pipeline.recognition import recognising
 from pipeline.recognition.captions import caption_features
 from pipeline.recognition.describing import describe, image_features
 from pipeline.recognition.labelled import Labelled, Part
@@ -52,7 +52,7 @@ def test_image_features_do_not_depend_on_how_many_go_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = image_features(Means(), images(), CPU)
-    monkeypatch.setattr(describing, "_VALUES", 3 * 5 * 6 * 3)
+    monkeypatch.setattr(recognising, "_VALUES", 3 * 5 * 6 * 3)
 
     np.testing.assert_array_equal(image_features(Means(), images(), CPU), whole)
 

@@ -8,12 +8,15 @@ code of its own network alone. What networks share lies in ``normalised_convolut
 
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from pipeline.models import dropout
 from pipeline.recogniser_settings import RECOGNISERS, Recogniser
+from pipeline.recognition.labelled import Labelled
 from pipeline.recognition.networks import (
     normalised_convolution,
     principal_components,
@@ -25,6 +28,8 @@ __all__ = [
     "TaskFacts",
     "build_recogniser",
     "dropout",
+    "facts_of",
+    "load_recogniser",
     "normalised_convolution",
     "principal_components",
     "resolution",
@@ -47,6 +52,11 @@ class TaskFacts:
     image_features: int = 0
 
 
+def facts_of(labelled: Labelled) -> TaskFacts:
+    """Return what a network must know of the task of labelled data."""
+    return TaskFacts(len(labelled.classes), labelled.values.shape[-1], labelled.image_features)
+
+
 def build_recogniser(settings: Recogniser, facts: TaskFacts, seed: int) -> nn.Module:
     """Return a freshly initialised network.
 
@@ -62,3 +72,20 @@ def build_recogniser(settings: Recogniser, facts: TaskFacts, seed: int) -> nn.Mo
         torch.manual_seed(seed)
         network: nn.Module = constructor(facts, **settings.options)
     return network
+
+
+def load_recogniser(settings: Recogniser, facts: TaskFacts, weights: Path) -> nn.Module:
+    """Return a trained network, in evaluation mode.
+
+    Args:
+        settings: Architecture and size.
+        facts: Of the task.
+        weights: Folder with ``weights.safetensors``, from stage ``learn``.
+
+    Raises:
+        OSError: There is no such file.
+        RuntimeError: It has the weights of another network.
+    """
+    network = build_recogniser(settings, facts, seed=0)
+    network.load_state_dict(load_file(weights / "weights.safetensors"))
+    return network.eval()

@@ -1,8 +1,22 @@
-"""Read the tables that stages write, and say which stage to run when one is missing or odd."""
+"""Read what stages write, and say which stage to run when it is missing or odd."""
 
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+
+def require_output(path: Path, stage: str) -> None:
+    """Refuse to go on without a file.
+
+    Args:
+        path: The file.
+        stage: Stage of ``dvc.yaml`` that writes it.
+
+    Raises:
+        FileNotFoundError: The stage has not run.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
 
 
 def read_rows(path: Path, columns: Sequence[str], stage: str) -> Iterator[tuple[str, list[str]]]:
@@ -17,8 +31,7 @@ def read_rows(path: Path, columns: Sequence[str], stage: str) -> Iterator[tuple[
         FileNotFoundError: The stage has not run.
         ValueError: The columns are not what the stage writes.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+    require_output(path, stage)
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.reader(file)
         header = next(reader, [])

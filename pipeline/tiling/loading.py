@@ -1,0 +1,26 @@
+"""Trained networks as they restore: in evaluation mode, with their normalisation folded."""
+
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import nn
+
+from pipeline.models import build_model
+from pipeline.network_settings import Model
+from pipeline.tiling.folding import fold_normalisation
+
+
+def load_network(settings: Model, weights: Path) -> nn.Module:
+    """Return a trained network.
+
+    Args:
+        settings: Architecture and size.
+        weights: Folder with ``weights.safetensors``, from stage ``train`` or ``import_weights``.
+
+    Raises:
+        OSError: There is no such file.
+        RuntimeError: It has the weights of another network.
+    """
+    network = build_model(settings, seed=0)
+    network.load_state_dict(load_file(weights / "weights.safetensors"))
+    return fold_normalisation(network.eval())

@@ -11,7 +11,7 @@ from pipeline.params import Experiment, Imported, Trial
 from pipeline.published import Published
 from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop
-from pipeline.report.curves import Curve, draw_curve
+from pipeline.report.curves import WIDTH, Curve, draw_curve
 from pipeline.report.networks import Network
 from pipeline.report.overlaps import Overlap, SharedScene
 from pipeline.report.page import Findings, Report, render_page
@@ -376,6 +376,23 @@ def test_page_says_whether_a_training_was_compiled(compiled: bool, shown: bool) 
     page = section(page_of(NETWORK, reports=(report(card=card),)), "experiment-net")
 
     assert ("on cpu, compiled" in page) == shown
+
+
+@pytest.mark.parametrize(
+    ("steps", "last"), [(20, "20"), (200, "200"), (1500, "1500"), (800_000, "800k")]
+)
+def test_steps_below_a_curve_are_not_cut_off(steps: int, last: str) -> None:
+    values = (1.0, 2.0)
+    curve = Curve(step=(1.0, float(steps)), loss=values, psnr=values, learning_rate=values)
+    drawn = replace(report(), charts=draw_curve(curve))
+
+    page = page_of(NETWORK, reports=(drawn,))
+
+    labels = re.findall(r'<text class="x( before)?" x="([\d.]+)" y="[\d.]+">([^<]+)</text>', page)
+    assert labels[-1][2] == last
+    for ends, x, text in labels:
+        wide = 5.9 * len(text)  # of digits of 10.5 px
+        assert float(x) + (0 if ends else wide / 2) <= WIDTH
 
 
 def test_networks_stand_beside_what_they_cost() -> None:

@@ -372,15 +372,29 @@ class Described(Section):
     """
 
     task: Name
-    """Images of the user's own, each with a caption beside it."""
-    input: Name
-    """The task itself, for its clean images, or one of its inputs."""
+    """Images of the user's own, each with a caption beside it; the clean ones are described."""
     arch: RecogniserArchitecture
     model: Name
     weights: Name
     """The recognition experiment that has them; arch and model are its own: DVC needs them here."""
     text_features: Annotated[int, Field(ge=2)]
     """Length of a text's features."""
+
+
+class DescribedInput(Section):
+    """An input of a task whose features come from ``described``: its images degraded, or restored.
+
+    The images are described by the same network; the texts stay what they are.
+    """
+
+    task: Name
+    """Of kind ``features``; its source is an entry of ``described``."""
+    input: Name
+    """The degraded or restored images."""
+    arch: RecogniserArchitecture
+    model: Name
+    weights: Name
+    """What describes the task's clean images: DVC needs them here."""
 
 
 class AcceptedOverlap(Section):
@@ -430,6 +444,7 @@ class Params(Section):
     restored_inputs: dict[Name, RestoredInput]
     recognition: dict[Name, Recognition]
     described: dict[Name, Described]
+    described_inputs: dict[Name, DescribedInput]
     accepted_overlaps: list[AcceptedOverlap]
     inference: Inference
     resources: Resources

@@ -1,19 +1,30 @@
 """What the sections of ``params.yaml`` on recognition say of one another and of the others."""
 
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 
 from pipeline.degradation_settings import Gaussian, Mixture, RealPairs
 from pipeline.faults import undefined, undefined_names, wrong_network
 from pipeline.levels import levels, reduction_of
 from pipeline.nearest import nearest_few
-from pipeline.params import Described, Input, Params, Recognition, RestoredInput
+from pipeline.params import (
+    Described,
+    DescribedInput,
+    Input,
+    Params,
+    Recognition,
+    RestoredInput,
+)
 from pipeline.published_recognition import recognising_systems
 from pipeline.recogniser_settings import HybridSN
-from pipeline.task_settings import CubeTask, DisjointSplit, DscmrLoss, PublishedSplit
-
-_DESCRIBED = Path("data/described")
-"""Where ``dvc.yaml`` has described images, a folder an entry."""
+from pipeline.task_settings import (
+    DESCRIBED,
+    CubeTask,
+    DisjointSplit,
+    DscmrLoss,
+    FeatureTask,
+    PublishedSplit,
+    Task,
+)
 
 
 def recognition_faults(params: Params) -> Iterator[str]:
@@ -32,6 +43,10 @@ def recognition_faults(params: Params) -> Iterator[str]:
         where = f"described.{name}"
         undefined = list(_undefined_names(where, described, params))
         yield from undefined or _described_faults(where, described, params)
+    for name, given in params.described_inputs.items():
+        where = f"described_inputs.{name}"
+        undefined = list(_undefined_names(where, given, params))
+        yield from undefined or _described_input_faults(where, given, params)
     yield from _described_task_faults(params)
     # Several recognisers may have one network and one task.
     yield from dict.fromkeys(_margin_faults(params))
@@ -52,9 +67,11 @@ def _name_faults(params: Params) -> Iterator[str]:
             "tasks": params.tasks,
             "inputs": params.inputs,
             "restored_inputs": params.restored_inputs,
+            "described_inputs": params.described_inputs,
         },
         "inputs",
         "restored_inputs",
+        "described_inputs",
     )
     if "random" in params.recognition:
         yield "recognition.random: this name says of `start` that weights are random"
@@ -73,27 +90,28 @@ def _taken_twice(sections: Mapping[str, Mapping[str, object]], *of: str) -> Iter
 
 
 def _undefined_names(
-    where: str, entry: RestoredInput | Recognition | Described, params: Params
+    where: str, entry: RestoredInput | Recognition | Described | DescribedInput, params: Params
 ) -> Iterator[str]:
     if isinstance(entry, RestoredInput):
         models: Mapping[str, object] = params.models.named(entry.arch)
     else:
         models = params.models.recognisers(entry.arch)
-    every = {**params.inputs, **params.restored_inputs}
+    images = {**params.inputs, **params.restored_inputs}
+    inputs: tuple[str, Collection[str]] = ("input", {**params.tasks, **images})
+    if isinstance(entry, RestoredInput):
+        inputs = ("degraded input", params.inputs)
+    if isinstance(entry, DescribedInput):
+        inputs = ("degraded or restored input", images)
     known: dict[str, tuple[str, Collection[str]]] = {
         "model": ("model", models),
         "task": ("task", params.tasks),
-        "input": (
-            ("degraded input", params.inputs)
-            if isinstance(entry, RestoredInput)
-            else ("input", {**params.tasks, **every})
-        ),
-        "train_on": ("input", {**params.tasks, **every}),
+        "input": inputs,
+        "train_on": ("input", {**params.tasks, **images, **params.described_inputs}),
         "recipe": ("recipe", params.recipes),
         "weights": (
-            ("recognition experiment", params.recognition)
-            if isinstance(entry, Described)
-            else ("experiment", {**params.experiments, **params.imported})
+            ("experiment", {**params.experiments, **params.imported})
+            if isinstance(entry, RestoredInput)
+            else ("recognition experiment", params.recognition)
         ),
     }
     yield from undefined_names(where, entry, known)
@@ -105,7 +123,10 @@ def _input_faults(params: Params) -> Iterator[str]:
         if given.task not in params.tasks:
             yield undefined(f"{where}.task", given.task, "task", params.tasks)
         elif params.tasks[given.task].kind == "features":
-            yield f"{where}: '{given.task}' has features, and only images and cubes are degraded"
+            yield (
+                f"{where}: '{given.task}' has features, and only images and cubes are degraded: "
+                "`described_inputs` has features of degraded images"
+            )
         if given.degradation not in params.degradations:
             yield undefined(
                 f"{where}.degradation", given.degradation, "degradation", params.degradations
@@ -227,12 +248,6 @@ def _comparison_faults(params: Params) -> Iterator[str]:
 def _described_faults(where: str, entry: Described, params: Params) -> Iterator[str]:
     if params.tasks[entry.task].kind != "images":
         yield f"{where}.task: expected images, '{entry.task}' is {params.tasks[entry.task].kind}"
-    task = _task_of(entry.input, params)
-    if task != entry.task:
-        yield (
-            f"{where}.input: expected '{entry.task}' or one of its inputs, '{entry.input}' is of "
-            f"task '{task}'"
-        )
     trained = params.recognition[entry.weights]
     if (trained.arch, trained.model, trained.task) != (entry.arch, entry.model, entry.task):
         yield (
@@ -241,12 +256,54 @@ def _described_faults(where: str, entry: Described, params: Params) -> Iterator[
         )
 
 
+def _described_input_faults(where: str, entry: DescribedInput, params: Params) -> Iterator[str]:
+    source = _described_source(params.tasks[entry.task])
+    if source is None:
+        yield (
+            f"{where}.task: expected one whose source is {DESCRIBED}/NAME, an entry of "
+            f"'described'; that of '{entry.task}' is {params.tasks[entry.task].source}"
+        )
+        return
+    if source not in params.described:
+        return  # a fault of the task, which is reported there
+    described = params.described[source]
+    expected = (described.arch, described.model, described.weights)
+    if (entry.arch, entry.model, entry.weights) != expected:
+        yield (
+            f"{where}: expected what describes the task's clean images, {described.arch}."
+            f"{described.model} of '{described.weights}'; came {entry.arch}.{entry.model} of "
+            f"'{entry.weights}'"
+        )
+    images = _task_of(entry.input, params)
+    if images != described.task:
+        yield (
+            f"{where}.input: expected an input of task '{described.task}', which described."
+            f"{source} describes; '{entry.input}' is of task '{images}'"
+        )
+    restored = params.restored_inputs.get(entry.input)
+    siblings = [one.input for one in params.described_inputs.values() if one.task == entry.task]
+    if restored is not None and restored.input not in siblings:
+        yield (
+            f"{where}.input: expected '{restored.input}' to be described for task '{entry.task}', "
+            f"too, as what was restored is compared with what it was restored from"
+        )
+    if siblings.count(entry.input) > 1:
+        yield f"{where}.input: '{entry.input}' is described more than once for '{entry.task}'"
+
+
+def _described_source(task: Task) -> str | None:
+    return task.described if isinstance(task, FeatureTask) else None
+
+
 def _described_task_faults(params: Params) -> Iterator[str]:
     """Find tasks of described images that would test on what the describing network learnt."""
-    described = {_DESCRIBED / name: name for name in params.described}
     for name, task in params.tasks.items():
-        entry = described.get(Path(task.source))
-        if entry is not None and not isinstance(task.split, PublishedSplit):
+        entry = _described_source(task)
+        if entry is None:
+            continue
+        if entry not in params.described:
+            yield undefined(f"tasks.{name}.source", entry, "entry of described", params.described)
+        elif not isinstance(task.split, PublishedSplit):
             yield (
                 f"tasks.{name}.split: expected 'published', so that pairs are tested on that the "
                 f"network of described.{entry} has not learnt from; came '{task.split.kind}'"
@@ -255,7 +312,11 @@ def _described_task_faults(params: Params) -> Iterator[str]:
 
 def _task_of(name: str, params: Params) -> str:
     """Return the task that an input belongs to; a task is an input of its own."""
-    every: dict[str, Input | RestoredInput] = {**params.inputs, **params.restored_inputs}
+    every: dict[str, Input | RestoredInput | DescribedInput] = {
+        **params.inputs,
+        **params.restored_inputs,
+        **params.described_inputs,
+    }
     return every[name].task if name in every else name
 
 

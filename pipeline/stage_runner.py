@@ -48,6 +48,7 @@ SECTIONS = {
     "tasks": "tasks",
     "inputs": "inputs",
     "restored_inputs": "restored_inputs",
+    "described_inputs": "described_inputs",
     "recognition": "recognition",
     "accepted_overlaps": "accepted_overlaps",
 }

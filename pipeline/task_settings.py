@@ -1,10 +1,14 @@
 """Settings of recognition tasks: labelled data, and which of them train, choose and test."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, model_validator
 
 from pipeline.section import Section, Source
+
+DESCRIBED = Path("data/described")
+"""Where ``dvc.yaml`` has described images, a folder an entry."""
 
 Kind = Literal["images", "cube", "features"]
 """What is recognised: small images; pixels of a hyperspectral cube by the window around them; or
@@ -99,9 +103,15 @@ class FeatureTask(Section):
 
     kind: Literal["features"]
     source: Source
-    """Catalogue of published features; or a folder of the user's own with ``image.npy``,
-    ``text.npy`` and ``labels.npy``."""
+    """Catalogue of published features; or a folder with ``image.npy``, ``text.npy`` and
+    ``labels.npy``, of the user's own or ``data/described/NAME``."""
     split: Annotated[PublishedSplit | RandomSplit | FoldSplit, Field(discriminator="kind")]
+
+    @property
+    def described(self) -> str | None:
+        """Name of the entry of ``described`` that the pairs come from, if they do."""
+        source = Path(self.source)
+        return source.name if source.parent == DESCRIBED else None
 
 
 Task = Annotated[ImageTask | CubeTask | FeatureTask, Field(discriminator="kind")]

@@ -23,7 +23,6 @@ def describe(
     description: Described,
     model: Recogniser,
     weights: Path,
-    captioned: Path,
     labelled: Path,
     out: Path,
     threads: int,
@@ -34,8 +33,7 @@ def describe(
         description: Says how long the features of a text are.
         model: Architecture and size of the network.
         weights: Folder with ``weights.safetensors``, from stage ``learn``.
-        captioned: Folder of the task's clean images, which has their captions.
-        labelled: Folder of the images to describe: those, or an input of the same task.
+        labelled: Folder of the images, which has their captions.
         out: Folder to make, a source of tasks of kind ``features``.
         threads: CPU threads to compute with.
 
@@ -46,7 +44,7 @@ def describe(
     images = read_labelled(labelled)
     network = load_recogniser(model, facts_of(images), weights).to(device)
     pairs = describing.describe(
-        network, images, read_captions(captioned), description.text_features, device
+        network, images, read_captions(labelled), description.text_features, device
     )
     with new_folder(out) as folder:
         feature_folder.write(folder, pairs)

@@ -16,7 +16,7 @@ from pipeline import tracking
 from pipeline.images import write_png
 from pipeline.machine.devices import pick_device
 from pipeline.outputs import new_file, new_folder
-from pipeline.params import Input, RestoredInput
+from pipeline.params import DescribedInput, Input, RestoredInput
 from pipeline.recogniser_settings import Recogniser
 from pipeline.recognition.answers import (
     SAMPLES,
@@ -46,6 +46,7 @@ def recognise(
     metrics: Path,
     inputs: Mapping[str, Input],
     restored_inputs: Mapping[str, RestoredInput],
+    described_inputs: Mapping[str, DescribedInput],
     threads: int,
 ) -> None:
     """Write what the network made of every test sample of every input, and the means.
@@ -61,13 +62,18 @@ def recognise(
         metrics: JSON to write: means by input and measure.
         inputs: All degraded inputs.
         restored_inputs: All restored ones.
+        described_inputs: All that are described of these.
         threads: CPU threads to compute with.
 
     Raises:
         ValueError: There is no sample to test on.
     """
     device = pick_device(threads)
-    every: dict[str, Input | RestoredInput] = {**inputs, **restored_inputs}
+    every: dict[str, Input | RestoredInput | DescribedInput] = {
+        **inputs,
+        **restored_inputs,
+        **described_inputs,
+    }
     names = [task_name, *(name for name, one in every.items() if one.task == task_name)]
     tested = {name: read_labelled(labelled / name) for name in names}
     clean = tested[task_name]

@@ -12,6 +12,7 @@ from pipeline.papers import Paper, read_papers
 from pipeline.params import (
     AcceptedOverlap,
     Applied,
+    DescribedInput,
     Experiment,
     Imported,
     Input,
@@ -71,6 +72,7 @@ def report(
     tasks: Mapping[str, Task],
     inputs: Mapping[str, Input],
     restored_inputs: Mapping[str, RestoredInput],
+    described_inputs: Mapping[str, DescribedInput],
     recognition: Mapping[str, Recognition],
 ) -> None:
     """Write the page ``index.html``, and its tables as CSV.
@@ -100,6 +102,7 @@ def report(
         tasks: What recognisers learn.
         inputs: Degraded samples of these.
         restored_inputs: The same, restored.
+        described_inputs: Both, described for retrieval.
         recognition: The recognisers, reported in this order.
 
     Raises:
@@ -130,7 +133,11 @@ def report(
     repetition_of = find_repetitions(experiments)
     leading = leading_places(trial for trials in benchmarks.values() for trial in trials)
     entries_of_recognition = Entries(
-        tasks=tasks, inputs=inputs, restored_inputs=restored_inputs, recognition=recognition
+        tasks=tasks,
+        inputs=inputs,
+        restored_inputs=restored_inputs,
+        described_inputs=described_inputs,
+        recognition=recognition,
     )
     recognised = _recognised(entries_of_recognition, folders, evaluated, published_recognition)
     known = read_papers(papers)

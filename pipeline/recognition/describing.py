@@ -6,14 +6,11 @@ takes; those of the texts are their words (``pipeline/recognition/captions.py``)
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import nn
 
-from pipeline.images import Array
 from pipeline.raw_images import DatasetError
 from pipeline.recognition.captions import caption_features
-from pipeline.recognition.gathering import Images
 from pipeline.recognition.labelled import Labelled, Part
 from pipeline.recognition.reading.unsplit_samples import UnsplitSamples, pairs_of
 from pipeline.recognition.recognising import describe_images
@@ -49,7 +46,7 @@ def describe(
         )
     test = images.parts == Part.TEST
     texts = caption_features(captions, ~test, text_features)
-    features = image_features(network, images, device)
+    features = describe_images(network, images, device)
     return UnsplitSamples(
         classes=images.classes,
         values=pairs_of(features, texts, "described images"),
@@ -57,15 +54,3 @@ def describe(
         test=test,
         image_features=features.shape[1],
     )
-
-
-def image_features(network: nn.Module, images: Labelled, device: torch.device) -> Array:
-    """Return what a network takes from each image, ``(N, F)``, float32.
-
-    Args:
-        network: As above.
-        images: ``(N, H, W, C)``, uint8 or float32.
-        device: Where the network is.
-    """
-    samples = Images(images, device)
-    return describe_images(network, samples, np.arange(len(images.values)))

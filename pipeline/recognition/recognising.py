@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.images import Array
-from pipeline.recognition.gathering import Samples
+from pipeline.recognition.gathering import Images, Samples
+from pipeline.recognition.labelled import Labelled
 
 _VALUES = 1 << 22
 """Numbers of all samples together that go through the network at once."""
@@ -51,15 +52,17 @@ def represent(
     return images, texts
 
 
-def describe_images(network: nn.Module, samples: Samples, positions: NDArray[np.int64]) -> Array:
+def describe_images(network: nn.Module, images: Labelled, device: torch.device) -> Array:
     """Return what the classifier of a network takes from each image, ``(N, F)``.
 
     Args:
-        network: A recogniser of images, as above, with a method ``features``.
-        samples: All there are.
-        positions: Of those to describe; one at least.
+        network: A recogniser of images on ``device``, with a method ``features``; it is put into
+            evaluation mode.
+        images: One at least.
+        device: Where the network is.
     """
     features: Callable[[Tensor], Tensor] = network.features  # type: ignore[assignment]
+    samples, positions = Images(images, device), np.arange(len(images.values))
     with torch.inference_mode():
         network.eval()
         found = [features(samples.at(part)).float().cpu() for part in _parts(samples, positions)]

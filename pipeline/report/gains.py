@@ -1,11 +1,12 @@
-"""The figure of gains: what restoring brought in PSNR against what it brought in accuracy."""
+"""The figure of gains: what restoring brought in PSNR against what it brought in recognition."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.report.curves import Tick, even_ticks
 from pipeline.report.downstream import Downstream
+from pipeline.report.recognisers import Shown
 
 WIDTH, HEIGHT = 640, 380
 """Of the figure, in units of its view box."""
@@ -15,6 +16,9 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 628, 14, 330
 
 SERIES = 6
 """Kinds of marks; more kinds of recognisers begin again with the first."""
+
+_MEASURES: Mapping[Shown, str] = {"accuracy": "accuracy", "map": "mAP"}
+"""Names of what recognisers are compared by."""
 
 _LETTER = 6.6
 """Width of a letter of a label, about, and a little more."""
@@ -72,14 +76,16 @@ class Gains:
 
     Args:
         series: Names of the kinds of recognisers.
+        measure: What their gains are of.
         points: The marks.
         labels: Of the restored inputs, each once.
         x_ticks: PSNR gain in decibels.
-        y_ticks: Accuracy gain in percentage points.
+        y_ticks: Gain of that measure in percentage points.
         zero: Height of the line of no gain.
     """
 
     series: tuple[str, ...]
+    measure: str
     points: tuple[Point, ...]
     labels: tuple[Label, ...]
     x_ticks: tuple[Tick, ...]
@@ -133,6 +139,7 @@ def draw_gains(tables: Sequence[Downstream]) -> Gains | None:
     )
     return Gains(
         series=tuple(table.title for table in shown),
+        measure=" or ".join(dict.fromkeys(_MEASURES[table.measure] for table in shown)),
         points=points,
         labels=tuple(_labels(found, points)),
         x_ticks=tuple(Tick(across(tick), _signed(tick)) for tick in even_ticks(left, right)),

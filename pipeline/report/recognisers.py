@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.params import Input, Recognition, RestoredInput
+from pipeline.params import DescribedInput, Input, Recognition, RestoredInput
 from pipeline.recognition.answers import Answers, Inputs, read_inputs, read_samples
 from pipeline.recognition.intervals import (
     precision_difference,
@@ -65,15 +65,30 @@ class Entries:
     tasks: Mapping[str, Task]
     inputs: Mapping[str, Input]
     restored_inputs: Mapping[str, RestoredInput]
+    described_inputs: Mapping[str, DescribedInput]
     recognition: Mapping[str, Recognition]
 
     def degraded(self, task: str) -> list[str]:
         """Return the degraded inputs of a task, in the order of the params."""
-        return [name for name, entry in self.inputs.items() if entry.task == task]
+        images = [name for name, entry in self.inputs.items() if entry.task == task]
+        return images + [
+            name
+            for name, entry in self.described_inputs.items()
+            if entry.task == task and entry.input in self.inputs
+        ]
 
     def restored(self, degraded: str) -> list[str]:
         """Return the inputs that were restored from a degraded one."""
-        return [name for name, entry in self.restored_inputs.items() if entry.input == degraded]
+        described = self.described_inputs.get(degraded)
+        source = described.input if described else degraded
+        restored = [name for name, entry in self.restored_inputs.items() if entry.input == source]
+        if described is None:
+            return restored
+        return [
+            name
+            for name, entry in self.described_inputs.items()
+            if entry.task == described.task and entry.input in restored
+        ]
 
     def inputs_of(self, task: str) -> list[str]:
         """Return the clean input, and each degraded one with what was restored from it."""

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from pipeline.report.recognisers import Score, Shown
 from pipeline.report.words import decimal
 from pipeline.statistics import Difference, Interval
-from pipeline.task_settings import DisjointSplit, FoldSplit, Kind, PublishedSplit, Task
+from pipeline.task_settings import (
+    DisjointSplit,
+    FeatureTask,
+    FoldSplit,
+    Kind,
+    PublishedSplit,
+    Task,
+)
 
 HEADINGS: Mapping[tuple[Kind, Shown], str] = {
     ("images", "accuracy"): "Accuracy, %",
@@ -98,6 +105,8 @@ def _signed(value: float, measure: Shown, samples: int) -> str:
 def describe_split(task: Task) -> str:
     """Return in words which samples of a task train and which are tested on."""
     split = task.split
+    if isinstance(task, FeatureTask) and task.described:
+        return "tested on the images that the network which describes them has not learnt from"
     if isinstance(split, PublishedSplit):
         return "tested on the samples that the publisher of the data names"
     if isinstance(split, FoldSplit):

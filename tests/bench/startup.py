@@ -62,7 +62,7 @@ def finished_project(target: Path, experiments: int) -> Path:
     known = list(params["experiments"].values())
     params["experiments"] = {f"e{n}": known[n % len(known)] for n in range(experiments)}
     # Samples are restored with the weights of experiments that are not there any more.
-    for section in ("tasks", "inputs", "restored_inputs", "recognition"):
+    for section in ("tasks", "inputs", "restored_inputs", "described_inputs", "recognition"):
         params[section] = {}
     (project / "params.yaml").write_text(json.dumps(params, indent=1))
     run(project, sys.executable, "-c", OUTPUTS)

@@ -63,7 +63,7 @@ NETWORK_STAGES = [
     "restore_input",
 ]
 
-RECOGNISER_STAGES = ["learn", "recognise", "describe"]
+RECOGNISER_STAGES = ["learn", "recognise", "describe", "describe_input"]
 
 GRAPH: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"]
 

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipeline.images import read_image, to_8bit
-from pipeline.params import Input, RestoredInput
+from pipeline.params import DescribedInput, Input, RestoredInput
 from pipeline.recogniser_settings import HybridSN, Recogniser
 from pipeline.recognition.answers import Answers, read_inputs, read_samples
 from pipeline.recognition.gathering import open_samples
@@ -81,6 +81,7 @@ def run(
     network: nn.Module,
     given: Mapping[str, Input] = INPUTS,
     restored: Mapping[str, RestoredInput] = RESTORED,
+    described: Mapping[str, DescribedInput] | None = None,
     model: Recogniser | None = None,
 ) -> Path:
     """Test a network on the inputs of a task, and return the folder of the evaluation."""
@@ -101,6 +102,7 @@ def run(
         metrics=folder / "net.json",
         inputs=given,
         restored_inputs=restored,
+        described_inputs=described or {},
         threads=1,
     )
     return folder / "out"
@@ -245,7 +247,7 @@ def test_a_perfect_network_recognises_all_that_is_clean(tmp_path: Path) -> None:
     network = recognising_spectra(clean)
 
     data = {"task": clean, "noisy": hidden}
-    out = run(tmp_path, data, network, {"noisy": INPUTS["noisy"]}, {}, NEAREST)
+    out = run(tmp_path, data, network, {"noisy": INPUTS["noisy"]}, {}, model=NEAREST)
 
     assert means_of(tmp_path) == {
         "task": {"accuracy": 1},
@@ -306,6 +308,19 @@ def test_both_directions_of_a_retrieval_are_measured(tmp_path: Path) -> None:
         assert one.values == pytest.approx(found[one.measure])
         assert set(one.predicted) == {""}
     assert differ(read_samples(out, "recognise@net"))
+
+
+def test_features_of_degraded_and_of_restored_images_are_searched_too(tmp_path: Path) -> None:
+    clean = features()
+    of_net = DescribedInput(
+        task="task", input="noisy_net", arch="se_resnet", model="small", weights="other"
+    )
+    described = {"noisy_net": of_net, "elsewhere": of_net.model_copy(update={"task": "other"})}
+
+    out = run(tmp_path, inputs_of(clean), fresh(clean), {}, {}, described)
+
+    assert set(means_of(tmp_path)) == {"task", "noisy_net"}
+    assert {one.input for one in read_samples(out, "recognise@net")} == {"task", "noisy_net"}
 
 
 def differ(answers: list[Answers]) -> bool:

@@ -175,6 +175,7 @@ class Project:
             tasks=self.recognised.tasks,
             inputs=self.recognised.inputs,
             restored_inputs=self.recognised.restored,
+            described_inputs=self.recognised.described,
             recognition=self.recognised.recognition,
         )
 

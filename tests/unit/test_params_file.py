@@ -144,6 +144,7 @@ GOOD: dict[str, Any] = {
     "tasks": {},
     "inputs": {},
     "restored_inputs": {},
+    "described_inputs": {},
     "recognition": {},
     "described": {},
     "accepted_overlaps": [],

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from pipeline.raw_images import DatasetError
 from pipeline.recognition import recognising
 from pipeline.recognition.captions import caption_features
-from pipeline.recognition.describing import describe, image_features
+from pipeline.recognition.describing import describe
 from pipeline.recognition.labelled import Labelled, Part
+from pipeline.recognition.recognising import describe_images
 
 CPU = torch.device("cpu")
 CAPTIONS = ["A red dog.", "A blue dog.", "A red ship.", "A blue ship at sea."]
@@ -42,7 +43,7 @@ def images(dtype: Any = np.uint8) -> Labelled:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_image_features_are_those_of_the_network_in_evaluation(dtype: Any) -> None:
-    found = image_features(Means().train(), images(dtype), CPU)
+    found = describe_images(Means().train(), images(dtype), CPU)
 
     expected = images(np.float32).values.mean((1, 2))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
@@ -51,10 +52,10 @@ def test_image_features_are_those_of_the_network_in_evaluation(dtype: Any) -> No
 def test_image_features_do_not_depend_on_how_many_go_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = image_features(Means(), images(), CPU)
+    whole = describe_images(Means(), images(), CPU)
     monkeypatch.setattr(recognising, "_VALUES", 3 * 5 * 6 * 3)
 
-    np.testing.assert_array_equal(image_features(Means(), images(), CPU), whole)
+    np.testing.assert_array_equal(describe_images(Means(), images(), CPU), whole)
 
 
 def test_what_tests_the_network_tests_the_pairs() -> None:

@@ -156,6 +156,16 @@ def test_tables_without_gains_are_no_series_and_no_table_gives_no_figure() -> No
     assert draw_gains([]) is None
 
 
+def test_the_figure_names_all_that_its_gains_are_of() -> None:
+    images = table({"net": (8.0, 0.2)})
+    pairs = replace(images, task="pairs", measure="map")
+    without = replace(pairs, degraded=())
+
+    drawn = [draw_gains(tables) for tables in ([images, without], [pairs], [images, pairs, images])]
+
+    assert [one.measure for one in drawn if one] == ["accuracy", "mAP", "accuracy or mAP"]
+
+
 def test_the_same_tables_give_the_same_figure() -> None:
     tables = [table({f"r{at}": (8 + at / 9, 0.2) for at in range(9)})]
 

@@ -40,7 +40,9 @@ def supervisor(folder: Path, code: str, grace: float) -> "subprocess.Popen[bytes
 
 def test_output_and_exit_code_are_those_of_the_command(tmp_path: Path) -> None:
     with Children() as children:
-        process = python(children, tmp_path, "import sys; print('out', flush=True); sys.exit('err')")
+        process = python(
+            children, tmp_path, "import sys; print('out', flush=True); sys.exit('err')"
+        )
         output, _ = process.communicate()
 
     assert output.split() == ["out", "err"]

@@ -20,6 +20,7 @@ from tests.bench.table import as_text, draw
 
 IN_A_HURRY: Mapping[str, Sequence[str]] = {
     "training": ("--plain", "--rounds=1", "--seconds=0.1", "--networks", "DnCNN-S 17x64"),
+    "recognition": ("--rounds=1", "--seconds=0.1", "--networks", "DSCMR, 4096 and 300"),
     "inference": ("--rounds=1", "--megapixels=0.3"),
     "data": ("--images=20",),
     "startup": ("--rounds=1", "--experiments=3"),

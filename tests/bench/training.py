@@ -7,6 +7,7 @@ threads and the same allocator.
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ from pipeline.models import build_model
 from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
 from pipeline.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile
-from pipeline.training.loop import Training, TrainingStoppedError
+from pipeline.training.loop import Training
 from pipeline.training.pairs import Pairs
 from pipeline.training.step import Way
 from tests.bench.measurement import Measurement, print_lines
@@ -141,13 +142,25 @@ def our_steps(case: Case, device: torch.device, way: Way, folder: Path) -> Steps
         way=way,
         checkpoint=CheckpointFile(folder, "benchmark"),
     )
+    return steps_of(training)
+
+
+class _EnoughError(Exception):
+    """As many steps were taken as were asked for."""
+
+
+def steps_of(training: Training) -> Steps:
+    """Return what goes on with a training, and writes no other checkpoints than its recipe's."""
 
     def take(steps: int) -> None:
         last = training.step + steps
-        try:
-            training.run(lambda _: None, lambda _: None, lambda: training.step >= last)
-        except TrainingStoppedError:
-            return
+
+        def note(step: int) -> None:
+            if step == last:
+                raise _EnoughError
+
+        with suppress(_EnoughError):
+            training.run(note, lambda _: None, lambda: False)
 
     return take
 

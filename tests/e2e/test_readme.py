@@ -348,7 +348,14 @@ def test_the_benchmark_measures_all_and_stands_beside_an_earlier_one(tmp_path: P
     everything = run(ROOT, *command, str(first))
     again = run(ROOT, *command, str(second), "startup", "--against", str(first / "benchmark.jsonl"))
 
-    for group in ("training DnCNN-S 17x64", "restoring", "extract", "bicubic", "start-up"):
+    for group in (
+        "training DnCNN-S 17x64",
+        "learning DSCMR",
+        "restoring",
+        "extract",
+        "bicubic",
+        "start-up",
+    ):
         assert re.search(f"^{group}", everything.stdout, re.MULTILINE)
     assert {path.name for path in first.iterdir()} == {
         "benchmark.jsonl",

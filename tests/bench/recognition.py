@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from pipeline.machine.devices import pick_device
 from pipeline.params import Recipe
@@ -33,7 +33,7 @@ from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.loop import Training
 from pipeline.training.step import Way
 from tests.bench.measurement import Measurement, print_lines
-from tests.bench.training import Steps, seconds_a_step, steps_of
+from tests.bench.training import Steps, seconds_a_step, steps_of, usual_loop
 from tests.recognition_data import cube, features, images, network_of, recipe_of
 
 
@@ -208,37 +208,12 @@ class UsualDataset(Dataset[tuple[Tensor, int]]):
 
 
 def usual_steps(case: Case, recipe: Recipe, device: torch.device) -> Steps:
-    """Return the loop of the usual scripts: loader with workers, a loss a step for the log."""
-    network = network_of(case.model, case.data)
-    loader = DataLoader(
-        UsualDataset(case, network),
-        batch_size=case.batch,
-        shuffle=True,
-        num_workers=2,
-        drop_last=True,
-        persistent_workers=True,
-        pin_memory=device.type == "cuda",
+    """Return the loop of the usual scripts."""
+    network, objective = network_of(case.model, case.data), build_objective(recipe)
+    dataset = UsualDataset(case, network)
+    return usual_loop(
+        dataset, case.batch, network, lambda output, labels: objective(output, labels)[0], device
     )
-    network = network.to(device).train()
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-9)
-    objective = build_objective(recipe)
-
-    def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        while True:
-            yield from loader
-
-    source = batches()
-
-    def take(steps: int) -> None:
-        for _ in range(steps):
-            samples, labels = (part.to(device) for part in next(source))
-            optimiser.zero_grad()
-            loss, _ = objective(network(samples), labels)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            loss.item()  # for the log
-
-    return take
 
 
 if __name__ == "__main__":

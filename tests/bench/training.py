@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from pipeline.process import compute_environment, restart_with, usable_threads
 
@@ -210,13 +211,25 @@ class UsualDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 def usual_steps(case: Case, device: torch.device) -> Steps:
-    """Return the loop of the usual scripts: loader with workers, float32, NCHW, a loss a step."""
-    network = build_model(case.model, 0).to(device).train()
+    """Return the loop of the usual scripts, in float32 and NCHW."""
+    return usual_loop(
+        UsualDataset(case), case.batch, build_model(case.model, 0), nn.MSELoss(), device
+    )
+
+
+def usual_loop(
+    dataset: Dataset[Any],
+    batch: int,
+    network: nn.Module,
+    loss_of: Callable[[Any, Tensor], Tensor],
+    device: torch.device,
+) -> Steps:
+    """Return the loop of the usual scripts: a loader with workers, a loss a step for the log."""
+    network = network.to(device).train()
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-9)
-    criterion = nn.MSELoss()
     loader = DataLoader(
-        UsualDataset(case),
-        batch_size=case.batch,
+        dataset,
+        batch_size=batch,
         shuffle=True,
         num_workers=2,
         drop_last=True,
@@ -232,12 +245,12 @@ def usual_steps(case: Case, device: torch.device) -> Steps:
 
     def take(steps: int) -> None:
         for _ in range(steps):
-            degraded, clean = (part.to(device) for part in next(source))
+            samples, target = (part.to(device) for part in next(source))
             optimiser.zero_grad()
-            loss = criterion(network(degraded), clean)
-            loss.backward()
+            loss = loss_of(network(samples), target)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-            loss.item()  # for the log
+            loss.item()
 
     return take
 

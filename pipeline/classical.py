@@ -201,10 +201,13 @@ def _bm3d(noisy: Array, sigma: float) -> Any:  # noqa: ANN401  (the package is n
             "alone: `pip install --constraint .ci/constraints.txt --editable '.[bm3d]'` in the "
             "project's folder installs it, or take 'bm3d' out of the benchmark's baselines"
         ) from error
+    # Its own threads add in any order, and two images at once end the process.
+    profile = bm3d.BM3DProfile()
+    profile.num_threads = 1
     if noisy.shape[2] == 3:
-        return bm3d.bm3d_rgb(noisy.astype(np.float64), sigma)
-    planes = [bm3d.bm3d(plane.astype(np.float64), sigma) for plane in np.moveaxis(noisy, 2, 0)]
-    return np.stack([plane.reshape(noisy.shape[:2]) for plane in planes], axis=2)
+        return bm3d.bm3d_rgb(noisy.astype(np.float64), sigma, profile)
+    planes = np.moveaxis(noisy.astype(np.float64), 2, 0)
+    return np.stack([bm3d.bm3d(plane, sigma, profile) for plane in planes], axis=2)
 
 
 def _sigma(level: Level) -> float:

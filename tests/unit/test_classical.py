@@ -1,4 +1,5 @@
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import get_args
 
 import numpy as np
@@ -118,3 +119,19 @@ def test_bm3d_says_what_to_install_where_it_is_missing(monkeypatch: pytest.Monke
 
     with pytest.raises(MissingPackageError, match="non-commercial"):
         restore("bm3d", drawing(1), noise(25), (48, 60))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bm3d_gives_the_same_image_beside_others(channels: int) -> None:
+    pytest.importorskip("bm3d", reason="the extra is for non-commercial use alone")
+    clean, level = drawing(channels), noise(25)
+    noisy = [degrade(clean, level, generator(number)).image for number in range(6)]
+
+    alone = [restore("bm3d", one, level, clean.shape[:2]) for one in noisy]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda one: restore("bm3d", one, level, clean.shape[:2]), noisy))
+
+    for before, one, other in zip(noisy, alone, together, strict=True):
+        assert one.shape == clean.shape
+        assert np.array_equal(one, other)
+        assert np.mean((one - clean) ** 2) < np.mean((before - clean) ** 2) / 5

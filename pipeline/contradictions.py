@@ -97,8 +97,8 @@ def contradictions(params: Params) -> Iterator[str]:
             yield from _trial_faults(f"benchmarks.{name}.{position}", trial, params)
         yield from _repeated_levels(f"benchmarks.{name}", trials)
     for name, experiment in params.experiments.items():
-        undefined = list(_undefined_names(f"experiments.{name}", experiment, params))
-        yield from undefined or _experiment_faults(f"experiments.{name}", experiment, params)
+        missing = list(_undefined_names(f"experiments.{name}", experiment, params))
+        yield from missing or _experiment_faults(f"experiments.{name}", experiment, params)
     yield from _start_faults(params)
     yield from _imported_faults(params)
     yield from _applied_faults(params)
@@ -111,16 +111,16 @@ def _imported_faults(params: Params) -> Iterator[str]:
     for name, imported in params.imported.items():
         where = f"imported.{name}"
         yield from _name_faults(where, name, params.experiments)
-        undefined = list(_undefined_names(where, imported, params))
-        yield from undefined or _test_faults(where, imported, params)
+        missing = list(_undefined_names(where, imported, params))
+        yield from missing or _test_faults(where, imported, params)
 
 
 def _applied_faults(params: Params) -> Iterator[str]:
     for name, applied in params.applied.items():
         where = f"applied.{name}"
         yield from _name_faults(where, name, {**params.experiments, **params.imported})
-        undefined = list(_undefined_names(where, applied, params))
-        yield from undefined or _application_faults(where, applied, params)
+        missing = list(_undefined_names(where, applied, params))
+        yield from missing or _application_faults(where, applied, params)
 
 
 def _name_faults(where: str, name: str, taken: Mapping[str, object]) -> Iterator[str]:

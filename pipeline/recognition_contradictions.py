@@ -33,20 +33,20 @@ def recognition_faults(params: Params) -> Iterator[str]:
     yield from _input_faults(params)
     for name, restored in params.restored_inputs.items():
         where = f"restored_inputs.{name}"
-        undefined = list(_undefined_names(where, restored, params))
-        yield from undefined or _restored_faults(where, restored, params)
+        missing = list(_undefined_names(where, restored, params))
+        yield from missing or _restored_faults(where, restored, params)
     for name, recognition in params.recognition.items():
         where = f"recognition.{name}"
-        undefined = list(_undefined_names(where, recognition, params))
-        yield from undefined or _recognition_faults(where, recognition, params)
+        missing = list(_undefined_names(where, recognition, params))
+        yield from missing or _recognition_faults(where, recognition, params)
     for name, described in params.described.items():
         where = f"described.{name}"
-        undefined = list(_undefined_names(where, described, params))
-        yield from undefined or _described_faults(where, described, params)
+        missing = list(_undefined_names(where, described, params))
+        yield from missing or _described_faults(where, described, params)
     for name, given in params.described_inputs.items():
         where = f"described_inputs.{name}"
-        undefined = list(_undefined_names(where, given, params))
-        yield from undefined or _described_input_faults(where, given, params)
+        missing = list(_undefined_names(where, given, params))
+        yield from missing or _described_input_faults(where, given, params)
     yield from _described_task_faults(params)
     # Several recognisers may have one network and one task.
     yield from dict.fromkeys(_margin_faults(params))

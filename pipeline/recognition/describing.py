@@ -31,7 +31,7 @@ def describe(
     Args:
         network: A recogniser of images on ``device``, with a method ``features``; it is put into
             evaluation mode.
-        images: Those of a task, clean or not.
+        images: The clean ones of a task.
         captions: One an image, in the same order.
         text_features: Length of a text's features.
         device: Where the network is.

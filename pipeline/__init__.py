@@ -1,1 +1,1 @@
-"""Library and orchestration of restoration experiments; start reading at ``pipeline/params.py``."""
+"""Library and orchestration of experiments; start with ``pipeline/settings/params.py``."""

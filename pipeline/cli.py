@@ -27,10 +27,10 @@ from pipeline.commands import (
 )
 from pipeline.commands.graph import add_selection, nothing_to_do, read_graph
 from pipeline.commands.table import as_table
-from pipeline.project import ProjectError, find_root
+from pipeline.graph.project import ProjectError, find_root
 
 if TYPE_CHECKING:
-    from pipeline.supervise import Children
+    from pipeline.graph.supervise import Children
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,17 +133,17 @@ def _positive(text: str) -> int:
 
 
 def _run(root: Path, options: argparse.Namespace) -> int:
-    from pipeline import dag
+    from pipeline.graph import dag
 
     graph = read_graph(root, options.experiments)
     if not options.force and not dag.affected(graph):
         print(nothing_to_do(len(graph)))
         return SUCCESS
 
-    from pipeline.prefect_server import find_or_borrow
+    from pipeline.graph.prefect_server import find_or_borrow
 
     _connect(lambda children: find_or_borrow(root, children))
-    from pipeline.flow import run_here  # Prefect reads its settings when it is imported
+    from pipeline.graph.flow import run_here  # Prefect reads its settings when it is imported
 
     well, message = run_here(
         options.experiments,
@@ -158,13 +158,15 @@ def _run(root: Path, options: argparse.Namespace) -> int:
 
 
 def _serve(root: Path, options: argparse.Namespace) -> int:
-    from pipeline.prefect_server import configured_url, local_url, use_or_start
+    from pipeline.graph.prefect_server import configured_url, local_url, use_or_start
 
     chosen = os.environ.get("PREFECT_API_URL") or configured_url(root)
     url = local_url(options.port) if options.port else chosen
     print(f"Prefect's server at {url} ...", flush=True)
     _connect(lambda children: use_or_start(root, url, children))
-    from pipeline.flow import serve_deployment  # Prefect reads its settings when it is imported
+    from pipeline.graph.flow import (
+        serve_deployment,  # Prefect reads its settings when it is imported
+    )
 
     # Being interrupted is how serving ends.
     with contextlib.suppress(KeyboardInterrupt):
@@ -173,7 +175,7 @@ def _serve(root: Path, options: argparse.Namespace) -> int:
 
 
 def _doctor(root: Path, options: argparse.Namespace) -> int:
-    from pipeline import doctor
+    from pipeline.commands import doctor
 
     worst = SUCCESS
     for name, finding in doctor.examine(root, fast=options.fast):
@@ -186,8 +188,8 @@ def _doctor(root: Path, options: argparse.Namespace) -> int:
 
 
 def _preset(root: Path, options: argparse.Namespace) -> int:
-    from pipeline.params_file import ParamsError
-    from pipeline.preset import PresetError, list_presets, take_preset
+    from pipeline.checking.params_file import ParamsError
+    from pipeline.checking.preset import PresetError, list_presets, take_preset
 
     if options.name is None:
         presets = list_presets(root)
@@ -208,7 +210,7 @@ def _preset(root: Path, options: argparse.Namespace) -> int:
 def _schema(_root: Path, _options: argparse.Namespace) -> int:
     import json
 
-    from pipeline.params import Params
+    from pipeline.settings.params import Params
 
     print(json.dumps(Params.model_json_schema(), indent=2))
     return SUCCESS
@@ -272,9 +274,9 @@ _COMMANDS = {
 
 def _connect(find_server: "Callable[[Children], str]") -> None:
     """Lead Prefect to the server that ``find_server`` returns; one started for it ends with us."""
-    from pipeline.environment import NO_TELEMETRY
-    from pipeline.prefect_server import ServerError
-    from pipeline.supervise import Children
+    from pipeline.graph.prefect_server import ServerError
+    from pipeline.graph.supervise import Children
+    from pipeline.running.environment import NO_TELEMETRY
 
     children = Children()
     # Not before: Prefect sends its last events while the interpreter shuts down, and waits.

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
-from pipeline.benchmarks import BenchmarkImage, images_of
-from pipeline.classical import restore
-from pipeline.outputs import new_file
-from pipeline.params import Baseline, Trial
-from pipeline.scores import Row, rows_of, write_rows
-from pipeline.stage_runner import run_stage
-from pipeline.workers import each
+from pipeline.images.benchmarks import BenchmarkImage, images_of
+from pipeline.measuring.classical import restore
+from pipeline.measuring.score_table import Row, rows_of, write_rows
+from pipeline.running.outputs import new_file
+from pipeline.running.stage_runner import run_stage
+from pipeline.running.workers import each
+from pipeline.settings.params import Baseline, Trial
 
 
 def baseline(*, trials: Sequence[Trial], benchmark: Path, out: Path) -> None:

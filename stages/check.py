@@ -7,10 +7,10 @@ Every other stage needs its output, directly or not. The output never changes, s
 import sys
 from pathlib import Path
 
-from pipeline.contradictions import warnings
-from pipeline.outputs import new_file, new_folder
-from pipeline.params_file import load_params
-from pipeline.stage_runner import run_stage
+from pipeline.checking.contradictions import warnings
+from pipeline.checking.params_file import load_params
+from pipeline.running.outputs import new_file, new_folder
+from pipeline.running.stage_runner import run_stage
 
 _RANDOM = """\
 Where trainings begin that begin from no other one: experiments with `start: random` depend on

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from pipeline.datasets.mirror import mirror_from_environment
-from pipeline.outputs import new_folder
-from pipeline.recognition.captions import find_captions, write_captions
-from pipeline.recognition.collecting import collect_task
-from pipeline.recognition.labelled import write_labelled
-from pipeline.stage_runner import run_stage
-from pipeline.task_settings import Task
+from pipeline.recognition.collecting.collecting_task import collect_task
+from pipeline.recognition.labelled.samples import write_labelled
+from pipeline.running.outputs import new_folder
+from pipeline.running.stage_runner import run_stage
+from pipeline.settings.tasks import Task
 
 
 def collect(
@@ -21,7 +20,7 @@ def collect(
     out: Path,
     seed: int,
 ) -> None:
-    """Write the clean input of a task: a folder of labelled data, and captions if there are any.
+    """Write the clean input of a task: a folder of labelled data.
 
     Args:
         task: What is recognised, where the samples come from and how they are split.
@@ -50,12 +49,8 @@ def collect(
         "psnr": None,
         "psnr_input": None,
     }
-    own_images = task.kind == "images" and not (source / "set.toml").is_file()
-    captions = find_captions(source) if own_images else None
     with new_folder(out) as folder:
         write_labelled(folder, labelled, card)
-        if captions:
-            write_captions(folder, captions)
 
 
 if __name__ == "__main__":

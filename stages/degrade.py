@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.array_file import ArrayFile
-from pipeline.cards import write_cards
-from pipeline.degradation_settings import Degradation, Jpeg, RealPairs
-from pipeline.degradations import compress
-from pipeline.degradations import degrade as degrade_image
-from pipeline.images import Bytes, from_8bit, to_8bit
-from pipeline.levels import Level, Version, in_8bit, levels, reduction_of, versions
-from pipeline.outputs import new_folder
-from pipeline.patches import BankImage, Grid, PatchBank, join, write_cut
-from pipeline.randomness import generator
-from pipeline.stage_runner import run_stage
-from pipeline.workers import each
+from pipeline.arrays.array_file import ArrayFile
+from pipeline.arrays.patches import BankImage, Grid, PatchBank, join, write_cut
+from pipeline.arrays.pixels import Bytes, from_8bit, to_8bit
+from pipeline.arrays.randomness import generator
+from pipeline.degradations.levels import Level, Version, in_8bit, levels, reduction_of, versions
+from pipeline.degradations.settings import Degradation, Jpeg, RealPairs
+from pipeline.degrading.cards import write_cards
+from pipeline.degrading.synthesis import compress
+from pipeline.degrading.synthesis import degrade as degrade_image
+from pipeline.running.outputs import new_folder
+from pipeline.running.stage_runner import run_stage
+from pipeline.running.workers import each
 
 _SMALL = 1 << 17
 """Pixels of images that several threads degrade no sooner than one (measured: they come to be

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.degradation_settings import Degradation, Gaussian
-from pipeline.degradations import degrade
-from pipeline.images import Array, from_8bit
-from pipeline.levels import Level, levels
-from pipeline.outputs import new_folder
-from pipeline.randomness import generator
-from pipeline.recognition.fidelity import mean_psnr
-from pipeline.recognition.labelled import read_labelled, write_labelled
-from pipeline.stage_runner import run_stage
-from pipeline.workers import each
+from pipeline.arrays.pixels import Array, from_8bit
+from pipeline.arrays.randomness import generator
+from pipeline.degradations.levels import Level, levels
+from pipeline.degradations.settings import Degradation, Gaussian
+from pipeline.degrading.synthesis import degrade
+from pipeline.recognition.labelled.fidelity import mean_psnr
+from pipeline.recognition.labelled.samples import read_labelled, write_labelled
+from pipeline.running.outputs import new_folder
+from pipeline.running.stage_runner import run_stage
+from pipeline.running.workers import each
 
 
 def degrade_input(*, degradation: Degradation, clean: Path, out: Path, seed: int) -> None:
@@ -26,8 +26,8 @@ def degrade_input(*, degradation: Degradation, clean: Path, out: Path, seed: int
     Args:
         degradation: What to do, at a single level.
         clean: Folder of the task's clean samples.
-        out: Folder to make, as ``pipeline/recognition/labelled.py`` describes it; values are
-            float32, not clipped.
+        out: Folder to make, as ``pipeline/recognition/labelled/samples.py`` describes it; values
+            are float32, not clipped.
         seed: Seed of the params.
 
     Raises:

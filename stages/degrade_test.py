@@ -6,19 +6,20 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from pipeline.benchmarks import BenchmarkImage, write_images
-from pipeline.cards import write_cards
-from pipeline.degradation_settings import RealPairs
-from pipeline.degradations import degrade, fitting_crop
-from pipeline.images import Array, in_colour, read_image, rgb_to_luma
-from pipeline.levels import Level, levels, scale_of
-from pipeline.metrics import applicable, smallest_side
-from pipeline.outputs import new_folder
-from pipeline.params import Trial
-from pipeline.randomness import generator
-from pipeline.raw_images import RawImage, list_images
-from pipeline.stage_runner import run_stage
-from pipeline.workers import each
+from pipeline.arrays.pixels import Array
+from pipeline.arrays.randomness import generator
+from pipeline.degradations.levels import Level, levels
+from pipeline.degradations.settings import RealPairs
+from pipeline.degrading.cards import write_cards
+from pipeline.degrading.synthesis import degrade, fitting_crop
+from pipeline.images.benchmarks import BenchmarkImage, smallest_side, write_images
+from pipeline.images.colours import in_colour, rgb_to_luma
+from pipeline.images.files import read_image
+from pipeline.images.raw_images import RawImage, list_images
+from pipeline.running.outputs import new_folder
+from pipeline.running.stage_runner import run_stage
+from pipeline.running.workers import each
+from pipeline.settings.params import Trial
 
 
 def degrade_test(*, trials: Sequence[Trial], raw: Path, out: Path, seed: int) -> None:
@@ -30,8 +31,8 @@ def degrade_test(*, trials: Sequence[Trial], raw: Path, out: Path, seed: int) ->
     Args:
         trials: The parts of the benchmark.
         raw: Folder of all downloaded data sets.
-        out: Folder to make; ``pipeline/benchmarks.py`` describes it. ``card.csv`` in it has one
-            row an image and level with what was drawn.
+        out: Folder to make; ``pipeline/images/benchmarks.py`` describes it. ``card.csv`` in it has
+            one row an image and level with what was drawn.
         seed: Seed of the params.
 
     Raises:
@@ -85,14 +86,12 @@ def _float_luma(image: Array) -> Array:
 
 
 def _check_size(clean: Array, image: RawImage, trial: Trial, level: Level) -> None:
-    protocols = applicable(trial.colour, trial.degradation)
-    needed = max(smallest_side(protocol, scale_of(level)) for protocol in protocols)
+    needed = smallest_side(trial, level)
     if min(clean.shape[:2]) < needed:
         height, width = clean.shape[:2]
         raise ValueError(
             f"data set '{trial.dataset}': test image '{image.name}' has {height}x{width} pixels; "
-            f"{', '.join(protocols)} at {level.label} need at least {needed} a side: leave the "
-            "image out"
+            f"measuring {level.label} needs at least {needed} a side: leave the image out"
         )
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pipeline.datasets.fetching import fetch_dataset
 from pipeline.datasets.mirror import mirror_from_environment
-from pipeline.params import Dataset
-from pipeline.stage_runner import run_stage
+from pipeline.running.stage_runner import run_stage
+from pipeline.settings.params import Dataset
 
 
 def download(

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import tracking
-from pipeline.benchmarks import BenchmarkImage, images_of, restored_path
-from pipeline.images import Array
-from pipeline.outputs import new_file
-from pipeline.params import Trial
-from pipeline.scores import Row, mean_scores, rows_of, write_rows
-from pipeline.stage_runner import run_stage
-from pipeline.workers import each
+from pipeline.arrays.pixels import Array
+from pipeline.images.benchmarks import BenchmarkImage, images_of, restored_path
+from pipeline.measuring.score_table import Row, mean_scores, rows_of, write_rows
+from pipeline.running import tracking
+from pipeline.running.outputs import new_file
+from pipeline.running.stage_runner import run_stage
+from pipeline.running.workers import each
+from pipeline.settings.params import Trial
 
 
 def evaluate(

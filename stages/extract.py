@@ -5,14 +5,16 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from pipeline.images import Bytes, from_8bit, in_colour_8bit, read_8bit, to_8bit
-from pipeline.outputs import new_folder
-from pipeline.params import Patches
-from pipeline.patches import write_bank
-from pipeline.raw_images import RawImage, list_images
-from pipeline.resize import rescale
-from pipeline.stage_runner import run_stage
-from pipeline.workers import each
+from pipeline.arrays.patches import write_bank
+from pipeline.arrays.pixels import Bytes, from_8bit, to_8bit
+from pipeline.images.colours import in_colour_8bit
+from pipeline.images.files import read_8bit
+from pipeline.images.raw_images import RawImage, list_images
+from pipeline.images.resize import rescale
+from pipeline.running.outputs import new_folder
+from pipeline.running.stage_runner import run_stage
+from pipeline.running.workers import each
+from pipeline.settings.params import Patches
 
 
 def extract(*, bank: Patches, images: Path, out: Path) -> None:
@@ -21,7 +23,7 @@ def extract(*, bank: Patches, images: Path, out: Path) -> None:
     Args:
         bank: How to cut.
         images: Folder of the downloaded data set.
-        out: Folder to make; ``pipeline/patches.py`` describes its files.
+        out: Folder to make; ``pipeline/arrays/patches.py`` describes its files.
 
     Raises:
         ValueError: An image is smaller than a patch, or only some images have partners.

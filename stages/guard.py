@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipeline.contamination import ContaminationError, Findings, Overlap, find_overlaps
-from pipeline.outputs import new_file
-from pipeline.overlap_table import write_overlaps
-from pipeline.params import AcceptedOverlap, Patches, Trial
-from pipeline.raw_images import list_images
-from pipeline.stage_runner import run_stage
+from pipeline.contamination.overlap_table import write_overlaps
+from pipeline.images.raw_images import list_images
+from pipeline.running.outputs import new_file
+from pipeline.running.stage_runner import run_stage
+from pipeline.settings.params import AcceptedOverlap, Patches, Trial
 
 NOT_JUDGED = "not judged: too small or too smooth"
 

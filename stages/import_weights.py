@@ -5,13 +5,13 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from pipeline.file_checksum import sha256_of
-from pipeline.foreign_weights.assembling import assemble, build
-from pipeline.foreign_weights.chain import ForeignWeightsError
-from pipeline.foreign_weights.reading import read_network
-from pipeline.network_settings import Model
-from pipeline.outputs import new_folder
-from pipeline.stage_runner import run_stage
+from pipeline.arrays.file_checksum import sha256_of
+from pipeline.exchange.foreign_weights.assembling import assemble, build
+from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
+from pipeline.exchange.foreign_weights.reading import read_network
+from pipeline.models.parts.settings import Model
+from pipeline.running.outputs import new_folder
+from pipeline.running.stage_runner import run_stage
 
 
 def import_weights(*, name: str, model: Model, layout: str, source: Path, out: Path) -> None:

@@ -1,6 +1,6 @@
 """Stage ``learn``: train one network to recognise."""
 
-from pipeline.stage_runner import prepare_to_compute, run_stage
+from pipeline.running.stage_runner import prepare_to_compute, run_stage
 
 if __name__ == "__main__":
     prepare_to_compute()
@@ -12,29 +12,35 @@ import numpy as np
 import torch
 from torch import nn
 
+import pipeline.arrays
+import pipeline.machine
+import pipeline.models.parts
+import pipeline.models.recogniser_parts
+import pipeline.recognition.labelled
+import pipeline.recognition.learning
+import pipeline.recognition.scoring
 import pipeline.training
-from pipeline import tracking
-from pipeline.file_checksum import sha256_of_folder
+from pipeline.arrays.file_checksum import sha256_of_folder
+from pipeline.arrays.randomness import seed_of
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
-from pipeline.network_cost import sample_multiply_adds
-from pipeline.params import Recipe
-from pipeline.randomness import seed_of
-from pipeline.recogniser_settings import HybridSN, Recogniser
-from pipeline.recognition import networks
-from pipeline.recognition.batches import LabelledBatches
-from pipeline.recognition.gathering import Samples, open_samples
-from pipeline.recognition.labelled import Labelled, Part, read_card, read_labelled
-from pipeline.recognition.networks import build_recogniser, facts_of
-from pipeline.recognition.objectives import build_objective
-from pipeline.recognition.recognising import predict
-from pipeline.recognition.retrieval import search
-from pipeline.recognition.scores import average_precisions
+from pipeline.models.recogniser_parts.building import build_recogniser
+from pipeline.models.recogniser_parts.settings import CubeRecogniser, Recogniser
+from pipeline.recognition.labelled.samples import Labelled, Part, read_card, read_labelled
+from pipeline.recognition.learning.gathering import Samples, open_samples
+from pipeline.recognition.learning.labelled_batches import LabelledBatches
+from pipeline.recognition.learning.loading import facts_of
+from pipeline.recognition.learning.recogniser_objectives import build_objective
+from pipeline.recognition.learning.recognising import predict
+from pipeline.recognition.learning.retrieval import search
+from pipeline.running import tracking
+from pipeline.settings.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile, digest_of, digest_of_code
 from pipeline.training.choosing import choose_way
 from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
-from pipeline.training.results import write_curve, write_weights
+from pipeline.training.network_cost import sample_multiply_adds
 from pipeline.training.running import run_to_end
+from pipeline.training.trained_files import write_curve, write_weights
 
 _COLUMNS = ("step", "loss", "accuracy_train", "accuracy_validation", "learning_rate")
 
@@ -81,7 +87,7 @@ def learn(
     data = read_labelled(labelled)
     facts = facts_of(data)
     network = build_recogniser(model, facts, seed_of(seed, recogniser, "weights"))
-    if isinstance(model, HybridSN):
+    if isinstance(model, CubeRecogniser):
         _fit_projection(network, model, data)
     network = network.to(device)
     samples = open_samples(data, model, network, device)
@@ -149,7 +155,7 @@ def learn(
     training.checkpoint.remove()
 
 
-def _fit_projection(network: nn.Module, model: HybridSN, data: Labelled) -> None:
+def _fit_projection(network: nn.Module, model: CubeRecogniser, data: Labelled) -> None:
     """Find the principal components of a cube, from all its pixels or the training ones."""
     pixels = np.asarray(data.values).reshape(-1, data.values.shape[-1])
     if model.fit_on == "train":
@@ -202,26 +208,18 @@ def _row(point: CurvePoint) -> list[object]:
 
 def _code(network: type[nn.Module]) -> str:
     """Return a checksum of the code that a checkpoint belongs to."""
-    shared = (
-        networks.dropout,
-        networks.normalised_convolution,
-        networks.principal_components,
-        networks.resolution,
-        networks.squeeze_excitation,
-    )
-    used = (
+    return digest_of_code(
         learn,
-        build_recogniser,
-        build_objective,
-        open_samples,
-        LabelledBatches,
-        predict,
-        search,
-        average_precisions,
-        pick_device,
-        seed_of,
+        network,
+        pipeline.arrays,
+        pipeline.machine,
+        pipeline.models.parts,
+        pipeline.models.recogniser_parts,
+        pipeline.recognition.labelled,
+        pipeline.recognition.learning,
+        pipeline.recognition.scoring,
+        pipeline.training,
     )
-    return digest_of_code(pipeline.training, network, *shared, *used)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Stage ``recognise``: test one recognition experiment on every input of its task."""
 
-from pipeline.stage_runner import prepare_to_compute, run_stage
+from pipeline.running.stage_runner import prepare_to_compute, run_stage
 
 if __name__ == "__main__":
     prepare_to_compute()
@@ -12,13 +12,15 @@ from pathlib import Path
 
 from torch import nn
 
-from pipeline import tracking
-from pipeline.images import write_png
+from pipeline.images.files import write_png
 from pipeline.machine.devices import pick_device
-from pipeline.outputs import new_file, new_folder
-from pipeline.params import DescribedInput, Input, RestoredInput
-from pipeline.recogniser_settings import Recogniser
-from pipeline.recognition.answers import (
+from pipeline.models.recogniser_parts.settings import Recogniser
+from pipeline.recognition.labelled.samples import Labelled, Part, read_card, read_labelled
+from pipeline.recognition.learning.gathering import Samples, open_samples
+from pipeline.recognition.learning.loading import facts_of, load_recogniser
+from pipeline.recognition.learning.recognising import predict
+from pipeline.recognition.learning.retrieval import search
+from pipeline.recognition.scoring.answers import (
     SAMPLES,
     Answers,
     Inputs,
@@ -27,12 +29,10 @@ from pipeline.recognition.answers import (
     write_inputs,
     write_samples,
 )
-from pipeline.recognition.gathering import Samples, open_samples
-from pipeline.recognition.labelled import Labelled, Part, read_card, read_labelled
-from pipeline.recognition.maps import draw_predicted, draw_truth
-from pipeline.recognition.networks import facts_of, load_recogniser
-from pipeline.recognition.recognising import predict
-from pipeline.recognition.retrieval import search
+from pipeline.recognition.scoring.maps import draw_predicted, draw_truth
+from pipeline.running import tracking
+from pipeline.running.outputs import new_file, new_folder
+from pipeline.settings.params import Input, RestoredInput
 
 
 def recognise(
@@ -46,7 +46,6 @@ def recognise(
     metrics: Path,
     inputs: Mapping[str, Input],
     restored_inputs: Mapping[str, RestoredInput],
-    described_inputs: Mapping[str, DescribedInput],
     threads: int,
 ) -> None:
     """Write what the network made of every test sample of every input, and the means.
@@ -57,23 +56,18 @@ def recognise(
         task_name: Task that it learnt; its inputs are those of this task.
         weights: Folder with ``weights.safetensors`` and ``card.json``, from stage ``learn``.
         labelled: Folder of all inputs, a folder each.
-        out: Folder to make; ``pipeline/recognition/answers.py`` describes it. Of a cube it has
-            ``truth.png`` and ``map_INPUT.png`` too.
+        out: Folder to make; ``pipeline/recognition/scoring/answers.py`` describes it. Of a cube it
+            has ``truth.png`` and ``map_INPUT.png`` too.
         metrics: JSON to write: means by input and measure.
         inputs: All degraded inputs.
         restored_inputs: All restored ones.
-        described_inputs: All that are described of these.
         threads: CPU threads to compute with.
 
     Raises:
         ValueError: There is no sample to test on.
     """
     device = pick_device(threads)
-    every: dict[str, Input | RestoredInput | DescribedInput] = {
-        **inputs,
-        **restored_inputs,
-        **described_inputs,
-    }
+    every: dict[str, Input | RestoredInput] = {**inputs, **restored_inputs}
     names = [task_name, *(name for name, one in every.items() if one.task == task_name)]
     tested = {name: read_labelled(labelled / name) for name in names}
     clean = tested[task_name]

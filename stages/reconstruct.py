@@ -1,6 +1,6 @@
 """Stage ``reconstruct``: restore the test images of one experiment, tile by tile."""
 
-from pipeline.stage_runner import prepare_to_compute, run_stage
+from pipeline.running.stage_runner import prepare_to_compute, run_stage
 
 if __name__ == "__main__":
     prepare_to_compute()
@@ -11,17 +11,17 @@ from typing import Any
 
 import torch
 
-from pipeline.benchmarks import degraded_images, drawn_sigmas
+from pipeline.images.benchmarks import degraded_images, drawn_sigmas
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import choose_precision, name_of
-from pipeline.models.pooling import average_locally, averages_globally
-from pipeline.network_settings import Model
-from pipeline.outputs import new_folder
+from pipeline.models.parts.pooling import average_locally, averages_globally
+from pipeline.models.parts.settings import Model
+from pipeline.running.outputs import new_folder
 from pipeline.tiling.ensemble import SelfEnsemble
 from pipeline.tiling.halo import halo_of
 from pipeline.tiling.loading import load_network
 from pipeline.tiling.precision_loss import precision_loss
-from pipeline.tiling.restoring import Restorer
+from pipeline.tiling.restorer import Restorer
 from pipeline.tiling.streaming import restore_file
 
 _OVERLAP = 16
@@ -45,7 +45,7 @@ def reconstruct(
         model: Architecture and size.
         weights: Folder with ``weights.safetensors``, from stage ``train``.
         benchmark: Its images, from stage ``degrade_test``.
-        way: How the network restores a whole image; ``pipeline/params.py`` lists the ways.
+        way: How the network restores a whole image; ``pipeline/settings/params.py`` lists the ways.
         out: Folder to make: ``DATA_SET/LEVEL/IMAGE.npy``, float32 ``(H, W, C)``, not clipped,
             a PNG of each to look at, and ``tiling.json`` with the way, the halo that was
             measured (none where the whole image goes through the network at once), the tiles and

@@ -5,23 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.benchmarks import images_of
-from pipeline.levels import levels
-from pipeline.outputs import new_folder
-from pipeline.papers import Paper, read_papers
-from pipeline.params import (
-    AcceptedOverlap,
-    Applied,
-    DescribedInput,
-    Experiment,
-    Imported,
-    Input,
-    Recognition,
-    RestoredInput,
-    Trial,
-)
-from pipeline.published import Published, joined, read_published
-from pipeline.published_recognition import read_published_recognition
+from pipeline.degradations.levels import levels
+from pipeline.images.benchmarks import images_of
+from pipeline.literature.papers import Paper, read_papers
+from pipeline.literature.published import Published, joined, read_published
+from pipeline.literature.published_recognition import read_published_recognition
 from pipeline.report.checklist import Check, check_gap
 from pipeline.report.comparisons import compare_all, write_comparisons
 from pipeline.report.crops import choose_crops
@@ -29,13 +17,13 @@ from pipeline.report.curves import draw_curve, read_curve
 from pipeline.report.downstream import write_downstream
 from pipeline.report.leaderboard import by_place, leading_places
 from pipeline.report.model_cards import read_card
-from pipeline.report.networks import tabulate_networks, write_networks
+from pipeline.report.network_table import tabulate_networks, write_networks
 from pipeline.report.overlaps import Overlap, read_overlaps
 from pipeline.report.page import Entry, Findings, Report, render_page
-from pipeline.report.recognisers import Entries
+from pipeline.report.recogniser_results import Entries
 from pipeline.report.recognition import Recognised, read_recognition, write_recognition
+from pipeline.report.reconstructions import read_restoring
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
-from pipeline.report.restoring import read_restoring
 from pipeline.report.results import (
     Measurement,
     Place,
@@ -47,8 +35,19 @@ from pipeline.report.results import (
     summarise_baselines,
     write_results,
 )
-from pipeline.stage_runner import run_stage
-from pipeline.task_settings import Task
+from pipeline.running.outputs import new_folder
+from pipeline.running.stage_runner import run_stage
+from pipeline.settings.params import (
+    AcceptedOverlap,
+    Applied,
+    Experiment,
+    Imported,
+    Input,
+    Recognition,
+    RestoredInput,
+    Trial,
+)
+from pipeline.settings.tasks import Task
 
 
 def report(
@@ -60,9 +59,7 @@ def report(
     curves: Path,
     models: Path,
     overlaps: Path,
-    published: Path,
-    published_recognition: Path,
-    papers: Path,
+    literature: Path,
     out: Path,
     experiments: Mapping[str, Experiment],
     imported: Mapping[str, Imported],
@@ -72,7 +69,6 @@ def report(
     tasks: Mapping[str, Task],
     inputs: Mapping[str, Input],
     restored_inputs: Mapping[str, RestoredInput],
-    described_inputs: Mapping[str, DescribedInput],
     recognition: Mapping[str, Recognition],
 ) -> None:
     """Write the page ``index.html``, and its tables as CSV.
@@ -90,9 +86,7 @@ def report(
         models: Folder of the weights, whose cards are read, ``EXPERIMENT/card.json`` and
             ``RECOGNISER/card.json``.
         overlaps: Folder of what training and test images share, ``EXPERIMENT.csv``.
-        published: Numbers of the literature about restoration.
-        published_recognition: Those about recognition.
-        papers: How the systems of the literature were trained and measured.
+        literature: Folder of published numbers, and of how their systems were trained and measured.
         out: Folder to make.
         experiments: What is reported, in this order.
         imported: Networks with published weights, reported after them.
@@ -102,14 +96,13 @@ def report(
         tasks: What recognisers learn.
         inputs: Degraded samples of these.
         restored_inputs: The same, restored.
-        described_inputs: Both, described for retrieval.
         recognition: The recognisers, reported in this order.
 
     Raises:
         FileNotFoundError: A stage that this one needs has not run; the message names it.
         ValueError: A file holds something else than its stage writes.
     """
-    literature = joined(read_published(published))
+    numbers = joined(read_published(literature / "published.csv"))
     entries: dict[str, Entry] = {**experiments, **imported, **applied}
     measured = {name: _measured(evaluated, name, entry) for name, entry in entries.items()}
     classical = {
@@ -120,8 +113,8 @@ def report(
     networks = [row for rows in measured.values() for row in rows]
     results = sorted(
         [
-            *summarise(networks, literature, systems),
-            *summarise_baselines(merge_baselines(classical), literature),
+            *summarise(networks, numbers, systems),
+            *summarise_baselines(merge_baselines(classical), numbers),
         ],
         key=order,
     )
@@ -136,11 +129,15 @@ def report(
         tasks=tasks,
         inputs=inputs,
         restored_inputs=restored_inputs,
-        described_inputs=described_inputs,
         recognition=recognition,
     )
-    recognised = _recognised(entries_of_recognition, folders, evaluated, published_recognition)
-    known = read_papers(papers)
+    recognised = _recognised(
+        entries_of_recognition,
+        folders,
+        evaluated,
+        literature / "published_recognition.csv",
+    )
+    known = read_papers(literature / "papers.toml")
     table = tabulate_networks(
         {report.name: report.card for report in reports if not report.is_applied},
         systems,
@@ -154,7 +151,7 @@ def report(
             results=results,
             networks=table,
             leading=leading,
-            references=literature.values(),
+            references=numbers.values(),
             repetition_of=repetition_of,
             check=_checklist(reports, benchmarks, known),
             recognition=recognised,

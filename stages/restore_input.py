@@ -1,6 +1,6 @@
 """Stage ``restore_input``: restore the degraded samples of a recognition task."""
 
-from pipeline.stage_runner import prepare_to_compute, run_stage
+from pipeline.running.stage_runner import prepare_to_compute, run_stage
 
 if __name__ == "__main__":
     prepare_to_compute()
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import choose_precision
-from pipeline.network_settings import Model
-from pipeline.outputs import new_folder
-from pipeline.recognition.fidelity import mean_psnr
-from pipeline.recognition.labelled import read_card, read_labelled, write_labelled
-from pipeline.recognition.restoring import restore_samples
+from pipeline.models.parts.settings import Model
+from pipeline.recognition.labelled.fidelity import mean_psnr
+from pipeline.recognition.labelled.sample_restoration import restore_samples
+from pipeline.recognition.labelled.samples import read_card, read_labelled, write_labelled
+from pipeline.running.outputs import new_folder
 from pipeline.tiling.loading import load_network
 
 
@@ -37,8 +37,8 @@ def restore_input(
         degraded: Folder of the degraded samples.
         clean: Folder of the task's clean samples: how like them the restored ones are goes onto
             the card.
-        out: Folder to make, as ``pipeline/recognition/labelled.py`` describes it; values are
-            float32, not clipped.
+        out: Folder to make, as ``pipeline/recognition/labelled/samples.py`` describes it; values
+            are float32, not clipped.
         threads: CPU threads to compute with.
         precision: Format of the convolutions.
 

@@ -1,6 +1,6 @@
 """Stage ``train``: train the network of one experiment."""
 
-from pipeline.stage_runner import prepare_to_compute, run_stage
+from pipeline.running.stage_runner import prepare_to_compute, run_stage
 
 if __name__ == "__main__":
     prepare_to_compute()
@@ -12,27 +12,29 @@ import numpy as np
 import torch
 from torch import nn
 
+import pipeline.arrays
+import pipeline.machine
+import pipeline.models.parts
 import pipeline.training
-from pipeline import tracking
-from pipeline.degradation_settings import Degradation
-from pipeline.file_checksum import sha256_of_folder
-from pipeline.images import from_8bit
-from pipeline.levels import versions
+from pipeline.arrays.file_checksum import sha256_of_folder
+from pipeline.arrays.patches import PatchBank
+from pipeline.arrays.randomness import seed_of
+from pipeline.degradations.levels import versions
+from pipeline.degradations.settings import Degradation
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
-from pipeline.models import build_model, channels, dropout, grid, pooling
-from pipeline.network_cost import multiply_adds
-from pipeline.network_settings import Model
-from pipeline.params import RANDOM, Recipe
-from pipeline.patches import PatchBank
-from pipeline.randomness import seed_of
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.settings import Model
+from pipeline.running import tracking
+from pipeline.settings.params import RANDOM, Recipe
 from pipeline.training.checkpoints import CheckpointFile, digest_of, digest_of_code
 from pipeline.training.choosing import choose_way
 from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
+from pipeline.training.network_cost import multiply_adds
 from pipeline.training.pairs import Pairs
-from pipeline.training.results import write_curve, write_weights
 from pipeline.training.running import run_to_end
 from pipeline.training.start import take_over
+from pipeline.training.trained_files import write_curve, write_weights
 
 _COLUMNS = ("step", "loss", "psnr_train_patches", "learning_rate")
 
@@ -173,9 +175,14 @@ def _row(point: CurvePoint) -> list[object]:
 
 def _code(network: type[nn.Module]) -> str:
     """Return a checksum of the code that a checkpoint belongs to."""
-    shared = (channels, dropout, grid, pooling)
-    used = (train, build_model, from_8bit, pick_device, PatchBank, seed_of, versions)
-    return digest_of_code(pipeline.training, network, *shared, *used)
+    return digest_of_code(
+        train,
+        network,
+        pipeline.arrays,
+        pipeline.machine,
+        pipeline.models.parts,
+        pipeline.training,
+    )
 
 
 if __name__ == "__main__":

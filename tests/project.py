@@ -40,7 +40,7 @@ def copy_project(target: Path, preset: str) -> Path:
         copied = target / kept.relative_to(ROOT)
         copied.parent.mkdir(parents=True)
         copied.touch()
-    shutil.copyfile(ROOT / "pipeline/presets" / f"{preset}.yaml", target / "params.yaml")
+    shutil.copyfile(ROOT / "pipeline/checking/presets" / f"{preset}.yaml", target / "params.yaml")
     run(target, "git", "init", "--quiet")
     return target
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.images import write_8bit_png
-from pipeline.params import DescribedInput, Input, Recognition, RestoredInput
-from pipeline.recognition.answers import (
+from pipeline.images.files import write_8bit_png
+from pipeline.recognition.scoring.answers import (
     Answers,
     Inputs,
     classified,
@@ -17,9 +16,10 @@ from pipeline.recognition.answers import (
     write_inputs,
     write_samples,
 )
-from pipeline.recognition.palette import paint
-from pipeline.report.recognisers import Entries
-from pipeline.task_settings import (
+from pipeline.recognition.scoring.palette import paint
+from pipeline.report.recogniser_results import Entries
+from pipeline.settings.params import Input, Recognition, RestoredInput
+from pipeline.settings.tasks import (
     CubeTask,
     FeatureTask,
     FoldSplit,
@@ -70,7 +70,6 @@ class Recognised:
         self.tasks: dict[str, Task] = {}
         self.inputs: dict[str, Input] = {}
         self.restored: dict[str, RestoredInput] = {}
-        self.described: dict[str, DescribedInput] = {}
         self.recognition: dict[str, Recognition] = {}
         self.cards: dict[str, dict[str, Any]] = {}
 
@@ -80,7 +79,6 @@ class Recognised:
             tasks=self.tasks,
             inputs=self.inputs,
             restored_inputs=self.restored,
-            described_inputs=self.described,
             recognition=self.recognition,
         )
 
@@ -108,13 +106,6 @@ class Recognised:
             psnr_input=before,
             **facts,
         )
-
-    def describe(self, name: str, task: str, images: str) -> None:
-        """Describe a degraded or restored input of images for a task of pairs."""
-        self.described[name] = DescribedInput(
-            task=task, input=images, arch="mobilenet_v1", model="small", weights="clean"
-        )
-        self.cards[name] = {**self.cards[images], "task": task, "from": images}
 
     def _card(self, name: str, task: str, **facts: object) -> None:
         keys = ("from", "degradation", "restored_by", "model", "psnr", "psnr_input")

@@ -8,10 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pipeline.params import Recipe
-from pipeline.recogniser_settings import RECOGNISERS, HybridSN, Recogniser
-from pipeline.recognition.labelled import UNLABELLED, Labelled, Part
-from pipeline.recognition.networks import TaskFacts, build_recogniser
+from pipeline.models.hybridsn.settings import HybridSN
+from pipeline.models.recogniser_parts.building import TaskFacts, build_recogniser
+from pipeline.models.recogniser_parts.settings import Recogniser
+from pipeline.recognition.labelled.samples import UNLABELLED, Labelled, Part
+from pipeline.settings.architectures import RECOGNISERS
+from pipeline.settings.params import Recipe
 
 CPU = torch.device("cpu")
 

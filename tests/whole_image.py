@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipeline.images import Array
+from pipeline.arrays.pixels import Array
 
 
 def apply(degraded: Array, network: nn.Module, device: torch.device) -> Array:

@@ -43,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(root: Path, options: argparse.Namespace) -> int:
     """Run one of the commands; ``root`` is the working folder."""
     from pipeline.datasets.storage import StorageError
-    from pipeline.raw_images import DatasetError
+    from pipeline.images.raw_images import DatasetError
 
     try:
         return _COMMANDS[options.data_command](root, options)
@@ -55,8 +55,8 @@ def run(root: Path, options: argparse.Namespace) -> int:
 
 
 def _list(root: Path, options: argparse.Namespace) -> int:
+    from pipeline.datasets.at_hand import size_of, state_of
     from pipeline.datasets.catalogue import list_catalogues, read_catalogue
-    from pipeline.datasets.facts import size_of, state_of
 
     lines = []
     for name in list_catalogues(_CATALOGUES):
@@ -127,7 +127,7 @@ def _fetch(root: Path, options: argparse.Namespace) -> int:
 
 def _settle_terms(root: Path, catalogue: "Catalogue", *, unasked: bool) -> None:
     """Show the terms before a first download, and ask whoever must accept them."""
-    from pipeline.datasets.facts import state_of
+    from pipeline.datasets.at_hand import state_of
     from pipeline.datasets.terms import ACCEPTED_TERMS, accept, is_accepted, shown
 
     accepted = is_accepted(catalogue, ACCEPTED_TERMS)
@@ -153,9 +153,9 @@ def _answer(question: str) -> str:
 
 
 def _fetch_one(root: Path, catalogue: "Catalogue") -> None:
+    from pipeline.datasets.at_hand import CHECKSUMS, DOWNLOADS
     from pipeline.datasets.cache import alone, keep
     from pipeline.datasets.downloads import RETRY_AFTER
-    from pipeline.datasets.facts import CHECKSUMS, DOWNLOADS
     from pipeline.datasets.finding import Places
     from pipeline.datasets.mirror import mirror_from_environment
     from pipeline.datasets.obtaining import obtain
@@ -201,7 +201,7 @@ def _named(names: Sequence[str]) -> "list[Catalogue]":
 
 
 def _verify(_root: Path, options: argparse.Namespace) -> int:
-    from pipeline.datasets.facts import DOWNLOADS, RAW
+    from pipeline.datasets.at_hand import DOWNLOADS, RAW
 
     sets_of = _sets_by_checksum()
     wanted = set(options.names)
@@ -227,8 +227,8 @@ def _verify(_root: Path, options: argparse.Namespace) -> int:
 
 def _sets_by_checksum() -> dict[str, list[str]]:
     """Return which published sets a download belongs to, by its checksum."""
+    from pipeline.datasets.at_hand import CHECKSUMS
     from pipeline.datasets.catalogue import list_catalogues, read_catalogue
-    from pipeline.datasets.facts import CHECKSUMS
     from pipeline.datasets.recorded import with_recorded
 
     sets: dict[str, list[str]] = {}
@@ -241,13 +241,13 @@ def _sets_by_checksum() -> dict[str, list[str]]:
 
 
 def _raw_sets() -> set[str]:
-    from pipeline.datasets.facts import RAW
+    from pipeline.datasets.at_hand import RAW
 
     return {path.parent.name for path in RAW.glob("[!.]*/images.csv")}
 
 
 def _damaged_downloads(downloads: Iterable[tuple[Path, list[str]]]) -> Iterator[str]:
-    from pipeline.file_checksum import sha256_of
+    from pipeline.arrays.file_checksum import sha256_of
 
     for path, names in downloads:
         if sha256_of(path) != path.stem:
@@ -256,9 +256,9 @@ def _damaged_downloads(downloads: Iterable[tuple[Path, list[str]]]) -> Iterator[
 
 
 def _damaged_raw(name: str) -> Iterator[str]:
-    from pipeline.datasets.facts import RAW
-    from pipeline.file_checksum import sha256_of
-    from pipeline.raw_images import TABLE, read_table
+    from pipeline.arrays.file_checksum import sha256_of
+    from pipeline.datasets.at_hand import RAW
+    from pipeline.images.raw_images import TABLE, read_table
 
     for row in read_table(RAW / name / TABLE, "a folder that the download stage wrote"):
         path = RAW / name / row["file"]
@@ -287,7 +287,7 @@ def _import(root: Path, options: argparse.Namespace) -> int:
 
 
 def _adopt(name: str, folder: Path) -> int:
-    from pipeline.datasets.facts import CHECKSUMS, DOWNLOADS
+    from pipeline.datasets.at_hand import CHECKSUMS, DOWNLOADS
     from pipeline.datasets.importing import adopt
 
     (catalogue,) = _named([name])

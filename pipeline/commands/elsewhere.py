@@ -14,7 +14,7 @@ def ask(root: Path, module: str, request: dict[str, Any], what: str, hint: str =
 
     Args:
         root: Folder of the project.
-        module: Module to run, such as ``pipeline.exporting``.
+        module: Module to run, such as ``pipeline.exchange.exporting``.
         request: What it gets.
         what: What it is asked to do, for the message if it fails.
         hint: What may be the reason, behind that message.

@@ -9,7 +9,7 @@ from pipeline.commands import SUCCESS, USAGE, CommandError
 from pipeline.commands.elsewhere import ask
 
 if TYPE_CHECKING:
-    from pipeline.params import Experiment, Imported, Params
+    from pipeline.settings.params import Experiment, Imported, Params
 
 SUMMARY = "write a trained network as a file that other programs run: ONNX or torch.export"
 
@@ -43,7 +43,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
         CommandError: There is no such network, the format is unknown or lacks a package, or the
             file would not compute what the network computes.
     """
-    from pipeline.params_file import ParamsError, load_params
+    from pipeline.checking.params_file import ParamsError, load_params
 
     _check_format(options.to)
     try:
@@ -106,7 +106,7 @@ def _weights(root: Path, name: str, params: "Params") -> Path:
 def _export(root: Path, request: dict[str, Any]) -> dict[str, Any]:
     """Have the network exported by another process."""
     answer: dict[str, Any] = ask(
-        root, "pipeline.exporting", request, f"exporting {request['name']}"
+        root, "pipeline.exchange.exporting", request, f"exporting {request['name']}"
     )
     if "refused" in answer:
         raise CommandError(f"{request['name']}: {answer['refused']}")

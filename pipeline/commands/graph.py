@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands import USAGE, CommandError
 
 if TYPE_CHECKING:
-    from pipeline.dag import Stage
+    from pipeline.graph.dag import Stage
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +28,8 @@ def read_graph(root: Path, experiments: Sequence[str] | None) -> "dict[str, Stag
     Raises:
         CommandError: ``params.yaml`` or ``dvc.yaml`` is wrong, or a name is not known.
     """
-    from pipeline import dag
-    from pipeline.params_file import ParamsError, load_params
+    from pipeline.checking.params_file import ParamsError, load_params
+    from pipeline.graph import dag
 
     try:
         if (root / "params.yaml").is_file():

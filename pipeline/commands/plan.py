@@ -16,8 +16,8 @@ from pipeline.commands.graph import add_selection, nothing_to_do, read_graph
 from pipeline.commands.table import as_table
 
 if TYPE_CHECKING:
-    from pipeline.costs import SetCost, TrainingCost
-    from pipeline.params import Params
+    from pipeline.commands.costs import SetCost, TrainingCost
+    from pipeline.settings.params import Params
 
 SUMMARY = "list what would run and why; with --estimate, what it costs"
 
@@ -63,7 +63,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
 
 
 def _print_stages(root: Path, options: argparse.Namespace) -> Collection[str]:
-    from pipeline import dag
+    from pipeline.graph import dag
 
     graph = read_graph(root, options.experiments)
     if options.force:
@@ -126,7 +126,7 @@ def _part_of(params: "Params", stages: Collection[str]) -> _Work:
 
 
 def _preset(root: Path, name: str) -> Path:
-    from pipeline.preset import PresetError, find_preset
+    from pipeline.checking.preset import PresetError, find_preset
 
     try:
         return find_preset(root, name)
@@ -135,7 +135,7 @@ def _preset(root: Path, name: str) -> Path:
 
 
 def _load(path: Path) -> "Params":
-    from pipeline.params_file import ParamsError, load_params
+    from pipeline.checking.params_file import ParamsError, load_params
 
     try:
         return load_params(path)
@@ -154,9 +154,9 @@ def _known(names: Sequence[str], params: "Params") -> list[str]:
 
 
 def _print_costs(root: Path, path: Path, params: "Params", work: _Work) -> None:
-    from pipeline.costs import disk_needed, set_costs, task_costs, training_costs
-    from pipeline.images import ImageError
-    from pipeline.raw_images import DatasetError
+    from pipeline.commands.costs import disk_needed, set_costs, task_costs, training_costs
+    from pipeline.images.files import ImageError
+    from pipeline.images.raw_images import DatasetError
 
     try:
         sets = set_costs(root, params, work.experiments, work.benchmarks)
@@ -194,11 +194,11 @@ def _print_costs(root: Path, path: Path, params: "Params", work: _Work) -> None:
 
 def _probe(path: Path, experiments: Sequence[str], threads: int) -> dict[str, Any]:
     """Time some steps of each training in a process of its own, which may load torch."""
-    from pipeline.process import compute_environment, usable_threads
+    from pipeline.running.process import compute_environment, usable_threads
 
     print("\ntiming some steps of each training ...", flush=True)
     done = subprocess.run(  # noqa: S603  (this very interpreter)
-        [sys.executable, "-m", "pipeline.probe", str(path), *experiments],
+        [sys.executable, "-m", "pipeline.commands.probe", str(path), *experiments],
         env={**os.environ, **compute_environment(usable_threads(threads))},
         stdout=subprocess.PIPE,
         text=True,

@@ -13,7 +13,7 @@ from pipeline.nearest import nearest_known
 if TYPE_CHECKING:
     from ruamel.yaml import YAML
 
-    from pipeline.params import Params
+    from pipeline.settings.params import Params
 
 SUMMARY = "look at published weights, and name them in params.yaml to have them measured"
 
@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compare-with",
         metavar="SYSTEM",
-        help="system of pipeline/published.csv that the report puts beside them, such as DnCNN-S",
+        help="system of pipeline/literature/published.csv to be put beside them, such as DnCNN-S",
     )
     parser.add_argument(
         "--add", action="store_true", help="write the entries into params.yaml, not only here"
@@ -59,7 +59,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
     Raises:
         CommandError: The file cannot be used, or an option names nothing that there is.
     """
-    from pipeline.params_file import ParamsError, load_params
+    from pipeline.checking.params_file import ParamsError, load_params
 
     try:
         params = load_params(root / "params.yaml")
@@ -86,9 +86,9 @@ def _absolute(text: str) -> Path:
 def _check_names(params: "Params", options: argparse.Namespace) -> None:
     from typing import get_args
 
-    from pipeline.params import Layout
-    from pipeline.published import systems
+    from pipeline.literature.published import systems
     from pipeline.section import NAME
+    from pipeline.settings.params import Layout
 
     models = [f"{arch}.{name}" for arch, name in _models(params)]
     for option, given, known in (
@@ -129,7 +129,7 @@ def _examine(root: Path, params: "Params", options: argparse.Namespace) -> dict[
     }
     answer: dict[str, Any] = ask(
         root,
-        "pipeline.foreign_weights",
+        "pipeline.exchange.foreign_weights",
         request,
         f"{options.file}: reading it",
         ": is the file damaged?",
@@ -233,8 +233,8 @@ def _as_yaml(entries: dict[str, Any]) -> str:
 
 def _add(path: Path, entries: dict[str, Any]) -> None:
     """Write the entries into params.yaml, which keeps its comments, if the result is valid."""
-    from pipeline.outputs import new_file
-    from pipeline.params_file import ParamsError, load_params
+    from pipeline.checking.params_file import ParamsError, load_params
+    from pipeline.running.outputs import new_file
 
     yaml = _yaml()
     content = yaml.load(path)

@@ -16,9 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.arrays.pixels import Bytes, to_8bit
 from pipeline.contamination.pictures import Pictures, Sighting
-from pipeline.images import Bytes, in_colour, read_image, to_8bit
-from pipeline.raw_images import RawImage
+from pipeline.images.colours import in_colour
+from pipeline.images.files import read_image
+from pipeline.images.raw_images import RawImage
 
 SAME_PIXELS = "same pixels"
 

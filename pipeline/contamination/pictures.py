@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.arrays.pixels import Bytes, from_8bit
 from pipeline.contamination.alignment import Placement, correlation, place, shares
 from pipeline.contamination.code_index import CodeIndex
 from pipeline.contamination.keypoints import COARSE, FINE, Floats, Keypoints, find_keypoints
-from pipeline.images import Bytes, from_8bit
 
 SMALLEST_SIDE = 64
 FEWEST_KEYPOINTS = 8

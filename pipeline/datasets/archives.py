@@ -18,7 +18,7 @@ from typing import IO, NamedTuple
 
 from pipeline.datasets.catalogue import Members, is_image_name
 from pipeline.datasets.finding import FoundFile
-from pipeline.raw_images import DatasetError
+from pipeline.images.raw_images import DatasetError
 
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError)
 """What reading a damaged, truncated or encrypted archive raises."""

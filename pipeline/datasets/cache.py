@@ -7,10 +7,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from pipeline.arrays.file_checksum import sha256_of
 from pipeline.datasets.catalogue import PublishedFile
 from pipeline.datasets.checksum import difference
-from pipeline.file_checksum import sha256_of
-from pipeline.outputs import new_file
+from pipeline.running.outputs import new_file
 
 
 def place(file: PublishedFile, downloads: Path) -> Path | None:

@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.raw_images import ROLES, DatasetError, read_table
+from pipeline.images.raw_images import ROLES, DatasetError, read_table
 
 ARRAY = "array"
 """Role of a file that is no image of its own: a cube, features, labels."""
@@ -129,7 +129,7 @@ class Catalogue:
         archives: Files that hold images.
         exclude: Images in the archives that the set leaves out.
         layout: How the arrays lie in the files: a key of ``LAYOUTS`` of
-            ``pipeline/recognition/reading``; None for images.
+            ``pipeline/recognition/collecting/reading``; None for images.
         classes: Names of the classes of labelled data, in the order of their labels.
         package: What the files ship with; None if they have to be fetched.
     """

@@ -9,8 +9,8 @@ from pipeline.datasets.finding import FoundFile, Places, refusal
 from pipeline.datasets.matlab_blocks import unpack_blocks
 from pipeline.datasets.obtaining import obtain
 from pipeline.datasets.storage import storage_faults
-from pipeline.params import CatalogueDataset
-from pipeline.raw_images import ROLES, DatasetError
+from pipeline.images.raw_images import ROLES, DatasetError
+from pipeline.settings.params import CatalogueDataset
 
 
 def find_published(_dataset: CatalogueDataset, places: Places) -> list[FoundFile]:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from pipeline.arrays.file_checksum import digest_of
 from pipeline.datasets.catalogue import PublishedFile
-from pipeline.file_checksum import digest_of
 
 _SIGNATURES = {
     b"\x89png": "a PNG image",

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import requests
 
+from pipeline.arrays.file_checksum import sha256_of
 from pipeline.datasets.cache import place
 from pipeline.datasets.catalogue import PublishedFile
 from pipeline.datasets.checksum import difference
-from pipeline.file_checksum import sha256_of
 
 RETRY_AFTER = (1.0, 3.0, 9.0)
 """Seconds to wait before each further round of requests for a file."""

@@ -1,4 +1,4 @@
-"""A data set, brought together in one folder: ``pipeline/raw_images.py`` describes and reads it.
+"""A data set, brought together in one folder, which ``pipeline/images/raw_images.py`` reads.
 
 ``fetch_dataset`` finds the files in the way of the kind of set (``FINDERS``).
 """
@@ -14,14 +14,14 @@ from pipeline.datasets.catalogue_images import find_published
 from pipeline.datasets.downloads import RETRY_AFTER
 from pipeline.datasets.finding import FoundFile, Places, refusal
 from pipeline.datasets.folders import find_in_folder, find_pairs
+from pipeline.datasets.raw_folder import write_files
 from pipeline.datasets.skimage_photos import find_in_skimage
 from pipeline.datasets.storage import megabytes, storage_faults
 from pipeline.datasets.terms import ACCEPTED_TERMS
-from pipeline.datasets.writing import write_files
-from pipeline.images import ImageError, read_8bit
-from pipeline.outputs import new_folder
-from pipeline.params import Dataset
-from pipeline.workers import each
+from pipeline.images.files import ImageError, read_8bit
+from pipeline.running.outputs import new_folder
+from pipeline.running.workers import each
+from pipeline.settings.params import Dataset
 
 FINDERS: Mapping[str, Callable[[Any, Places], list[FoundFile]]] = {
     "skimage": find_in_skimage,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.raw_images import DatasetError
+from pipeline.images.raw_images import DatasetError
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.datasets.finding import FoundFile, Places, refusal
-from pipeline.images import SUFFIXES
-from pipeline.params import FolderDataset, PairedDataset
-from pipeline.raw_images import ROLES, DatasetError
+from pipeline.images.files import SUFFIXES
+from pipeline.images.raw_images import ROLES, DatasetError
+from pipeline.settings.params import FolderDataset, PairedDataset
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from pipeline.datasets.folders import images_in
 from pipeline.datasets.obtaining import fault_of_content
 from pipeline.datasets.recorded import record, with_recorded
 from pipeline.datasets.storage import storage_faults
-from pipeline.images import ImageError, read_image
+from pipeline.images.files import ImageError, read_image
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays.pixels import from_8bit
 from pipeline.datasets.catalogue import Members
 from pipeline.datasets.finding import FoundFile
-from pipeline.images import from_8bit, write_png
-from pipeline.raw_images import DatasetError
+from pipeline.images.files import write_png
+from pipeline.images.raw_images import DatasetError
 
 
 def unpack_blocks(file: Path, members: tuple[Members, ...], out: Path) -> list[FoundFile]:

@@ -23,9 +23,9 @@ from pipeline.datasets.package_files import file_in_package
 from pipeline.datasets.recorded import record, with_recorded
 from pipeline.datasets.storage import free_space, storage_faults
 from pipeline.datasets.terms import require_acceptance, shown
-from pipeline.images import SUFFIXES, ImageError, read_8bit
-from pipeline.raw_images import DatasetError
-from pipeline.workers import each
+from pipeline.images.files import SUFFIXES, ImageError, read_8bit
+from pipeline.images.raw_images import DatasetError
+from pipeline.running.workers import each
 
 DOWNLOADS_AT_ONCE = 6
 _ARCHIVES = frozenset({".zip", ".tgz", ".gz", ".tar"})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.datasets.catalogue import Package, PublishedFile
 from pipeline.datasets.checksum import difference
-from pipeline.raw_images import DatasetError
+from pipeline.images.raw_images import DatasetError
 
 
 def file_in_package(file: PublishedFile, package: Package, name: str) -> Path:

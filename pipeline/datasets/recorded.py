@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.arrays.file_checksum import sha256_of
 from pipeline.datasets.catalogue import PublishedFile
-from pipeline.file_checksum import sha256_of
-from pipeline.outputs import new_file
-from pipeline.raw_images import DatasetError
+from pipeline.images.raw_images import DatasetError
+from pipeline.running.outputs import new_file
 
 _COLUMNS = ("file", "bytes", "sha256")
 

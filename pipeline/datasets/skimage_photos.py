@@ -6,7 +6,7 @@ from pipeline.datasets.catalogue import Package, read_catalogue
 from pipeline.datasets.finding import FoundFile, Places, refusal
 from pipeline.datasets.package_files import file_in_package, package_folder
 from pipeline.nearest import nearest_known
-from pipeline.params import SkimageDataset
+from pipeline.settings.params import SkimageDataset
 
 SCIKIT_IMAGE = Package(name="scikit-image", folder="skimage/data")
 

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets.catalogue import Catalogue
-from pipeline.outputs import new_file
-from pipeline.raw_images import DatasetError
+from pipeline.images.raw_images import DatasetError
+from pipeline.running.outputs import new_file
 
 ACCEPT_VARIABLE = "RESTORE_ACCEPT_TERMS"
 """Environment variable with the names of sets, parted by commas, whose terms the user accepts."""

@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from pipeline.process import usable_threads
+from pipeline.running.process import usable_threads
 
 
 def pick_device(threads: int) -> torch.device:

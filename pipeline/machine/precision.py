@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pipeline.machine.devices import say, supports_bfloat16, supports_float16
-from pipeline.machine.facts import remembered
+from pipeline.machine.remembered import remembered
 from pipeline.machine.transfer import wait_for
 
 _FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

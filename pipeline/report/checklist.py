@@ -1,7 +1,8 @@
 """The checklist beside a gap: what the run and the paper did, side by side.
 
 Our side is read from the run itself: the card of its weights, the trial, the protocol. The
-paper's side is that of ``pipeline/papers.toml`` and of the protocol of the published number.
+paper's side is that of ``pipeline/literature/papers.toml`` and of the protocol of the published
+number.
 """
 
 import math
@@ -9,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.degradation_settings import VARIED_SETTING, FloatRange
-from pipeline.levels import Level
-from pipeline.metrics import PROTOCOLS, Measure
-from pipeline.papers import Conditions, Paper, PerLevel, Trained
-from pipeline.params import Protocol, Trial, TrialColour
-from pipeline.published import Published
+from pipeline.degradations.levels import Level
+from pipeline.degradations.settings import VARIED_SETTING, FloatRange
+from pipeline.literature.papers import Conditions, Paper, PerLevel, Trained
+from pipeline.literature.published import Published
+from pipeline.measuring.metrics import PROTOCOLS, Measure
+from pipeline.settings.params import Protocol, Trial, TrialColour
 
 Verdict = Literal["same", "differs", "unknown"]
 
@@ -22,7 +23,7 @@ Card = Mapping[str, Any]
 """What ``card.json`` beside the weights holds."""
 
 KERNEL = "matlab"
-"""Whose bicubic interpolation ``pipeline/resize.py`` computes."""
+"""Whose bicubic interpolation ``pipeline/images/resize.py`` computes."""
 
 IMPORTED = "imported weights, whose file does not say"
 

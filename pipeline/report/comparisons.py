@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from pipeline.measuring.statistics import Difference, difference, paired_difference
 from pipeline.report.results import Place, Result, bounds, fixed
-from pipeline.statistics import Difference, difference, paired_difference
 
 COLUMNS = (
     "data_set",

@@ -14,10 +14,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.benchmarks import BenchmarkImage, restored_path
-from pipeline.images import Array, encode_png, read_image, to_8bit
+from pipeline.arrays.pixels import Array, to_8bit
+from pipeline.images.benchmarks import BenchmarkImage, restored_path
+from pipeline.images.files import encode_png, read_image
 from pipeline.report.results import Measurement
-from pipeline.stage_tables import require_output
+from pipeline.running.stage_tables import require_output
 
 SIDE = 160
 """Of a window, in pixels; a smaller image is shown whole."""

@@ -5,9 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.report.recognisers import OF_CLASSES, SHOWN, Recogniser, Score, Shown, interval_of
-from pipeline.statistics import mean, spread
-from pipeline.task_settings import FoldSplit, Task
+from pipeline.measuring.statistics import mean, spread
+from pipeline.report.recogniser_results import (
+    OF_CLASSES,
+    SHOWN,
+    Recogniser,
+    Score,
+    Shown,
+    interval_of,
+)
+from pipeline.settings.tasks import FoldSplit, Task
 
 
 @dataclass(frozen=True, kw_only=True)

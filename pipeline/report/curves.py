@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.stage_tables import read_rows
+from pipeline.running.stage_tables import read_rows
 
 COLUMNS = ("step", "loss", "psnr_train_patches", "learning_rate")
 """Of a curve file, in this order."""

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.measuring.statistics import Difference, Interval
 from pipeline.report.comparisons import WITHIN_NOISE
-from pipeline.report.recognisers import Entries, Recogniser, Score, Shown
+from pipeline.report.recogniser_results import Entries, Recogniser, Score, Shown
 from pipeline.report.results import fixed
-from pipeline.statistics import Difference, Interval
 
 COLUMNS = (
     "task",

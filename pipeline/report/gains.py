@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.report.curves import Tick, even_ticks
 from pipeline.report.downstream import Downstream
-from pipeline.report.recognisers import Shown
+from pipeline.report.recogniser_results import Shown
 
 WIDTH, HEIGHT = 640, 380
 """Of the figure, in units of its view box."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from pipeline.published import Published
+from pipeline.literature.published import Published
 from pipeline.report.checklist import Check, likely_cause
 from pipeline.report.results import Result
 

@@ -4,12 +4,12 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.levels import levels
-from pipeline.params import Trial
-from pipeline.published import Published
+from pipeline.degradations.levels import levels
+from pipeline.literature.published import Published
+from pipeline.measuring.statistics import Difference
 from pipeline.report.comparisons import compare
 from pipeline.report.results import Place, Result, order
-from pipeline.statistics import Difference
+from pipeline.settings.params import Trial
 
 STRONGEST = 4
 """Published systems without a measured row that a block shows."""

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.overlap_table import COLUMNS
-from pipeline.params import AcceptedOverlap
-from pipeline.stage_tables import read_rows
+from pipeline.contamination.overlap_table import COLUMNS
+from pipeline.running.stage_tables import read_rows
+from pipeline.settings.params import AcceptedOverlap
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.metrics import PROTOCOLS
-from pipeline.params import Applied, Experiment, Imported, Trial
-from pipeline.published import Published
-from pipeline.recognition.palette import UNLABELLED_COLOUR
+from pipeline.literature.published import Published
+from pipeline.measuring.metrics import PROTOCOLS
+from pipeline.measuring.statistics import RESAMPLES
+from pipeline.recognition.scoring.palette import UNLABELLED_COLOUR
 from pipeline.report import crops, curves, gains
 from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop
@@ -26,7 +26,7 @@ from pipeline.report.leaderboard import (
     shown_places,
     tabulate_protocols,
 )
-from pipeline.report.networks import Network
+from pipeline.report.network_table import Network
 from pipeline.report.overlaps import Overlap
 from pipeline.report.overview import draw_overview
 from pipeline.report.recognition import Recognised
@@ -43,8 +43,8 @@ from pipeline.report.recognition_words import (
     show_spread,
     show_value,
 )
+from pipeline.report.reconstructions import Restoring
 from pipeline.report.repetitions import merge_repetitions
-from pipeline.report.restoring import Restoring
 from pipeline.report.results import Place, Result
 from pipeline.report.words import (
     decimal,
@@ -57,7 +57,7 @@ from pipeline.report.words import (
     describe_way,
     signed,
 )
-from pipeline.statistics import RESAMPLES
+from pipeline.settings.params import Applied, Experiment, Imported, Trial
 
 Entry = Experiment | Imported | Applied
 """What is measured: networks trained here or elsewhere, and weights applied in another way."""

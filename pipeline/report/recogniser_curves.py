@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.report.curves import Chart, line_chart
-from pipeline.stage_tables import read_rows
-from pipeline.task_settings import Kind
+from pipeline.running.stage_tables import read_rows
+from pipeline.settings.tasks import Kind
 
 COLUMNS = ("step", "loss", "accuracy_train", "accuracy_validation", "learning_rate")
 """Of a curve file, in this order; without a validation part its column is empty."""

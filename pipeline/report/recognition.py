@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.published_recognition import (
+from pipeline.literature.published_recognition import (
     PublishedRecognition,
     data_of,
     find_published,
@@ -15,15 +15,9 @@ from pipeline.published_recognition import (
 )
 from pipeline.report.classes import ClassRow, Picture, read_maps, tabulate_classes
 from pipeline.report.cross_validation import CrossValidated, cross_validate
-from pipeline.report.downstream import (
-    Downstream,
-    Verdict,
-    compare_inputs,
-    judge,
-    score_cells,
-)
+from pipeline.report.downstream import Downstream, Verdict, compare_inputs, judge, score_cells
 from pipeline.report.gains import Gains, draw_gains
-from pipeline.report.recognisers import (
+from pipeline.report.recogniser_results import (
     SHOWN,
     Entries,
     Recogniser,
@@ -35,7 +29,7 @@ from pipeline.report.recognisers import (
 from pipeline.report.recognition_words import describe_protocol_name
 from pipeline.report.repetitions import find_repetitions
 from pipeline.report.results import fixed
-from pipeline.task_settings import Task
+from pipeline.settings.tasks import Task
 
 COLUMNS = (
     "recogniser",

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from pipeline.report.recognisers import Score, Shown
+from pipeline.measuring.statistics import Difference, Interval
+from pipeline.report.recogniser_results import Score, Shown
 from pipeline.report.words import decimal
-from pipeline.statistics import Difference, Interval
-from pipeline.task_settings import (
+from pipeline.settings.tasks import (
     DisjointSplit,
-    FeatureTask,
     FoldSplit,
     Kind,
     PublishedSplit,
@@ -105,8 +104,6 @@ def _signed(value: float, measure: Shown, samples: int) -> str:
 def describe_split(task: Task) -> str:
     """Return in words which samples of a task train and which are tested on."""
     split = task.split
-    if isinstance(task, FeatureTask) and task.described:
-        return "tested on the images that the network which describes them has not learnt from"
     if isinstance(split, PublishedSplit):
         return "tested on the samples that the publisher of the data names"
     if isinstance(split, FoldSplit):

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.params import Experiment, Recognition
+from pipeline.measuring.statistics import mean, mean_interval, spread
 from pipeline.report.results import Result, bounds, fixed, order
-from pipeline.statistics import mean, mean_interval, spread
+from pipeline.settings.params import Experiment, Recognition
 
 COLUMNS = (
     "experiment",

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.metrics import PROTOCOLS
+from pipeline.literature.published import Key, Published, system_of_baseline
+from pipeline.measuring.metrics import PROTOCOLS
+from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
+from pipeline.measuring.statistics import Interval, difference, mean, mean_interval
 from pipeline.nearest import nearest_known
-from pipeline.params import Protocol
-from pipeline.published import Key, Published, system_of_baseline
-from pipeline.scores import COLUMNS as MEASURED_COLUMNS
-from pipeline.stage_tables import read_rows
-from pipeline.statistics import Interval, difference, mean, mean_interval
+from pipeline.running.stage_tables import read_rows
+from pipeline.settings.params import Protocol
 
 COLUMNS = (
     "experiment",

@@ -4,9 +4,10 @@ import math
 import re
 from collections.abc import Mapping
 
-from pipeline.metrics import PROTOCOLS, Border, Measure
-from pipeline.params import PROTOCOL_COLOURS, Protocol, TrialColour
-from pipeline.statistics import Difference, Interval
+from pipeline.measuring.metrics import PROTOCOLS, Border, Measure
+from pipeline.measuring.protocols import PROTOCOL_COLOURS
+from pipeline.measuring.statistics import Difference, Interval
+from pipeline.settings.params import Protocol, TrialColour
 
 METHODS = {
     "identity": "degraded image as it is",

@@ -5,8 +5,8 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.pooling import averages_globally
-from pipeline.network_settings import Model
+from pipeline.models.parts.pooling import averages_globally
+from pipeline.models.parts.settings import Model
 
 
 def halo_of(network: nn.Module, settings: Model) -> int:

@@ -5,8 +5,8 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import nn
 
-from pipeline.models import build_model
-from pipeline.network_settings import Model
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.settings import Model
 from pipeline.tiling.folding import fold_normalisation
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.tiling.restoring import Restorer
+from pipeline.tiling.restorer import Restorer
 from pipeline.tiling.rows import NpyRows
 
 

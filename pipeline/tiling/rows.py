@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.images import Array
+from pipeline.arrays.pixels import Array
 
 
 class Rows(Protocol):
@@ -68,7 +68,7 @@ class PaddedRows:
 
     Args:
         rows: The image, no side shorter than ``multiple``.
-        multiple: What its sides shall be multiples of; ``pipeline/models/grid.py`` pads alike.
+        multiple: What its sides shall be multiples of; ``models/parts/grid.py`` pads alike.
     """
 
     rows: Rows

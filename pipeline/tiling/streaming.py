@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.array_file import ArrayFile
-from pipeline.images import to_8bit, write_8bit_png
-from pipeline.tiling.restoring import Band, Restorer
+from pipeline.arrays.array_file import ArrayFile
+from pipeline.arrays.pixels import to_8bit
+from pipeline.images.files import write_8bit_png
+from pipeline.tiling.restorer import Band, Restorer
 from pipeline.tiling.rows import NpyRows
 
 

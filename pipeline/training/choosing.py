@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.machine.devices import say
-from pipeline.machine.facts import remembered
 from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes
 from pipeline.machine.precision import choose_precision, name_of
+from pipeline.machine.remembered import remembered
 from pipeline.machine.transfer import wait_for
-from pipeline.params import Recipe
+from pipeline.settings.params import Recipe
 from pipeline.training.batches import Batches
 from pipeline.training.objectives import Objective
 from pipeline.training.step import STEPS_BEFORE_CAPTURE, NoSmallerStepError, Step, Way

@@ -10,8 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.degradation_settings import FloatRange
-from pipeline.randomness import generator, seed_of
+from pipeline.arrays.randomness import generator, seed_of
+from pipeline.degradations.settings import FloatRange
 
 WAYS = 8
 """Flips and quarter turns of a square: four turns, each of them also mirrored."""

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.degradation_settings import FloatRange, Gaussian, Noise, Poisson
+from pipeline.degradations.settings import FloatRange, Gaussian, Noise, Poisson
 from pipeline.machine.transfer import upload
 from pipeline.training.draws import Draws
 

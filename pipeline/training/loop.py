@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.machine.devices import say
 from pipeline.machine.memory import is_out_of_memory, release_memory
-from pipeline.params import Recipe
+from pipeline.settings.params import Recipe
 from pipeline.training.batches import Batches
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.choosing import fit_into_memory

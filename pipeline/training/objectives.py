@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss, mse_loss
 
-from pipeline.params import Recipe
+from pipeline.settings.params import Recipe
 
 
 class Objective(Protocol):

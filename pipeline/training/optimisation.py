@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.params import (
+from pipeline.settings.params import (
     Adam,
     Clip,
     Constant,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pipeline.degradation_settings import Noise
-from pipeline.images import Bytes
+from pipeline.arrays.pixels import Bytes
+from pipeline.degradations.settings import Noise
 from pipeline.machine.memory import free_memory
 from pipeline.machine.transfer import upload
 from pipeline.training.draws import WAYS, Draws

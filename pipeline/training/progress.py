@@ -7,7 +7,7 @@ from typing import Self
 
 from tqdm import tqdm
 
-from pipeline.params import Recipe
+from pipeline.settings.params import Recipe
 from pipeline.training.loop import CurvePoint
 
 

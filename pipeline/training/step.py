@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.machine.devices import say
 from pipeline.machine.memory import is_out_of_memory
-from pipeline.params import Recipe
+from pipeline.settings.params import Recipe
 from pipeline.training.objectives import Objective, Restoration
 from pipeline.training.optimisation import build_optimiser, clip_gradients
 

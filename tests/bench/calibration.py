@@ -9,14 +9,15 @@ import sys
 from pathlib import Path
 from statistics import fmean
 
-from pipeline.degradation_settings import Bicubic, Gaussian, Jpeg
-from pipeline.degradations import degrade, fitting_crop
-from pipeline.images import SUFFIXES, in_colour, read_image
-from pipeline.levels import Level, levels
-from pipeline.metrics import Score, measure
-from pipeline.params import Colour, Protocol
-from pipeline.published import SHIPPED, Published, joined, read_published
-from pipeline.randomness import generator
+from pipeline.arrays.randomness import generator
+from pipeline.degradations.levels import Level, levels
+from pipeline.degradations.settings import Bicubic, Gaussian, Jpeg
+from pipeline.degrading.synthesis import degrade, fitting_crop
+from pipeline.images.colours import in_colour
+from pipeline.images.files import SUFFIXES, read_image
+from pipeline.literature.published import SHIPPED, Published, joined, read_published
+from pipeline.measuring.metrics import Score, measure
+from pipeline.settings.params import Colour, Protocol
 
 SYSTEMS = ("Noisy input", "Bicubic", "JPEG")
 """What the literature calls inputs that nobody has restored."""

@@ -2,7 +2,7 @@
 
 ``python -m tests.bench.classical FOLDER`` prints what is best at each noise level and over all of
 them, of a few images of ``FOLDER``, which should be training images (BSD400 decided the constants
-of ``pipeline/classical.py``): a method tuned on the images that it is tested on would be
+of ``pipeline/measuring/classical.py``): a method tuned on the images that it is tested on would be
 compared unfairly with networks that never saw them.
 """
 
@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.classical import BayesShrink, NonLocalMeans, TotalVariation
-from pipeline.images import SUFFIXES, Array, in_colour, read_image
-from pipeline.metrics import measure
-from pipeline.randomness import generator
-from pipeline.workers import each
+from pipeline.arrays.pixels import Array
+from pipeline.arrays.randomness import generator
+from pipeline.images.colours import in_colour
+from pipeline.images.files import SUFFIXES, read_image
+from pipeline.measuring.classical import BayesShrink, NonLocalMeans, TotalVariation
+from pipeline.measuring.metrics import measure
+from pipeline.running.workers import each
 
 SIGMAS = (15, 25, 50)
 

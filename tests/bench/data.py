@@ -20,11 +20,12 @@ import numpy as np
 from PIL import Image
 from pydantic import TypeAdapter
 
-from pipeline.degradation_settings import Degradation
-from pipeline.images import Bytes, from_8bit, read_8bit, write_png
-from pipeline.params import FolderDataset, Patches
-from pipeline.resize import resize
-from pipeline.workers import count_workers, each
+from pipeline.arrays.pixels import Bytes, from_8bit
+from pipeline.degradations.settings import Degradation
+from pipeline.images.files import read_8bit, write_png
+from pipeline.images.resize import resize
+from pipeline.running.workers import count_workers, each
+from pipeline.settings.params import FolderDataset, Patches
 from stages.degrade import degrade
 from stages.download import download
 from stages.extract import extract

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.arrays.pixels import Array, Bytes, from_8bit, to_8bit
 from pipeline.contamination import find_overlaps, gray_pixels
 from pipeline.contamination.pictures import Pictures
-from pipeline.images import Array, Bytes, compress_jpeg, from_8bit, to_8bit
-from pipeline.raw_images import RawImage
-from pipeline.resize import rescale
+from pipeline.images.files import compress_jpeg
+from pipeline.images.raw_images import RawImage
+from pipeline.images.resize import rescale
 
 Change = Callable[[Array], Array]
 

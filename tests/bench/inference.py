@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline.process import compute_environment, restart_with, usable_threads
+from pipeline.running.process import compute_environment, restart_with, usable_threads
 
 if __name__ == "__main__":
     restart_with(compute_environment(usable_threads(64)))
@@ -22,14 +22,14 @@ if __name__ == "__main__":
 import numpy as np
 import torch
 
-from pipeline.images import Array
+from pipeline.arrays.pixels import Array
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import convolution_rate
-from pipeline.models import build_model
-from pipeline.network_settings import DnCNN
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
-from pipeline.tiling.restoring import Restorer
+from pipeline.tiling.restorer import Restorer
 from pipeline.tiling.streaming import restore_file
 from tests.bench.measurement import Measurement, print_lines
 

@@ -4,7 +4,7 @@
 says, and the speed of each training, measured now for a few seconds.
 """
 
-from pipeline.process import compute_environment, restart_with, usable_threads
+from pipeline.running.process import compute_environment, restart_with, usable_threads
 
 if __name__ == "__main__":
     restart_with(compute_environment(usable_threads(64)))
@@ -14,9 +14,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.params import Params
-from pipeline.params_file import load_params
-from pipeline.probe import probe
+from pipeline.checking.params_file import load_params
+from pipeline.commands.probe import probe
+from pipeline.settings.params import Params
 
 HEADINGS = (
     "experiment",

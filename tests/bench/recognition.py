@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.process import compute_environment, restart_with, usable_threads
+from pipeline.running.process import compute_environment, restart_with, usable_threads
 
 if __name__ == "__main__":
     restart_with(compute_environment(usable_threads(64)))
@@ -23,12 +23,15 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from pipeline.machine.devices import pick_device
-from pipeline.params import Recipe
-from pipeline.recogniser_settings import DSCMR, HybridSN, MobileNetV1, Recogniser
-from pipeline.recognition.batches import LabelledBatches
-from pipeline.recognition.gathering import open_samples
-from pipeline.recognition.labelled import Labelled, Part
-from pipeline.recognition.objectives import build_objective
+from pipeline.models.dscmr.settings import DSCMR
+from pipeline.models.hybridsn.settings import HybridSN
+from pipeline.models.mobilenet_v1.settings import MobileNetV1
+from pipeline.models.recogniser_parts.settings import Recogniser
+from pipeline.recognition.labelled.samples import Labelled, Part
+from pipeline.recognition.learning.gathering import open_samples
+from pipeline.recognition.learning.labelled_batches import LabelledBatches
+from pipeline.recognition.learning.recogniser_objectives import build_objective
+from pipeline.settings.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.loop import Training
 from pipeline.training.step import Way

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline.params_file import read_yaml
+from pipeline.checking.params_file import read_yaml
 from tests.bench.measurement import Measurement, print_lines
 from tests.project import command_environment, copy_project, run
 
@@ -62,7 +62,7 @@ def finished_project(target: Path, experiments: int) -> Path:
     known = list(params["experiments"].values())
     params["experiments"] = {f"e{n}": known[n % len(known)] for n in range(experiments)}
     # Samples are restored with the weights of experiments that are not there any more.
-    for section in ("tasks", "inputs", "restored_inputs", "described_inputs", "recognition"):
+    for section in ("tasks", "inputs", "restored_inputs", "recognition"):
         params[section] = {}
     (project / "params.yaml").write_text(json.dumps(params, indent=1))
     run(project, sys.executable, "-c", OUTPUTS)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.process import compute_environment, restart_with, usable_threads
+from pipeline.running.process import compute_environment, restart_with, usable_threads
 
 if __name__ == "__main__":
     restart_with(compute_environment(usable_threads(64)))
@@ -25,14 +25,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.degradation_settings import Gaussian
-from pipeline.images import Bytes
+from pipeline.arrays.pixels import Bytes
+from pipeline.degradations.settings import Gaussian
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import convolution_rate, name_of
 from pipeline.machine.transfer import wait_for
-from pipeline.models import build_model
-from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
-from pipeline.params import Recipe
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.settings import Model
+from pipeline.models.rednet.settings import RedNet
+from pipeline.models.vdsr.settings import VDSR
+from pipeline.settings.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.loop import Training
 from pipeline.training.pairs import Pairs

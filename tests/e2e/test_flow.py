@@ -14,9 +14,9 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.prefect_server import local_url, start_server, who_answers
-from pipeline.supervise import Children
-from pipeline.workers import count_cores
+from pipeline.graph.prefect_server import local_url, start_server, who_answers
+from pipeline.graph.supervise import Children
+from pipeline.running.workers import count_cores
 from tests.toy import call, copy_toy, edit, environment, make_toy, program, trace
 
 pytestmark = pytest.mark.slow

@@ -1,6 +1,5 @@
 """What DVC reruns after an edit, and what the doors leave behind: the real graph, really run."""
 
-import csv
 import json
 import shutil
 from collections.abc import Iterator
@@ -10,10 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.images import write_png
-from pipeline.recognition.labelled import read_labelled
 from tests.project import copy_project, run
-from tests.recognition_data import DSCMR_LOSS
 
 pytestmark = pytest.mark.slow
 
@@ -130,14 +126,14 @@ def test_a_new_test_set_trains_nothing_again(done: Path, tmp_path: Path) -> None
 
 
 def test_an_edited_network_touches_only_that_network(project: Path) -> None:
-    with (project / "pipeline/models/vdsr.py").open("a") as file:
+    with (project / "pipeline/models/vdsr/network.py").open("a") as file:
         file.write("# edited\n")
 
     assert touched(project) == {"train@vdsr_x23", "reconstruct@vdsr_x23"}
 
 
 def test_an_edited_recogniser_touches_only_that_network(project: Path) -> None:
-    with (project / "pipeline/recognition/networks/mobilenet_v1.py").open("a") as file:
+    with (project / "pipeline/models/mobilenet_v1/network.py").open("a") as file:
         file.write("# edited\n")
 
     assert touched(project) == {"learn@mobilenet", "recognise@mobilenet"}
@@ -160,68 +156,6 @@ def test_a_new_input_is_recognised_by_networks_that_do_not_learn_again(project: 
     assert touched(project) == {"degrade_input@faces_jpeg", "recognise@mobilenet", "report"}
 
 
-def write_captioned(folder: Path, faces: Path) -> None:
-    """Write the images of a task as one's own, with captions of how bright their halves are."""
-    labelled = read_labelled(faces)
-    for number, (image, label) in enumerate(zip(labelled.values, labelled.labels, strict=True)):
-        kind = folder / labelled.classes[label].replace(" ", "_")
-        kind.mkdir(parents=True, exist_ok=True)
-        halves = {"left": image[:, :12].mean(), "right": image[:, 13:].mean()}
-        darker, brighter = sorted(halves, key=lambda side: halves[side])
-        write_png(kind / f"{number}.png", image)
-        (kind / f"{number}.txt").write_text(f"{kind.name}, {brighter} of a dark {darker}.")
-
-
-def test_images_with_captions_become_a_table_of_what_restoring_is_worth_to_retrieval(
-    done: Path, tmp_path: Path
-) -> None:
-    project = Path(shutil.copytree(done, tmp_path / "project", symlinks=True))
-    write_captioned(tmp_path / "mine", project / "data/inputs/faces")
-    params = YAML(typ="safe", pure=True).load(project / "params.yaml")
-    task = params["tasks"]["faces"]
-    words = {"kind": "published", "validation": 0.2}
-    network = {"arch": "mobilenet_v1", "model": "tiny", "weights": "recogniser"}
-    params["tasks"] = {
-        "mine": {**task, "source": str(tmp_path / "mine")},
-        "pairs": {"kind": "features", "source": "data/described/words", "split": words},
-    }
-    params["models"]["dscmr"] = {"small": {"hidden": 16, "common": 8}}
-    match = {**params["recipes"]["smoke_recognise"], "augment": False, "loss": DSCMR_LOSS}
-    params["recipes"]["match"] = match
-    params["inputs"] = {"noisy": {"task": "mine", "degradation": "gaussian_25"}}
-    restored = params["restored_inputs"]["faces_dncnn"]
-    params["restored_inputs"] = {"dncnn": {**restored, "task": "mine", "input": "noisy"}}
-    params["described"] = {"words": {"task": "mine", **network, "text_features": 32}}
-    params["described_inputs"] = {
-        f"pairs_{name}": {"task": "pairs", "input": name, **network} for name in ("noisy", "dncnn")
-    }
-    learner = {"arch": "dscmr", "model": "small", "task": "pairs", "recipe": "match"}
-    params["recognition"] = {
-        "recogniser": {**params["recognition"]["mobilenet"], "task": "mine", "train_on": "mine"},
-        "clean": {**learner, "train_on": "pairs", "keep": "best"},
-        "restored": {**learner, "train_on": "pairs_dncnn", "keep": "best"},
-    }
-    (project / "params.yaml").write_text(json.dumps(params, indent=2))
-
-    run(project, "dvc", "repro")
-
-    with (project / "data/report/downstream.csv").open(newline="") as file:
-        rows = {row["task"]: row for row in csv.DictReader(file)}
-    assert set(rows) == {"mine", "pairs"}
-    pairs, images = rows["pairs"], rows["mine"]
-    assert (pairs["measure"], pairs["degraded"], pairs["restored"]) == (
-        "map",
-        "pairs_noisy",
-        "pairs_dncnn",
-    )
-    assert pairs["samples"] == images["samples"]
-    assert pairs["psnr_gain"] == images["psnr_gain"]
-    scores = ("clean", "on_degraded", "on_restored", "trained_on_restored")
-    assert all(0 < float(pairs[score]) <= 1 for score in scores)
-    assert pairs["trained_on_degraded"] == ""
-    assert touched(project) == set()
-
-
 def test_an_edited_template_of_the_report_touches_only_the_report(project: Path) -> None:
     template = project / "pipeline/report/page.html.jinja"
     with template.open("a") as file:
@@ -231,7 +165,7 @@ def test_an_edited_template_of_the_report_touches_only_the_report(project: Path)
 
 
 def test_an_edited_schema_retrains_nothing(project: Path) -> None:
-    with (project / "pipeline/params.py").open("a") as file:
+    with (project / "pipeline/settings/params.py").open("a") as file:
         file.write("# edited\n")
 
     assert touched(project) == set()

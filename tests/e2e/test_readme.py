@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from pipeline.images import write_png
-from pipeline.models import build_model
-from pipeline.params_file import load_params
+from pipeline.checking.params_file import load_params
+from pipeline.images.files import write_png
+from pipeline.models.parts.building import build_model
 from tests.foreign_layouts import simplenn, write_version_7_3
 from tests.project import ROOT, command_environment, copy_project, run
 
@@ -61,7 +61,9 @@ HERE = {
     "python -m tests.bench training startup --against benchmark/benchmark.jsonl": (
         "test_the_benchmark_measures_all_and_stands_beside_an_earlier_one"
     ),
-    "restore schema > pipeline/params.schema.json": "test_the_schema_for_editors_is_up_to_date",
+    "restore schema > pipeline/checking/params.schema.json": (
+        "test_the_schema_for_editors_is_up_to_date"
+    ),
 }
 """Commands that a test of this file runs, with its own names and values where they matter."""
 
@@ -106,7 +108,7 @@ def test_the_worked_example_of_the_readme_is_valid(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     example = re.search(r"^  (dncnn_s25_longer: .*)$", text, re.MULTILINE)
     assert example is not None
-    quick = (ROOT / "pipeline/presets/quick.yaml").read_text(encoding="utf-8")
+    quick = (ROOT / "pipeline/checking/presets/quick.yaml").read_text(encoding="utf-8")
     recipe = re.search(r"^  quick:\n((?:    .*\n)+)", quick, re.MULTILINE)
     assert recipe is not None
     longer = re.sub(r"steps: \d+", "steps: 20000", recipe[1])
@@ -125,8 +127,8 @@ def test_the_worked_example_of_the_readme_is_valid(tmp_path: Path) -> None:
 def test_the_schema_for_editors_is_up_to_date() -> None:
     written = run(ROOT, "restore", "schema").stdout
 
-    kept = (ROOT / "pipeline/params.schema.json").read_text(encoding="utf-8")
-    assert written == kept, "run: restore schema > pipeline/params.schema.json"
+    kept = (ROOT / "pipeline/checking/params.schema.json").read_text(encoding="utf-8")
+    assert written == kept, "run: restore schema > pipeline/checking/params.schema.json"
 
 
 @pytest.mark.slow
@@ -175,7 +177,7 @@ def test_presets_are_listed_and_put_in_place(tmp_path: Path) -> None:
     run(project, "restore", "preset", "literature")
 
     assert all(name in listed for name in ("quick", "smoke", "literature", "paper"))
-    preset = project / "pipeline/presets/literature.yaml"
+    preset = project / "pipeline/checking/presets/literature.yaml"
     assert (project / "params.yaml").read_bytes() == preset.read_bytes()
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.images import Array
-from pipeline.process import compute_environment
+from pipeline.arrays.pixels import Array
+from pipeline.running.process import compute_environment
 from tests.toy import environment
 
 pytestmark = pytest.mark.fault
@@ -52,7 +52,7 @@ if megabytes:
                     if l.startswith("VmData")).split()[1]) * 1024
     resource.setrlimit(resource.RLIMIT_DATA, (used + megabytes * 2**20, resource.RLIM_INFINITY))
 if not asks_before:
-    for module in (pipeline.tiling.restoring, pipeline.training.choosing):
+    for module in (pipeline.tiling.restorer, pipeline.training.choosing):
         module.free_memory = lambda device: 2**60
 if sys.argv[4] == "restore":
     network = build_model(model, 0).eval()

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from pipeline.degradation_settings import Degradation
-from pipeline.images import Array, write_png
-from pipeline.network_settings import DnCNN
-from pipeline.params import FolderDataset, PairedDataset, Patches, Recipe, Trial
+from pipeline.arrays.pixels import Array
+from pipeline.degradations.settings import Degradation
+from pipeline.images.files import write_png
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.settings.params import FolderDataset, PairedDataset, Patches, Recipe, Trial
 from stages.degrade import degrade
 from stages.download import download
 from stages.extract import extract

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.params_file import ParamsError
+from pipeline.checking.params_file import ParamsError
 from stages.check import check
 from tests.project import ROOT
 
@@ -10,7 +10,7 @@ from tests.project import ROOT
 def test_valid_params_give_the_same_output_whatever_they_are(tmp_path: Path) -> None:
     for preset in ("quick", "smoke"):
         check(
-            params=ROOT / f"pipeline/presets/{preset}.yaml",
+            params=ROOT / f"pipeline/checking/presets/{preset}.yaml",
             out=tmp_path / preset,
             random=tmp_path / f"{preset}-random",
         )
@@ -25,7 +25,7 @@ def test_valid_params_give_the_same_output_whatever_they_are(tmp_path: Path) -> 
 
 def test_the_random_start_has_no_weights(tmp_path: Path) -> None:
     check(
-        params=ROOT / "pipeline/presets/smoke.yaml",
+        params=ROOT / "pipeline/checking/presets/smoke.yaml",
         out=tmp_path / "out",
         random=tmp_path / "random",
     )
@@ -47,7 +47,7 @@ def test_a_patch_smaller_than_the_receptive_field_is_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     check(
-        params=ROOT / "pipeline/presets/paper.yaml",
+        params=ROOT / "pipeline/checking/presets/paper.yaml",
         out=tmp_path / "out",
         random=tmp_path / "random",
     )

@@ -11,10 +11,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.datasets.mirror import MIRROR_VARIABLE
-from pipeline.raw_images import DatasetError
-from pipeline.recognition.captions import read_captions
-from pipeline.recognition.labelled import Part, read_card, read_labelled
-from pipeline.task_settings import CubeTask, ImageTask
+from pipeline.images.raw_images import DatasetError
+from pipeline.recognition.labelled.samples import Part, read_card, read_labelled
+from pipeline.settings.tasks import CubeTask, ImageTask
 from stages.collect import collect
 from tests.unit.labelled_files import write_images
 
@@ -87,16 +86,6 @@ def test_mirror_comes_from_the_environment(
 
     assert labelled.values.shape == (95, 95, 156)
     assert len(labelled.positions(Part.TRAIN)) == 902
-
-
-def test_captions_of_own_images_are_kept(tmp_path: Path) -> None:
-    folder = write_images(tmp_path / "own", {"dog": 5, "cat": 5})
-    for image in list(folder.rglob("*.png")):
-        image.with_suffix(".txt").write_text(f"A {image.parent.name}.")
-
-    out = run(task_of(str(folder), FOLDS), folder, tmp_path)
-
-    assert read_captions(out) == ["A cat."] * 5 + ["A dog."] * 5
 
 
 def test_failing_stage_leaves_the_last_output(tmp_path: Path) -> None:

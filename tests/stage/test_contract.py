@@ -4,6 +4,7 @@ DVC trusts the file: a parameter or a module that a stage uses and ``dvc.yaml`` 
 DVC skip a stage that should run.
 """
 
+import ast
 import importlib
 import inspect
 import re
@@ -15,40 +16,18 @@ from typing import Any
 import grimp
 import pytest
 
-from pipeline.network_settings import NETWORKS
-from pipeline.params import Params
-from pipeline.params_file import read_yaml
-from pipeline.recogniser_settings import RECOGNISERS
-from pipeline.stage_runner import ENTRY_SECTIONS, SECTIONS, option_names
+from pipeline.checking.params_file import read_yaml
+from pipeline.running.stage_runner import ENTRY_SECTIONS, SECTIONS, option_names
+from pipeline.settings.architectures import NETWORKS, RECOGNISERS
+from pipeline.settings.params import Params
 
 ROOT = Path(__file__).parents[2]
 
-PLUMBING = {
-    "pipeline",
-    "pipeline.contradictions",
-    "pipeline.degradation_settings",
-    "pipeline.environment",
-    "pipeline.faults",
-    "pipeline.nearest",
-    "pipeline.network_settings",
-    "pipeline.outputs",
-    "pipeline.params",
-    "pipeline.params_file",
-    "pipeline.process",
-    "pipeline.published",
-    "pipeline.recogniser_settings",
-    "pipeline.recognition_contradictions",
-    "pipeline.published_recognition",
-    "pipeline.section",
-    "pipeline.stage_runner",
-    "pipeline.task_settings",
-    "pipeline.tracking",
-    "pipeline.workers",
-    "stages",
-}
-"""Modules that pass values through and cannot change the content of an output.
+DECIDES_NOTHING = ("checking", "nearest", "running", "section", "settings")
+"""Rooms and files of ``pipeline`` that pass values through, and cannot change an output.
 
 Their values are tracked by ``params``; were they deps, an edit of the schema would retrain all.
+``test_the_schema_declares_and_does_nothing_else`` holds the schema to it.
 """
 
 NOT_TRACKED = {"downloads", "checkpoints"}
@@ -63,7 +42,7 @@ NETWORK_STAGES = [
     "restore_input",
 ]
 
-RECOGNISER_STAGES = ["learn", "recognise", "describe", "describe_input"]
+RECOGNISER_STAGES = ["learn", "recognise"]
 
 GRAPH: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"]
 
@@ -102,9 +81,18 @@ def tracked_files(name: str) -> list[str]:
 
 
 def is_code(path: str) -> bool:
-    return path.startswith("stages/") or (
-        path.startswith("pipeline/") and not path.endswith((".csv", ".toml"))
-    )
+    return path.startswith(("stages/", "pipeline/"))
+
+
+def decides_nothing(module: str) -> bool:
+    """Tell whether a module cannot change an output, or holds nothing but its docstring."""
+    parts = module.split(".")
+    return (parts[1:2] and parts[1] in DECIDES_NOTHING) or is_docstring(source(module))
+
+
+def is_docstring(path: Path) -> bool:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return path.name == "__init__.py" and all(isinstance(node, ast.Expr) for node in body)
 
 
 @cache
@@ -114,13 +102,11 @@ def imports() -> grimp.ImportGraph:
 
 @cache
 def imports_that_compute() -> grimp.ImportGraph:
-    """Return the imports but for those that only look for contradictions in the params.
-
-    They may stop a stage, but change no output; the stage ``check`` depends on them.
-    """
+    """Return the imports but for those of modules that cannot change an output."""
     graph = grimp.build_graph("pipeline", "stages")
-    for imported in graph.find_modules_directly_imported_by("pipeline.contradictions"):
-        graph.remove_import(importer="pipeline.contradictions", imported=imported)
+    for module in filter(decides_nothing, graph.modules):
+        for imported in graph.find_modules_directly_imported_by(module):
+            graph.remove_import(importer=module, imported=imported)
     return graph
 
 
@@ -131,6 +117,11 @@ def source(module: str) -> Path:
 
 def covers(tracked: list[str], module: str) -> bool:
     return any(source(module).is_relative_to(ROOT / path) for path in tracked)
+
+
+def networks() -> set[str]:
+    """Return the folders of the networks, of which a stage depends on one."""
+    return {*NETWORKS, *RECOGNISERS}
 
 
 @every_stage
@@ -177,17 +168,18 @@ def test_tracked_files_are_the_paths_of_the_command(name: str) -> None:
         if parameters[option].annotation is Path and option not in NOT_TRACKED
     }
 
+    given -= {path for path in tracked_files(name) if is_code(path)}
     assert given == {path for path in tracked_files(name) if not is_code(path)}
 
 
 @every_stage
 def test_tracked_code_is_the_code_imported(name: str) -> None:
     module = f"stages.{module_of(name)}"
-    graph = imports() if name == "check" else imports_that_compute()
-    used = {module} | graph.find_upstream_modules(module)
+    used = {module} | imports_that_compute().find_upstream_modules(module)
     tracked = [path for path in definition(name)["deps"] if is_code(path)]
 
-    missing = [module for module in sorted(used - PLUMBING) if not covers(tracked, module)]
+    deciding = [module for module in sorted(used) if not decides_nothing(module)]
+    missing = [module for module in deciding if not covers(tracked, module)]
 
     assert missing == []
 
@@ -204,40 +196,77 @@ def test_no_stage_depends_on_code_that_it_does_not_import(name: str) -> None:
     assert idle == []
 
 
-@pytest.mark.parametrize("name", NETWORK_STAGES)
-def test_a_stage_that_builds_a_network_depends_on_that_network_alone(name: str) -> None:
-    tracked = [path for path in definition(name)["deps"] if path.startswith("pipeline/models/")]
+@every_stage
+def test_a_stage_depends_on_its_own_file_and_on_rooms(name: str) -> None:
+    file, *rooms = [path for path in definition(name)["deps"] if is_code(path)]
 
-    names = ("__init__", "channels", "dropout", "grid", "pooling")
-    shared = [f"pipeline/models/{name}.py" for name in names]
-    assert tracked == [*shared, "pipeline/models/${item.arch}.py"]
-
-
-@pytest.mark.parametrize("name", RECOGNISER_STAGES)
-def test_a_stage_that_builds_a_recogniser_depends_on_that_network_alone(name: str) -> None:
-    folder = "pipeline/recognition/networks"
-    tracked = [path for path in definition(name)["deps"] if path.startswith(f"{folder}/")]
-
-    files = {path.stem for path in (ROOT / folder).glob("*.py")}
-    shared = [f"{folder}/{file}.py" for file in sorted(files - set(RECOGNISERS))]
-    assert tracked == [*shared, f"{folder}/${{item.arch}}.py"]
+    assert file == f"stages/{module_of(name)}.py"
+    # A network's name stands for one folder of several.
+    folders = [ROOT / path.replace("${item.arch}", "dncnn") for path in rooms]
+    assert [str(folder) for folder in folders if not folder.is_dir()] == []
 
 
-@pytest.mark.parametrize("arch", NETWORKS)
+@pytest.mark.parametrize(
+    ("stages", "parts"), [(NETWORK_STAGES, "parts"), (RECOGNISER_STAGES, "recogniser_parts")]
+)
+def test_a_stage_that_builds_a_network_depends_on_that_network_alone(
+    stages: list[str], parts: str
+) -> None:
+    tracked = {
+        path.removeprefix("pipeline/models/")
+        for name in stages
+        for path in definition(name)["deps"]
+        if path.startswith("pipeline/models")
+    }
+
+    assert tracked - {"parts"} == {parts, "${item.arch}"} - {"parts"}
+
+
+@pytest.mark.parametrize("arch", sorted(networks()))
 def test_a_network_imports_nothing_of_the_project_but_what_networks_share(arch: str) -> None:
-    used = imports().find_upstream_modules(f"pipeline.models.{arch}")
-    used -= {"pipeline", "pipeline.models"}
+    graph = imports_that_compute()
+    used = {
+        imported
+        for module in graph.find_descendants(f"pipeline.models.{arch}")
+        for imported in graph.find_upstream_modules(module)
+    }
 
-    # A module shared by networks has to be among the deps of every stage that builds one.
-    assert used - imports().find_upstream_modules("pipeline.models") <= PLUMBING
+    own = {"parts", "recogniser_parts", arch}
+    assert {module for module in used if not decides_nothing(module)} <= {
+        module for module in graph.modules for name in own if f"models.{name}" in module
+    }
 
 
-@pytest.mark.parametrize("arch", RECOGNISERS)
-def test_a_recogniser_imports_nothing_of_the_project_but_what_recognisers_share(arch: str) -> None:
-    shared = "pipeline.recognition.networks"
-    used = imports().find_upstream_modules(f"{shared}.{arch}") - {"pipeline", shared}
+SCHEMA = [ROOT / "pipeline/section.py", *sorted((ROOT / "pipeline/settings").glob("*.py"))]
 
-    assert used - imports().find_upstream_modules(shared) <= PLUMBING
+DECORATORS = {"field_validator", "model_validator", "classmethod"}
+
+
+@pytest.mark.parametrize("path", SCHEMA, ids=lambda path: path.name)
+def test_the_schema_declares_and_does_nothing_else(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+
+    doing = [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and not {getattr(getattr(one, "func", one), "id", "") for one in node.decorator_list}
+        & DECORATORS
+    ]
+
+    # They pick an entry of a mapping.
+    assert set(doing) <= {"named", "recognisers"}
+
+
+def test_a_folder_of_rooms_has_at_most_fourteen_files_on_its_ground_floor() -> None:
+    entries = [path for path in (ROOT / "pipeline").iterdir() if path.name != "__pycache__"]
+
+    assert len([path for path in entries if path.is_file()]) <= 14
+    assert len(entries) <= 26
+
+
+def test_dvc_yaml_stays_short() -> None:
+    assert len((ROOT / "dvc.yaml").read_text(encoding="utf-8").splitlines()) <= 450
 
 
 def test_every_section_of_the_params_is_used_by_a_stage() -> None:
@@ -248,7 +277,8 @@ def test_every_section_of_the_params_is_used_by_a_stage() -> None:
 
 def test_stages_reserve_the_cores_that_they_use() -> None:
     threaded = {name for name in GRAPH if "threads" in inspect.signature(function(name)).parameters}
-    using = imports().find_modules_that_directly_import("pipeline.workers") - PLUMBING
+    importers = imports().find_modules_that_directly_import("pipeline.running.workers")
+    using = {module for module in importers if not decides_nothing(module)}
     side_by_side = {
         name
         for name in GRAPH
@@ -266,7 +296,6 @@ def test_stages_reserve_the_cores_that_they_use() -> None:
         "degrade",
         "collect",
         "degrade_input",
-        "describe",
         "degrade_test",
         "evaluate",
         "evaluate_imported",
@@ -282,6 +311,6 @@ def test_stages_that_run_a_network_start_with_its_threads_and_allocator(name: st
 
     prepared = code.index('if __name__ == "__main__":\n    prepare_to_compute()\n')
     # Whatever else is imported may import torch.
-    others = re.search(r"^(from|import) (?!pipeline\.stage_runner )", code, re.MULTILINE)
+    others = re.search(r"^(from|import) (?!pipeline\.running\.stage_runner )", code, re.MULTILINE)
     assert others is not None
     assert prepared < others.start()

@@ -4,13 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.degradation_settings import Degradation
-from pipeline.degradations import degrade as degrade_image
-from pipeline.images import compress_jpeg, from_8bit, to_8bit
-from pipeline.levels import reduction_of, versions
-from pipeline.patches import Grid, PatchBank, cut
-from pipeline.randomness import generator
-from pipeline.resize import resize
+from pipeline.arrays.patches import Grid, PatchBank, cut
+from pipeline.arrays.pixels import from_8bit, to_8bit
+from pipeline.arrays.randomness import generator
+from pipeline.degradations.levels import reduction_of, versions
+from pipeline.degradations.settings import Degradation
+from pipeline.degrading.synthesis import degrade as degrade_image
+from pipeline.images.files import compress_jpeg
+from pipeline.images.resize import resize
 from stages.degrade import degrade
 from tests.stage.graph_data import (
     JPEG,

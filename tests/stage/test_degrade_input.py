@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.degradation_settings import Degradation
-from pipeline.degradations import degrade
-from pipeline.images import Array, from_8bit
-from pipeline.levels import levels
-from pipeline.randomness import generator
-from pipeline.recognition.labelled import (
+from pipeline.arrays.pixels import Array, from_8bit
+from pipeline.arrays.randomness import generator
+from pipeline.degradations.levels import levels
+from pipeline.degradations.settings import Degradation
+from pipeline.degrading.synthesis import degrade
+from pipeline.recognition.labelled.samples import (
     Labelled,
     Part,
     read_card,

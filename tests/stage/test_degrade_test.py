@@ -4,10 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.benchmarks import images_of
-from pipeline.images import from_8bit, read_image, rgb_to_luma, to_8bit, write_png
-from pipeline.params import FolderDataset
-from pipeline.resize import resize
+from pipeline.arrays.pixels import from_8bit, to_8bit
+from pipeline.images.benchmarks import images_of
+from pipeline.images.colours import rgb_to_luma
+from pipeline.images.files import read_image, write_png
+from pipeline.images.resize import resize
+from pipeline.settings.params import FolderDataset
 from stages.degrade_test import degrade_test
 from tests.stage.graph_data import (
     NOISE,

@@ -13,9 +13,9 @@ from ruamel.yaml import YAML
 
 from pipeline.datasets.mirror import MIRROR_VARIABLE
 from pipeline.datasets.terms import ACCEPT_VARIABLE
-from pipeline.images import write_png
-from pipeline.params import CatalogueDataset, FolderDataset, SkimageDataset
-from pipeline.raw_images import DatasetError, list_images
+from pipeline.images.files import write_png
+from pipeline.images.raw_images import DatasetError, list_images
+from pipeline.settings.params import CatalogueDataset, FolderDataset, SkimageDataset
 from stages.download import download
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.images import from_8bit, read_image, to_8bit
-from pipeline.patches import PatchBank
+from pipeline.arrays.patches import PatchBank
+from pipeline.arrays.pixels import from_8bit, to_8bit
+from pipeline.images.files import read_image
 from stages.extract import extract
 from tests.stage.graph_data import bank, download_pairs, download_photos, extract_bank, photo
 

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 import skimage.data
 
+from pipeline.arrays.pixels import Array, from_8bit
 from pipeline.contamination import ContaminationError
-from pipeline.images import Array, from_8bit, write_png
-from pipeline.overlap_table import COLUMNS
-from pipeline.params import AcceptedOverlap, FolderDataset
+from pipeline.contamination.overlap_table import COLUMNS
+from pipeline.images.files import write_png
+from pipeline.settings.params import AcceptedOverlap, FolderDataset
 from stages.download import download
 from stages.guard import guard
 from tests.stage.graph_data import bank, trial

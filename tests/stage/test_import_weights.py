@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.foreign_weights.chain import ForeignWeightsError
-from pipeline.models import build_model
-from pipeline.network_settings import DnCNN
+from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
 from stages.import_weights import import_weights
 from tests import foreign_layouts as foreign
 

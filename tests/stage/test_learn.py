@@ -16,12 +16,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from pipeline.params import Recipe
-from pipeline.randomness import seed_of
-from pipeline.recogniser_settings import HybridSN
-from pipeline.recognition.labelled import Labelled, Part, write_labelled
-from pipeline.recognition.networks import build_recogniser
-from pipeline.recognition.networks.principal_components import principal_components
+from pipeline.arrays.randomness import seed_of
+from pipeline.models.hybridsn.settings import HybridSN
+from pipeline.models.recogniser_parts.building import build_recogniser
+from pipeline.models.recogniser_parts.principal_components import principal_components
+from pipeline.recognition.labelled.samples import Labelled, Part, write_labelled
+from pipeline.settings.params import Recipe
 from pipeline.training.loop import TrainingDivergedError, TrainingStoppedError
 from stages.learn import learn
 from tests.recognition_data import MODELS, TASKS, clean_card, cube, facts_of, images, recipe_of

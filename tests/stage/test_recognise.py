@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
-from pipeline.images import read_image, to_8bit
-from pipeline.params import DescribedInput, Input, RestoredInput
-from pipeline.recogniser_settings import HybridSN, Recogniser
-from pipeline.recognition.answers import Answers, read_inputs, read_samples
-from pipeline.recognition.gathering import open_samples
-from pipeline.recognition.labelled import Labelled, Part, write_labelled
-from pipeline.recognition.networks import build_recogniser
-from pipeline.recognition.palette import paint
-from pipeline.recognition.retrieval import search
+from pipeline.arrays.pixels import to_8bit
+from pipeline.images.files import read_image
+from pipeline.models.hybridsn.settings import HybridSN
+from pipeline.models.recogniser_parts.building import build_recogniser
+from pipeline.models.recogniser_parts.settings import Recogniser
+from pipeline.recognition.labelled.samples import Labelled, Part, write_labelled
+from pipeline.recognition.learning.gathering import open_samples
+from pipeline.recognition.learning.retrieval import search
+from pipeline.recognition.scoring.answers import Answers, read_inputs, read_samples
+from pipeline.recognition.scoring.palette import paint
+from pipeline.settings.params import Input, RestoredInput
 from stages.recognise import recognise
 from tests.recognition_data import (
     CPU,
@@ -81,7 +83,6 @@ def run(
     network: nn.Module,
     given: Mapping[str, Input] = INPUTS,
     restored: Mapping[str, RestoredInput] = RESTORED,
-    described: Mapping[str, DescribedInput] | None = None,
     model: Recogniser | None = None,
 ) -> Path:
     """Test a network on the inputs of a task, and return the folder of the evaluation."""
@@ -102,7 +103,6 @@ def run(
         metrics=folder / "net.json",
         inputs=given,
         restored_inputs=restored,
-        described_inputs=described or {},
         threads=1,
     )
     return folder / "out"
@@ -308,19 +308,6 @@ def test_both_directions_of_a_retrieval_are_measured(tmp_path: Path) -> None:
         assert one.values == pytest.approx(found[one.measure])
         assert set(one.predicted) == {""}
     assert differ(read_samples(out, "recognise@net"))
-
-
-def test_features_of_degraded_and_of_restored_images_are_searched_too(tmp_path: Path) -> None:
-    clean = features()
-    of_net = DescribedInput(
-        task="task", input="noisy_net", arch="se_resnet", model="small", weights="other"
-    )
-    described = {"noisy_net": of_net, "elsewhere": of_net.model_copy(update={"task": "other"})}
-
-    out = run(tmp_path, inputs_of(clean), fresh(clean), {}, {}, described)
-
-    assert set(means_of(tmp_path)) == {"task", "noisy_net"}
-    assert {one.input for one in read_samples(out, "recognise@net")} == {"task", "noisy_net"}
 
 
 def differ(answers: list[Answers]) -> bool:

@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipeline.benchmarks import drawn_sigmas, images_of, restored_path
-from pipeline.images import read_image
-from pipeline.models import build_model
-from pipeline.network_settings import Model
-from pipeline.params import Trial
+from pipeline.images.benchmarks import drawn_sigmas, images_of, restored_path
+from pipeline.images.files import read_image
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.settings import Model
+from pipeline.settings.params import Trial
 from pipeline.tiling.ensemble import SelfEnsemble
 from stages.baseline import baseline
 from stages.degrade_test import degrade_test

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import published as literature
-from pipeline import published_recognition
-from pipeline.degradation_settings import Gaussian
-from pipeline.images import Array, Bytes, read_image, to_8bit, write_png
-from pipeline.overlap_table import COLUMNS as OVERLAP_COLUMNS
-from pipeline.overlap_table import write_overlaps
-from pipeline.params import AcceptedOverlap, Applied, Experiment, Imported, Trial, Way
+from pipeline.arrays.pixels import Array, Bytes, to_8bit
+from pipeline.contamination.overlap_table import COLUMNS as OVERLAP_COLUMNS
+from pipeline.contamination.overlap_table import write_overlaps
+from pipeline.degradations.settings import Gaussian
+from pipeline.images.files import read_image, write_png
+from pipeline.literature import published
+from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
 from pipeline.report.crops import detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import COLUMNS
-from pipeline.scores import COLUMNS as MEASURED_COLUMNS
+from pipeline.settings.params import AcceptedOverlap, Applied, Experiment, Imported, Trial, Way
 from stages.report import report
 from tests.recognised import Recognised, faces
 
@@ -55,10 +55,12 @@ class Project:
     def __init__(self, root: Path, sigmas: tuple[int, ...] = (15, 25)) -> None:
         self.levels = [f"gaussian_{sigma}" for sigma in sigmas]
         self.folders = {name: root / name for name in FOLDERS}
-        self.published = root / "published.csv"
+        self.literature = root / "literature"
+        shutil.copytree(published.SHIPPED.parent, self.literature)
         self.out = root / "report"
-        self.papers = root / "papers.toml"
-        self.papers.write_text('[DnCNN-S]\nreference = "a paper"\nsteps = 80000\nbatch = 128\n')
+        (self.literature / "papers.toml").write_text(
+            '[DnCNN-S]\nreference = "a paper"\nsteps = 80000\nbatch = 128\n'
+        )
         self.write_published("DnCNN-S,bsd68,gaussian_25,gray-uint8,psnr,29.23,false,DnCNN")
         trial = Trial(
             dataset="bsd68",
@@ -89,7 +91,9 @@ class Project:
         )
 
     def write_published(self, *lines: str) -> None:
-        self.published.write_text("\n".join([",".join(literature.COLUMNS), *lines]) + "\n")
+        (self.literature / "published.csv").write_text(
+            "\n".join([",".join(published.COLUMNS), *lines]) + "\n"
+        )
 
     def write_experiment(self, name: str, psnr: float = 28.5) -> None:
         for position, level in enumerate(self.levels):
@@ -163,9 +167,7 @@ class Project:
     def report(self) -> None:
         report(
             **self.folders,
-            published=self.published,
-            published_recognition=published_recognition.SHIPPED,
-            papers=self.papers,
+            literature=self.literature,
             out=self.out,
             experiments=self.experiments,
             imported=self.imported,
@@ -175,7 +177,6 @@ class Project:
             tasks=self.recognised.tasks,
             inputs=self.recognised.inputs,
             restored_inputs=self.recognised.restored,
-            described_inputs=self.recognised.described,
             recognition=self.recognised.recognition,
         )
 

@@ -7,12 +7,14 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from pipeline.degradation_settings import Degradation
-from pipeline.images import Array
-from pipeline.models import build_model
-from pipeline.network_settings import DnCNN, Model, RUNet
-from pipeline.recognition.fidelity import mean_psnr
-from pipeline.recognition.labelled import Labelled, read_card, read_labelled, write_labelled
+from pipeline.arrays.pixels import Array
+from pipeline.degradations.settings import Degradation
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.settings import Model
+from pipeline.models.runet.settings import RUNet
+from pipeline.recognition.labelled.fidelity import mean_psnr
+from pipeline.recognition.labelled.samples import Labelled, read_card, read_labelled, write_labelled
 from stages.degrade_input import degrade_input
 from stages.restore_input import restore_input
 from tests.recognition_data import clean_card, cube, images

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.benchmarks import images_of, restored_path
 from pipeline.datasets.fetching import fetch_dataset
-from pipeline.images import write_png
-from pipeline.params import FolderDataset
-from pipeline.raw_images import DatasetError
-from pipeline.workers import CORES_VARIABLE
+from pipeline.images.benchmarks import images_of, restored_path
+from pipeline.images.files import write_png
+from pipeline.images.raw_images import DatasetError
+from pipeline.running.workers import CORES_VARIABLE
+from pipeline.settings.params import FolderDataset
 from stages.baseline import baseline
 from stages.degrade_test import degrade_test
 from stages.evaluate import evaluate

@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.degradation_settings import Degradation
-from pipeline.params import Recipe
-from pipeline.patches import PatchBank
+from pipeline.arrays.patches import PatchBank
+from pipeline.degradations.settings import Degradation
+from pipeline.settings.params import Recipe
 from pipeline.training.loop import TrainingDivergedError, TrainingStoppedError
 from stages.train import train
 from tests.stage.graph_data import (

@@ -11,7 +11,13 @@ import numpy as np
 from PIL import Image
 
 from pipeline.datasets.fetching import fetch_dataset
-from pipeline.params import CatalogueDataset, Dataset, FolderDataset, PairedDataset, SkimageDataset
+from pipeline.settings.params import (
+    CatalogueDataset,
+    Dataset,
+    FolderDataset,
+    PairedDataset,
+    SkimageDataset,
+)
 from tests.project import ROOT
 
 CATALOGUES = ROOT / "pipeline" / "catalogue"

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from pipeline.published import Published
+from pipeline.literature.published import Published
+from pipeline.measuring.statistics import mean_interval
 from pipeline.report.results import Result
-from pipeline.statistics import mean_interval
 
 PAPER = Published(
     system="DnCNN-S",

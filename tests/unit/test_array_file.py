@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.array_file import ArrayFile
+from pipeline.arrays.array_file import ArrayFile
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])

@@ -1,13 +1,16 @@
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.benchmarks import degraded_images, images_of, restored_path
-from pipeline.images import write_png
-from pipeline.params import Trial
-from pipeline.resize import resize
+from pipeline.degradations.levels import levels, scale_of
+from pipeline.images.benchmarks import degraded_images, images_of, restored_path, smallest_side
+from pipeline.images.files import write_png
+from pipeline.images.resize import resize
+from pipeline.measuring.metrics import applicable, measure
+from pipeline.settings.params import Trial, TrialColour
 
 
 def trial(dataset: str, degradation: dict[str, Any]) -> Trial:
@@ -114,3 +117,30 @@ def test_restored_image_lies_at_the_same_place(folder: Path) -> None:
         f"restored/{place.as_posix()}/{path.name}" for place, path in degraded_images(folder)
     }
     assert places == expected
+
+
+@pytest.mark.parametrize("scale", [2, 3, 2.5])
+@pytest.mark.parametrize("colour", ["gray", "y", "rgb", "y_of_rgb"])
+@pytest.mark.parametrize("kind", ["gaussian", "bicubic"])
+def test_the_smallest_image_is_the_smallest_that_every_protocol_can_measure(
+    kind: str, colour: TrialColour, scale: float
+) -> None:
+    settings = {
+        "gaussian": {"kind": "gaussian", "sigma_8bit": 25, "quantise": False},
+        "bicubic": {"kind": "bicubic", "scale": scale, "quantise": False, "result": "low"},
+    }
+    one = trial("a_set", settings[kind]).model_copy(update={"colour": colour})
+    (level,) = levels(one.degradation)
+    side, channels = smallest_side(one, level), 3 if colour == "rgb" else 1
+    fitting = np.zeros((side, side, channels), np.float32)
+    protocols = applicable(colour, one.degradation)
+
+    for protocol in protocols:
+        measure(protocol, fitting, fitting, scale_of(level))
+    refused = 0
+    for protocol in protocols:
+        with contextlib.suppress(ValueError):
+            measure(protocol, fitting[1:], fitting[1:], scale_of(level))
+            continue
+        refused += 1
+    assert refused

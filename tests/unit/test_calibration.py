@@ -16,14 +16,16 @@ import pytest
 from pydantic import TypeAdapter
 from skimage.metrics import structural_similarity
 
-from pipeline.degradation_settings import Degradation
-from pipeline.degradations import degrade, fitting_crop
-from pipeline.images import SUFFIXES, Array, in_colour, read_image, rgb_to_luma, to_8bit
-from pipeline.levels import Level, levels
-from pipeline.metrics import Score, measure, psnr
-from pipeline.params import Colour, Protocol
-from pipeline.randomness import generator
-from pipeline.resize import resize
+from pipeline.arrays.pixels import Array, to_8bit
+from pipeline.arrays.randomness import generator
+from pipeline.degradations.levels import Level, levels
+from pipeline.degradations.settings import Degradation
+from pipeline.degrading.synthesis import degrade, fitting_crop
+from pipeline.images.colours import in_colour, rgb_to_luma
+from pipeline.images.files import SUFFIXES, read_image
+from pipeline.images.resize import resize
+from pipeline.measuring.metrics import Score, measure, psnr
+from pipeline.settings.params import Colour, Protocol
 
 ADAPTER: TypeAdapter[Degradation] = TypeAdapter(Degradation)
 

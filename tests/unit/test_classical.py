@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.classical import METHODS, MissingPackageError, restore
-from pipeline.degradation_settings import Bicubic, FloatRange, Gaussian
-from pipeline.degradations import degrade
-from pipeline.images import Array
-from pipeline.levels import Level, levels
-from pipeline.params import Baseline
-from pipeline.randomness import generator
-from pipeline.resize import resize
+from pipeline.arrays.pixels import Array
+from pipeline.arrays.randomness import generator
+from pipeline.degradations.levels import Level, levels
+from pipeline.degradations.settings import Bicubic, FloatRange, Gaussian
+from pipeline.degrading.synthesis import degrade
+from pipeline.images.resize import resize
+from pipeline.measuring.classical import METHODS, MissingPackageError, restore
+from pipeline.settings.params import Baseline
 
 DENOISERS: tuple[Baseline, ...] = ("nl_means", "bayes_shrink", "tv")
 

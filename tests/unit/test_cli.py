@@ -145,7 +145,7 @@ def test_an_unknown_experiment_is_refused_with_the_nearest_known(
 def test_faults_in_the_parameters_are_told_before_anything_else(
     command: str, toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copyfile(ROOT / "pipeline" / "presets" / "smoke.yaml", toy / "params.yaml")
+    shutil.copyfile(ROOT / "pipeline" / "checking" / "presets" / "smoke.yaml", toy / "params.yaml")
     edit(toy / "params.yaml", "seed: 0", "sead: 0")
 
     assert cli.main([command]) == 1
@@ -229,8 +229,8 @@ def test_report_says_how_to_get_one(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_preset_lists_and_takes(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    presets = toy / "pipeline" / "presets"
-    shutil.copytree(ROOT / "pipeline" / "presets", presets)
+    presets = toy / "pipeline" / "checking" / "presets"
+    shutil.copytree(ROOT / "pipeline" / "checking" / "presets", presets)
 
     assert cli.main(["preset"]) == 0
     listed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
@@ -241,7 +241,7 @@ def test_preset_lists_and_takes(toy: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_preset_refuses_to_lose_edits(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copytree(ROOT / "pipeline" / "presets", toy / "pipeline" / "presets")
+    shutil.copytree(ROOT / "pipeline" / "checking" / "presets", toy / "pipeline" / "presets")
     (toy / "params.yaml").write_text("mine: true\n")
 
     assert cli.main(["preset", "smoke"]) == 1

@@ -15,7 +15,7 @@ from pipeline.datasets.cache import alone
 from pipeline.datasets.catalogue import read_catalogue
 from pipeline.datasets.mirror import MIRROR_VARIABLE
 from pipeline.datasets.terms import ACCEPT_VARIABLE
-from pipeline.params import FolderDataset
+from pipeline.settings.params import FolderDataset
 from tests.project import ROOT
 from tests.unit.image_sets import describe, write_catalogue, write_image
 

@@ -15,7 +15,7 @@ def test_an_image_that_cannot_be_read_stops_an_estimate_with_its_name(
     project = copy_project(tmp_path / "project", preset="smoke")
     (project / "mine").mkdir()
     (project / "mine" / "bad.png").write_bytes(b"no image")
-    preset = project / "pipeline" / "presets" / "smoke.yaml"
+    preset = project / "pipeline" / "checking" / "presets" / "smoke.yaml"
     text = preset.read_text().replace("datasets:\n", "datasets:\n  mine: FOLDER\n", 1)
     text = text.replace("FOLDER", "{kind: folder, source: mine}")
     preset.write_text(text.replace("- dataset: photos_test", "- dataset: mine"))
@@ -51,7 +51,7 @@ def test_recognisers_alone_are_something_to_train(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = copy_project(tmp_path / "project", preset="smoke")
-    preset = project / "pipeline" / "presets" / "smoke.yaml"
+    preset = project / "pipeline" / "checking" / "presets" / "smoke.yaml"
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load(preset)
     clean = {
@@ -71,7 +71,7 @@ def test_recognisers_alone_are_something_to_train(
 
 def test_a_fault_in_the_published_numbers_is_told_with_its_line(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project", preset="literature")
-    numbers = project / "pipeline" / "published.csv"
+    numbers = project / "pipeline" / "literature" / "published.csv"
     rows = numbers.read_text().splitlines(keepends=True)
     numbers.write_text("".join([rows[0], rows[1].replace("gray-float", "gray-flot"), *rows[2:]]))
 

@@ -4,10 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.arrays.pixels import from_8bit, to_8bit
 from pipeline.contamination import Overlap, find_overlaps, gray_pixels
 from pipeline.contamination.pictures import Pictures
-from pipeline.images import compress_jpeg, from_8bit, in_colour, read_image, to_8bit, write_png
-from pipeline.raw_images import RawImage
+from pipeline.images.colours import in_colour
+from pipeline.images.files import compress_jpeg, read_image, write_png
+from pipeline.images.raw_images import RawImage
 from tests.bench.guard import CHANGES, Change, clean_images, planted
 
 SIZE = 180

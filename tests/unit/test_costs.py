@@ -4,12 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.costs import DiskCost, disk_needed, set_costs, task_costs, training_costs
+from pipeline.arrays.patches import PatchBank
+from pipeline.commands.costs import DiskCost, disk_needed, set_costs, task_costs, training_costs
 from pipeline.datasets.fetching import fetch_dataset
-from pipeline.images import write_png
-from pipeline.params import Params, Patches
-from pipeline.patches import PatchBank
-from pipeline.raw_images import list_images
+from pipeline.images.files import write_png
+from pipeline.images.raw_images import list_images
+from pipeline.settings.params import Params, Patches
 from stages.degrade import degrade
 from stages.extract import extract
 from tests.unit.test_params_file import GOOD, OFFICIAL

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import dag
-from pipeline.dag import GraphError, Stage, UnknownStageError
+from pipeline.graph import dag
+from pipeline.graph.dag import GraphError, Stage, UnknownStageError
 from tests.toy import call, copy_toy, edit, make_toy
 
 

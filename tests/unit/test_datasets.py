@@ -5,8 +5,8 @@ from typing import Any, get_args
 import pytest
 
 from pipeline.datasets.fetching import FINDERS
-from pipeline.params import Dataset
-from pipeline.raw_images import DatasetError, list_images
+from pipeline.images.raw_images import DatasetError, list_images
+from pipeline.settings.params import Dataset
 from tests.unit.image_sets import (
     FilesSet,
     assert_nothing_written,

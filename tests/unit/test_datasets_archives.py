@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.images import read_image
-from pipeline.raw_images import DatasetError, list_images
+from pipeline.images.files import read_image
+from pipeline.images.raw_images import DatasetError, list_images
 from tests.unit.image_sets import FilesSet, assert_nothing_written, content
 from tests.unit.web_server import NOBODY, Answer
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.datasets.catalogue import PublishedFile, list_catalogues, read_catalogue
-from pipeline.raw_images import DatasetError
+from pipeline.images.raw_images import DatasetError
 from tests.unit.image_sets import CATALOGUES, describe
 
 SETS = list_catalogues(CATALOGUES)

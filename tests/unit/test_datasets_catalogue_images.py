@@ -10,8 +10,8 @@ from pipeline.datasets.catalogue import read_catalogue
 from pipeline.datasets.fetching import fetch_dataset
 from pipeline.datasets.mirror import MIRROR_VARIABLE
 from pipeline.datasets.terms import ACCEPT_VARIABLE, accept
-from pipeline.params import CatalogueDataset
-from pipeline.raw_images import DatasetError, list_images
+from pipeline.images.raw_images import DatasetError, list_images
+from pipeline.settings.params import CatalogueDataset
 from tests.unit.image_sets import (
     CATALOGUES,
     FilesSet,

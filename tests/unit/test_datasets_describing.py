@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from pipeline.datasets.catalogue import read_catalogue
-from pipeline.datasets.describing import DataSetFacts, describe, image_sizes
 from pipeline.datasets.mirror import MIRROR_VARIABLE
+from pipeline.datasets.set_facts import DataSetFacts, describe, image_sizes
 from pipeline.datasets.terms import ACCEPT_VARIABLE
-from pipeline.params import CatalogueDataset, FolderDataset, PairedDataset, SkimageDataset
+from pipeline.settings.params import CatalogueDataset, FolderDataset, PairedDataset, SkimageDataset
 from tests.conftest import ROOT
 from tests.unit.image_sets import CATALOGUES, SKIMAGE, FilesSet, fetch_folder, write_image
 
@@ -131,7 +131,7 @@ def test_sizes_of_a_published_set_are_guessed_until_a_mirror_has_it(
     assert image_sizes(set12, tmp_path, "set12") == [(256, 256)] * 7 + [(512, 512)] * 5
 
 
-@pytest.mark.parametrize("module", ["pipeline.datasets.describing", "pipeline.commands.data"])
+@pytest.mark.parametrize("module", ["pipeline.datasets.set_facts", "pipeline.commands.data"])
 def test_description_loads_without_heavy_libraries(module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
     command = [sys.executable, "-c", code]

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.raw_images import DatasetError, list_images
+from pipeline.images.raw_images import DatasetError, list_images
 from tests.unit.image_sets import FilesSet, content
 from tests.unit.web_server import NOBODY, Answer
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.raw_images import DatasetError, list_images
+from pipeline.images.raw_images import DatasetError, list_images
 from tests.unit.image_sets import (
     assert_nothing_written,
     content,

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.datasets.catalogue import read_catalogue
-from pipeline.raw_images import DatasetError, list_images
+from pipeline.images.raw_images import DatasetError, list_images
 from tests.unit.image_sets import SKIMAGE, assert_nothing_written, describe, fetch_skimage
 
 

@@ -8,12 +8,12 @@ from PIL import Image
 from pydantic import TypeAdapter
 from skimage.filters import gaussian
 
-from pipeline.degradation_settings import Degradation, Synthetic
-from pipeline.degradations import degrade, fitting_crop
-from pipeline.images import Array, from_8bit, to_8bit
-from pipeline.levels import Level, levels
-from pipeline.randomness import generator
-from pipeline.resize import resize
+from pipeline.arrays.pixels import Array, from_8bit, to_8bit
+from pipeline.arrays.randomness import generator
+from pipeline.degradations.levels import Level, levels
+from pipeline.degradations.settings import Degradation, Synthetic
+from pipeline.degrading.synthesis import degrade, fitting_crop
+from pipeline.images.resize import resize
 
 ADAPTER: TypeAdapter[Degradation] = TypeAdapter(Degradation)
 

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline import cli, doctor
-from pipeline.doctor import Finding
+from pipeline import cli
+from pipeline.commands import doctor
+from pipeline.commands.doctor import Finding
 from tests.toy import edit, make_toy
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a small project in which every check is content, as far as this machine allows."""
     make_toy(tmp_path)
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
-    shutil.copyfile(ROOT / "pipeline" / "presets" / "smoke.yaml", tmp_path / "params.yaml")
+    shutil.copyfile(ROOT / "pipeline/checking/presets/smoke.yaml", tmp_path / "params.yaml")
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
     for name in ("MLFLOW_TRACKING_URI", "RESTORE_MIRROR"):
         monkeypatch.delenv(name, raising=False)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.models.dropout import Dropout
+from pipeline.models.parts.dropout import Dropout
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from pipeline.models.edsr import EDSR
+from pipeline.models.edsr.network import EDSR
 from pipeline.training.start import take_over
 
 pytestmark = pytest.mark.usefixtures("one_thread")

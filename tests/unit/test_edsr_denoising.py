@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.edsr_denoising import EDSRDenoising
+from pipeline.models.edsr_denoising.network import EDSRDenoising
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

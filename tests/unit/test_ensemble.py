@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.models import build_model
-from pipeline.network_settings import DnCNN
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
 from pipeline.tiling.ensemble import SelfEnsemble
 from pipeline.tiling.halo import measure_halo
-from pipeline.tiling.restoring import Restorer
+from pipeline.tiling.restorer import Restorer
 
 
 def turned(image: torch.Tensor, turns: int, mirrored: bool) -> torch.Tensor:

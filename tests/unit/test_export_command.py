@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from pipeline import cli
-from pipeline.models import build_model
-from pipeline.params_file import load_params
+from pipeline.checking.params_file import load_params
+from pipeline.models.parts.building import build_model
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +22,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "project"
     (root / "elsewhere").mkdir(parents=True)
     (root / "dvc.yaml").write_text("stages: {}\n")
-    shutil.copyfile(ROOT / "pipeline/presets/quick.yaml", root / "params.yaml")
+    shutil.copyfile(ROOT / "pipeline/checking/presets/quick.yaml", root / "params.yaml")
     params = load_params(root / "params.yaml")
     model = params.models.named("dncnn")[params.experiments["dncnn_s25"].model]
     (root / "data/models/dncnn_s25").mkdir(parents=True)

@@ -16,14 +16,17 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pixel_shuffle
 
-from pipeline.exporting import ExportError, checking, torch_file
-from pipeline.exporting.capturing import capture
-from pipeline.exporting.facts import Facts
-from pipeline.exporting.writing import FORMATS, export
-from pipeline.file_checksum import sha256_of
-from pipeline.models import build_model
-from pipeline.models.grid import pad_to_multiple
-from pipeline.network_settings import NETWORKS, DnCNN, Model
+from pipeline.arrays.file_checksum import sha256_of
+from pipeline.exchange.exporting import ExportError, torch_file
+from pipeline.exchange.exporting import trial_run as checking
+from pipeline.exchange.exporting.capturing import capture
+from pipeline.exchange.exporting.export import FORMATS, export
+from pipeline.exchange.exporting.interface import Facts
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.grid import pad_to_multiple
+from pipeline.models.parts.settings import Model
+from pipeline.settings.architectures import NETWORKS
 from tests.unit.test_models import SMALL, with_history
 
 pytestmark = pytest.mark.usefixtures("one_thread")

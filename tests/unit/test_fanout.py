@@ -2,9 +2,9 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from pipeline.dag import Stage
-from pipeline.fanout import Ended, Fanout
-from pipeline.slots import Slots
+from pipeline.graph.dag import Stage
+from pipeline.graph.fanout import Ended, Fanout
+from pipeline.graph.slots import Slots
 
 
 def stage(name: str, *needs: str, stale: bool = True, cpus: int = 1) -> Stage:

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.recognition.fidelity import mean_psnr
-from pipeline.recognition.labelled import Labelled, Part
+from pipeline.recognition.labelled.fidelity import mean_psnr
+from pipeline.recognition.labelled.samples import Labelled, Part
 from tests.recognition_data import cube, images
 
 

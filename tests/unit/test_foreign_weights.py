@@ -11,13 +11,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from pipeline.foreign_weights.assembling import assemble, build, settings_of
-from pipeline.foreign_weights.chain import Norm
-from pipeline.foreign_weights.examining import examine
-from pipeline.foreign_weights.reading import LAYOUTS, read_network
-from pipeline.models import build_model
-from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
-from pipeline.params import Layout
+from pipeline.exchange.foreign_weights.assembling import assemble, build, settings_of
+from pipeline.exchange.foreign_weights.chain import Norm
+from pipeline.exchange.foreign_weights.examining import examine
+from pipeline.exchange.foreign_weights.reading import LAYOUTS, read_network
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.settings import Model
+from pipeline.models.rednet.settings import RedNet
+from pipeline.models.vdsr.settings import VDSR
+from pipeline.settings.params import Layout
 from tests import foreign_layouts as foreign
 
 pytestmark = pytest.mark.usefixtures("one_thread")

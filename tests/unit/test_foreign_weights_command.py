@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from pipeline import cli
-from pipeline.models import build_model
-from pipeline.network_settings import DnCNN
-from pipeline.params_file import load_params
+from pipeline.checking.params_file import load_params
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
 from tests import foreign_layouts as foreign
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "project"
     (root / "published").mkdir(parents=True)
     (root / "dvc.yaml").write_text("stages: {}\n")
-    shutil.copyfile(ROOT / "pipeline/presets/quick.yaml", root / "params.yaml")
+    shutil.copyfile(ROOT / "pipeline/checking/presets/quick.yaml", root / "params.yaml")
     monkeypatch.chdir(root / "published")
     return root
 

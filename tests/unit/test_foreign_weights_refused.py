@@ -12,11 +12,14 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.foreign_weights.assembling import assemble, build
-from pipeline.foreign_weights.chain import ForeignWeightsError
-from pipeline.foreign_weights.reading import read_network
-from pipeline.models import build_model
-from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
+from pipeline.exchange.foreign_weights.assembling import assemble, build
+from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
+from pipeline.exchange.foreign_weights.reading import read_network
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.settings import Model
+from pipeline.models.rednet.settings import RedNet
+from pipeline.models.vdsr.settings import VDSR
 from tests import foreign_layouts as foreign
 
 MODEL = DnCNN(channels=1, width=8, depth=5, batch_norm=False, residual=True)
@@ -80,7 +83,7 @@ def test_nobody_is_told_to_switch_the_protection_off(tmp_path: Path, protocol: i
 def test_a_pickled_model_is_refused_and_the_way_out_is_told(tmp_path: Path) -> None:
     message = refusal(save_torch(tmp_path, {"epoch": 50, "model": network()}))
 
-    assert "pipeline.models.dncnn.DnCNN" in message
+    assert "pipeline.models.dncnn.network.DnCNN" in message
     assert "save model.state_dict()" in message
 
 

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pipeline.images import Array, from_8bit
-from pipeline.recognition.gathering import Samples, open_samples
-from pipeline.recognition.labelled import Labelled
+from pipeline.arrays.pixels import Array, from_8bit
+from pipeline.recognition.labelled.samples import Labelled
+from pipeline.recognition.learning.gathering import Samples, open_samples
 from tests.recognition_data import CPU, MODELS, TASKS, cube, features, images, network_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.models.dropout import Dropout
-from pipeline.recognition.networks import TaskFacts, build_recogniser
-from pipeline.recognition.networks.principal_components import principal_components
+from pipeline.models.parts.dropout import Dropout
+from pipeline.models.recogniser_parts.building import TaskFacts, build_recogniser
+from pipeline.models.recogniser_parts.principal_components import principal_components
 from tests.unit.recogniser_examples import hybridsn, paper_hybridsn
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -92,7 +92,7 @@ def test_more_pixels_than_are_taken_at_a_time_count_alike(
 ) -> None:
     pixels = spectra()
     mean, expected = principal_components(pixels, 4, whiten=True)
-    monkeypatch.setattr("pipeline.recognition.networks.principal_components._ROWS", 37)
+    monkeypatch.setattr("pipeline.models.recogniser_parts.principal_components._ROWS", 37)
 
     again, found = principal_components(pixels, 4, whiten=True)
 

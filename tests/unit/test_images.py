@@ -10,19 +10,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline import images
-from pipeline.images import (
+from pipeline.arrays.pixels import from_8bit, to_8bit
+from pipeline.images import files as images
+from pipeline.images.colours import in_colour, in_colour_8bit, rgb_to_luma
+from pipeline.images.files import (
     ImageError,
     compress_jpeg,
     compress_jpeg_8bit,
     encode_png,
-    from_8bit,
-    in_colour,
-    in_colour_8bit,
     jpeg_encoder,
     read_image,
-    rgb_to_luma,
-    to_8bit,
     write_png,
 )
 
@@ -69,7 +66,7 @@ def test_no_other_module_opens_images_with_pillow(root: Path) -> None:
         if importing.search(path.read_text())
     }
 
-    assert users == {"pipeline/images.py"}
+    assert users == {"pipeline/images/files.py"}
 
 
 # --------------------------------------------------------------------------- 8 bits

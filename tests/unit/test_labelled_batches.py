@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.recognition.batches import LabelledBatches
-from pipeline.recognition.gathering import Samples, open_samples
-from pipeline.recognition.labelled import Labelled, Part
+from pipeline.recognition.labelled.samples import Labelled, Part
+from pipeline.recognition.learning.gathering import Samples, open_samples
+from pipeline.recognition.learning.labelled_batches import LabelledBatches
 from tests.recognition_data import CPU, MODELS, cube, features, images, network_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")

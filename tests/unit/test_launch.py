@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.environment import LAUNCH_VARIABLE
-from pipeline.launch import open_launch
+from pipeline.graph.launch import open_launch
+from pipeline.running.environment import LAUNCH_VARIABLE
 
 RECORDING = """\
 import sys
@@ -15,8 +15,8 @@ print("launch-1")
 
 def project(root: Path, tracker: str) -> Path:
     """Make a project whose tracker is the given script."""
-    (root / "pipeline").mkdir()
-    (root / "pipeline" / "tracking.py").write_text(tracker)
+    (root / "pipeline" / "running").mkdir(parents=True)
+    (root / "pipeline" / "running" / "tracking.py").write_text(tracker)
     return root
 
 

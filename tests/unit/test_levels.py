@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from pipeline.degradation_settings import (
+from pipeline.degradations.levels import in_8bit, levels, reduction_of, scale_of, versions
+from pipeline.degradations.settings import (
     Bicubic,
     Degradation,
     FloatRange,
@@ -12,7 +13,6 @@ from pipeline.degradation_settings import (
     Jpeg,
     RealPairs,
 )
-from pipeline.levels import in_8bit, levels, reduction_of, scale_of, versions
 
 ADAPTER: TypeAdapter[Degradation] = TypeAdapter(Degradation)
 

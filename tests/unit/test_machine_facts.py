@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from pipeline.machine import memory, precision
-from pipeline.machine.facts import FILE, remembered
 from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes
 from pipeline.machine.precision import choose_precision, convolution_rate, name_of
-from pipeline.process import usable_threads
+from pipeline.machine.remembered import FILE, remembered
+from pipeline.running.process import usable_threads
 
 CPU = torch.device("cpu")
 

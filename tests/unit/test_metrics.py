@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from pipeline.degradation_settings import (
+from pipeline.arrays.pixels import Array, from_8bit, to_8bit
+from pipeline.degradations.settings import (
     Bicubic,
     Blur,
     Gaussian,
@@ -15,18 +16,18 @@ from pipeline.degradation_settings import (
     Result,
     Sequence,
 )
-from pipeline.images import Array, from_8bit, rgb_to_luma, to_8bit
-from pipeline.metrics import (
+from pipeline.images.colours import rgb_to_luma
+from pipeline.measuring.metrics import (
     PROTOCOLS,
     applicable,
     border_of,
     measure,
     psnr,
-    smallest_side,
     ssim,
     volume_ssim,
 )
-from pipeline.params import PROTOCOL_COLOURS, Protocol, TrialColour
+from pipeline.measuring.protocols import PROTOCOL_COLOURS
+from pipeline.settings.params import Protocol, TrialColour
 
 EVERY_PROTOCOL: tuple[Protocol, ...] = get_args(Protocol)
 
@@ -379,17 +380,6 @@ def test_image_smaller_than_the_window_is_refused(size: int, scale: float) -> No
 
     with pytest.raises(ValueError, match="at least 11x11 pixels inside"):
         measure(protocol, tiny, tiny, scale)
-
-
-@pytest.mark.parametrize("protocol", EVERY_PROTOCOL)
-def test_the_smallest_image_is_the_smallest_that_can_be_measured(protocol: Protocol) -> None:
-    side = smallest_side(protocol, 3)
-    channels = 3 if PROTOCOL_COLOURS[protocol] == ("rgb",) else 1
-    fitting = np.zeros((side, side, channels), np.float32)
-
-    assert measure(protocol, fitting, fitting, 3).psnr == float("inf")
-    with pytest.raises(ValueError, match="at least 11x11"):
-        measure(protocol, fitting[1:], fitting[1:], 3)
 
 
 def test_misspelt_protocol_is_an_error_that_names_the_nearest() -> None:

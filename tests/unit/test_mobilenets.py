@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.dropout import Dropout
-from pipeline.recogniser_settings import MobileNetV1, MobileNetV2
-from pipeline.recognition.networks import build_recogniser
-from pipeline.recognition.networks.resolution import scale_images
-from pipeline.recognition.networks.squeeze_excitation import SqueezeExcitation
+from pipeline.models.mobilenet_v1.settings import MobileNetV1
+from pipeline.models.mobilenet_v2.settings import MobileNetV2
+from pipeline.models.parts.dropout import Dropout
+from pipeline.models.recogniser_parts.building import build_recogniser
+from pipeline.models.recogniser_parts.resolution import scale_images
+from pipeline.models.recogniser_parts.squeeze_excitation import SqueezeExcitation
 from tests.unit.recogniser_examples import (
     CIFAR,
     V1_BLOCKS,

@@ -8,21 +8,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.models import build_model
-from pipeline.network_settings import (
-    EDSR,
-    MRDN,
-    NETWORKS,
-    SRCNN,
-    VDSR,
-    DnCNN,
-    EDSRDenoising,
-    Model,
-    Models,
-    MWRCANet,
-    RedNet,
-    RUNet,
-)
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.edsr.settings import EDSR
+from pipeline.models.edsr_denoising.settings import EDSRDenoising
+from pipeline.models.mrdn.settings import MRDN
+from pipeline.models.mwrcanet.settings import MWRCANet
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.settings import Model
+from pipeline.models.rednet.settings import RedNet
+from pipeline.models.runet.settings import RUNet
+from pipeline.models.srcnn.settings import SRCNN
+from pipeline.models.vdsr.settings import VDSR
+from pipeline.settings.architectures import NETWORKS, Models
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 

@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.models import build_model
-from pipeline.models.channels import EachChannel
-from pipeline.models.grid import pad_to_multiple
-from pipeline.models.pooling import GlobalAverage, average_locally, averages_globally
-from pipeline.network_settings import DnCNN, SeparateChannels
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.channels import EachChannel
+from pipeline.models.parts.grid import pad_to_multiple
+from pipeline.models.parts.pooling import GlobalAverage, average_locally, averages_globally
+from pipeline.models.parts.settings import SeparateChannels
 
 
 def dncnn(channels: object) -> DnCNN:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.models.dropout import Dropout
-from pipeline.models.mrdn import MRDN
-from pipeline.models.pooling import average_locally
+from pipeline.models.mrdn.network import MRDN
+from pipeline.models.parts.dropout import Dropout
+from pipeline.models.parts.pooling import average_locally
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.mwrcanet import MWRCANet, inverse_wavelet, wavelet
-from pipeline.models.pooling import GlobalAverage, average_locally, averages_globally
+from pipeline.models.mwrcanet.network import MWRCANet, inverse_wavelet, wavelet
+from pipeline.models.parts.pooling import GlobalAverage, average_locally, averages_globally
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -2,8 +2,13 @@
 
 import pytest
 
-from pipeline.network_cost import multiply_adds
-from pipeline.network_settings import EDSR, VDSR, DnCNN, Model, MWRCANet, RedNet, SeparateChannels
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.edsr.settings import EDSR
+from pipeline.models.mwrcanet.settings import MWRCANet
+from pipeline.models.parts.settings import Model, SeparateChannels
+from pipeline.models.rednet.settings import RedNet
+from pipeline.models.vdsr.settings import VDSR
+from pipeline.training.network_cost import multiply_adds
 
 PIXELS = 256 * 256
 

@@ -5,8 +5,8 @@ from typing import get_args
 import pytest
 import torch
 
-from pipeline.params import Adam, Constant, NoClip, Recipe
-from pipeline.task_settings import DscmrLoss
+from pipeline.settings.params import Adam, Constant, NoClip, Recipe
+from pipeline.settings.tasks import DscmrLoss
 from pipeline.training.objectives import LOSSES, Restoration
 
 RESTORED = torch.tensor([1.0, 2.0, 0.0, 0.0]).reshape(2, 1, 1, 2)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.params import (
+from pipeline.settings.params import (
     Adam,
     Clip,
     Constant,
@@ -20,11 +20,7 @@ from pipeline.params import (
     Sgd,
     ValueOverRateClip,
 )
-from pipeline.training.optimisation import (
-    build_optimiser,
-    clip_gradients,
-    learning_rate,
-)
+from pipeline.training.optimisation import build_optimiser, clip_gradients, learning_rate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.outputs import new_file, new_folder
+from pipeline.running.outputs import new_file, new_folder
 
 
 class BrokenWorkError(Exception):

@@ -9,7 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pipeline.degradation_settings import (
+from pipeline.arrays.pixels import Bytes, from_8bit, to_8bit
+from pipeline.degradations.settings import (
     FloatRange,
     Gaussian,
     Noise,
@@ -17,7 +18,6 @@ from pipeline.degradation_settings import (
     Poisson,
     PoissonGaussian,
 )
-from pipeline.images import Bytes, from_8bit, to_8bit
 from pipeline.training.pairs import Pairs
 
 pytestmark = pytest.mark.usefixtures("one_thread")

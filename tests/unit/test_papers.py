@@ -2,12 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.degradation_settings import Bicubic, Gaussian, Jpeg
-from pipeline.levels import levels
-from pipeline.models import build_model
-from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
-from pipeline.papers import SHIPPED, read_papers
-from pipeline.published import systems
+from pipeline.degradations.levels import levels
+from pipeline.degradations.settings import Bicubic, Gaussian, Jpeg
+from pipeline.literature.papers import SHIPPED, read_papers
+from pipeline.literature.published import systems
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.settings import Model
+from pipeline.models.rednet.settings import RedNet
+from pipeline.models.vdsr.settings import VDSR
 
 GOOD = """
 [DnCNN-S]

@@ -10,21 +10,21 @@ from typing import Any, get_args
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.degradation_settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
-from pipeline.network_settings import (
-    EDSR,
-    MRDN,
-    NETWORKS,
-    SRCNN,
-    VDSR,
-    DnCNN,
-    EDSRDenoising,
-    Model,
-    Models,
-    MWRCANet,
-    RedNet,
-)
-from pipeline.params import (
+from pipeline.degradations.settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.edsr.settings import EDSR
+from pipeline.models.edsr_denoising.settings import EDSRDenoising
+from pipeline.models.hybridsn.settings import HybridSN
+from pipeline.models.mrdn.settings import MRDN
+from pipeline.models.mwrcanet.settings import MWRCANet
+from pipeline.models.parts.settings import Model
+from pipeline.models.recogniser_parts.settings import Recogniser
+from pipeline.models.rednet.settings import RedNet
+from pipeline.models.srcnn.settings import SRCNN
+from pipeline.models.vdsr.settings import VDSR
+from pipeline.section import Section
+from pipeline.settings.architectures import NETWORKS, RECOGNISERS, Models
+from pipeline.settings.params import (
     Adam,
     Applied,
     Colour,
@@ -34,9 +34,7 @@ from pipeline.params import (
     Params,
     Recognition,
 )
-from pipeline.recogniser_settings import RECOGNISERS, HybridSN, Recogniser
-from pipeline.section import Section
-from pipeline.task_settings import DscmrLoss, FoldSplit, RandomSplit
+from pipeline.settings.tasks import DscmrLoss, FoldSplit, RandomSplit
 
 
 def subclasses(kind: type[Section]) -> Iterator[type[Section]]:
@@ -45,22 +43,17 @@ def subclasses(kind: type[Section]) -> Iterator[type[Section]]:
         yield from subclasses(found)
 
 
-SCHEMA = {
-    f"pipeline.{name}"
-    for name in (
-        "params",
-        "degradation_settings",
-        "network_settings",
-        "recogniser_settings",
-        "task_settings",
-    )
-}
+SCHEMA = ("pipeline.degradations.settings", "pipeline.models", "pipeline.settings")
 
 BASES = {Model, Models.__base__, Recogniser, *Recogniser.__subclasses__()} - {*RECOGNISERS.values()}
 """Of other sections, and none themselves."""
 
 SECTIONS: list[type[Section]] = sorted(
-    (kind for kind in subclasses(Section) if kind.__module__ in SCHEMA and kind not in BASES),
+    (
+        kind
+        for kind in subclasses(Section)
+        if kind.__module__.startswith(SCHEMA) and kind not in BASES
+    ),
     key=lambda kind: kind.__name__,
 )
 
@@ -172,7 +165,7 @@ def test_every_section_can_be_reached_from_the_whole() -> None:
 
 
 def test_schema_for_editors_is_the_one_that_validates(root: Path) -> None:
-    published = json.loads((root / "pipeline" / "params.schema.json").read_text())
+    published = json.loads((root / "pipeline" / "checking" / "params.schema.json").read_text())
 
     published.pop("$schema", None)
     assert published == Params.model_json_schema()
@@ -180,7 +173,8 @@ def test_schema_for_editors_is_the_one_that_validates(root: Path) -> None:
 
 def test_schema_loads_without_numpy_and_torch() -> None:
     program = (
-        "import sys, pipeline.params_file; print(*{'numpy', 'torch', 'mlflow'} & set(sys.modules))"
+        "import sys, pipeline.checking.params_file; "
+        "print(*{'numpy', 'torch', 'mlflow'} & set(sys.modules))"
     )
 
     loaded = subprocess.run(

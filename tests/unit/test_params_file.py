@@ -11,11 +11,11 @@ import pytest
 from dvc.utils.serialize import load_yaml
 from ruamel.yaml import YAML
 
-from pipeline.contradictions import contradictions, warnings
-from pipeline.degradation_settings import Gaussian
-from pipeline.network_settings import VDSR
-from pipeline.params import Params, Recipe
-from pipeline.params_file import ParamsError, load_params, read_yaml
+from pipeline.checking.contradictions import contradictions, warnings
+from pipeline.checking.params_file import ParamsError, load_params, read_yaml
+from pipeline.degradations.settings import Gaussian
+from pipeline.models.vdsr.settings import VDSR
+from pipeline.settings.params import Params, Recipe
 
 OFFICIAL = {
     "arch": "vdsr",
@@ -25,7 +25,7 @@ OFFICIAL = {
     "test_on": "denoise",
 }
 
-PRESETS = sorted((Path(__file__).parents[2] / "pipeline" / "presets").glob("*.yaml"))
+PRESETS = sorted((Path(__file__).parents[2] / "pipeline" / "checking" / "presets").glob("*.yaml"))
 
 Refuse = Callable[..., str]
 """Write params with something changed, expect that they are refused, and return the faults."""
@@ -144,9 +144,7 @@ GOOD: dict[str, Any] = {
     "tasks": {},
     "inputs": {},
     "restored_inputs": {},
-    "described_inputs": {},
     "recognition": {},
-    "described": {},
     "accepted_overlaps": [],
     "inference": {"tile": 64, "precision": "float32"},
     "resources": {"threads": 2},
@@ -1020,7 +1018,9 @@ def test_system_of_the_literature_that_nobody_published_is_refused(
 ) -> None:
     faults = refuse("experiments/denoiser/compare_with", name)
 
-    assert faults.startswith("experiments.denoiser.compare_with: pipeline/published.csv has no")
+    assert faults.startswith(
+        "experiments.denoiser.compare_with: pipeline/literature/published.csv has no"
+    )
     assert "DnCNN-S" in faults
 
 

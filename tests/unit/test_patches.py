@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.images import Bytes
-from pipeline.patches import Grid, PatchBank, cut, grid_on, join, write_bank
+from pipeline.arrays.patches import Grid, PatchBank, cut, grid_on, join, write_bank
+from pipeline.arrays.pixels import Bytes
 
 GRIDS = [
     Grid(16, 16, 8, 8),
@@ -192,7 +192,7 @@ def test_large_images_are_cut_piece_by_piece_into_the_same_files(
     ]
     contents = []
     for buffer in (1, 2000, 10**9):
-        monkeypatch.setattr("pipeline.patches._BUFFER", buffer)
+        monkeypatch.setattr("pipeline.arrays.patches._BUFFER", buffer)
         folder = tmp_path / str(buffer)
         folder.mkdir()
         write_bank(folder, written, size=8, stride=5)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.prefect_server import (
+from pipeline.graph.prefect_server import (
     ServerError,
     configured_url,
     find_or_borrow,
@@ -16,7 +16,7 @@ from pipeline.prefect_server import (
     use_or_start,
     who_answers,
 )
-from pipeline.supervise import Children
+from pipeline.graph.supervise import Children
 
 
 @contextmanager

@@ -3,17 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.params_file import ParamsError, load_params
-from pipeline.preset import PresetError, list_presets, take_preset
+from pipeline.checking.params_file import ParamsError, load_params
+from pipeline.checking.preset import PresetError, list_presets, take_preset
 from tests.toy import edit
 
-SHIPPED = Path(__file__).parents[2] / "pipeline" / "presets"
+SHIPPED = Path(__file__).parents[2] / "pipeline" / "checking" / "presets"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Return a project with two presets, of which ``first`` is in force."""
-    presets = tmp_path / "pipeline" / "presets"
+    presets = tmp_path / "pipeline" / "checking" / "presets"
     presets.mkdir(parents=True)
     text = (SHIPPED / "smoke.yaml").read_text()
     (presets / "first.yaml").write_text(text)
@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_presets_are_listed_with_what_they_are_for(root: Path) -> None:
-    (root / "pipeline" / "presets" / "first.yaml").write_text(
+    (root / "pipeline" / "checking" / "presets" / "first.yaml").write_text(
         "# yaml-language-server: $schema=x.json\n# Preset for one\n# thing. And more.\nseed: 0\n"
     )
 
@@ -71,7 +71,7 @@ def test_an_unknown_preset_is_refused_with_those_known(root: Path) -> None:
 
 
 def test_a_preset_with_faults_changes_nothing(root: Path) -> None:
-    edit(root / "pipeline" / "presets" / "second.yaml", "seed: 1", "sead: 1")
+    edit(root / "pipeline" / "checking" / "presets" / "second.yaml", "seed: 1", "sead: 1")
 
     with pytest.raises(ParamsError, match="sead"):
         take_preset(root, "second", force=True)

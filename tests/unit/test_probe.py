@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from pipeline.params_file import load_params
-from pipeline.probe import probe
+from pipeline.checking.params_file import load_params
+from pipeline.commands.probe import probe
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SMOKE = ROOT / "pipeline" / "presets" / "smoke.yaml"
+SMOKE = ROOT / "pipeline" / "checking" / "presets" / "smoke.yaml"
 
 
 def test_every_training_is_timed() -> None:
@@ -37,7 +37,7 @@ def test_equal_trainings_are_timed_once() -> None:
 
 def test_the_answer_is_json_for_another_process() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.probe", str(SMOKE), "dncnn_s25"],
+        [sys.executable, "-m", "pipeline.commands.probe", str(SMOKE), "dncnn_s25"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.process import compute_environment, restart_with
+from pipeline.running.process import compute_environment, restart_with
 
 PROGRAM = """\
 import json, os, sys

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.params import PROTOCOL_DEGRADATION
-from pipeline.published import (
+from pipeline.literature.published import (
     COLUMNS,
     MEASURED,
     NOT_MEASURED,
@@ -17,6 +16,7 @@ from pipeline.published import (
     system_of_baseline,
     systems,
 )
+from pipeline.measuring.protocols import PROTOCOL_DEGRADATION
 
 PSNR = "DnCNN-S,bsd68,gaussian_25,gray-uint8,psnr,29.23,false,a paper"
 SSIM = "DnCNN-S,bsd68,gaussian_25,gray-uint8,ssim,0.8278,false,a paper"
@@ -200,7 +200,7 @@ def test_numbers_of_papers_that_were_not_read_are_marked() -> None:
 
 def test_reading_needs_neither_numpy_nor_torch() -> None:
     code = (
-        "import sys; from pipeline.published import systems; systems(); "
+        "import sys; from pipeline.literature.published import systems; systems(); "
         "sys.exit(bool({'numpy', 'torch'} & sys.modules.keys()))"
     )
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.published_recognition import (
+from pipeline.literature.published_recognition import (
     COLUMNS,
     SHIPPED,
     find_published,
@@ -11,7 +11,7 @@ from pipeline.published_recognition import (
     read_published_recognition,
     recognising_systems,
 )
-from pipeline.task_settings import (
+from pipeline.settings.tasks import (
     CubeTask,
     DisjointSplit,
     FeatureTask,

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.randomness import generator, seed_of
+from pipeline.arrays.randomness import generator, seed_of
 
 KEYS: list[tuple[int | str, ...]] = [
     (0,),

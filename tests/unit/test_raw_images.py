@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.raw_images import DatasetError, list_images
+from pipeline.images.raw_images import DatasetError, list_images
 from tests.unit.image_sets import fetch_folder, write_image
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pipeline.params_file import read_yaml
-from pipeline.recogniser_settings import MobileNetV1, Recogniser
+from pipeline.checking.params_file import read_yaml
+from pipeline.models.mobilenet_v1.settings import MobileNetV1
+from pipeline.models.recogniser_parts.settings import Recogniser
 from tests.unit.recogniser_examples import (
     SMALL_V1,
     hybridsn,

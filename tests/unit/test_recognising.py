@@ -6,13 +6,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.images import from_8bit
-from pipeline.recognition.gathering import open_samples
-from pipeline.recognition.labelled import UNLABELLED
-from pipeline.recognition.maps import draw_predicted, draw_truth
-from pipeline.recognition.palette import UNLABELLED_COLOUR, colour_of
-from pipeline.recognition.recognising import predict, represent
-from pipeline.recognition.retrieval import search
+from pipeline.arrays.pixels import from_8bit
+from pipeline.recognition.labelled.samples import UNLABELLED
+from pipeline.recognition.learning.gathering import open_samples
+from pipeline.recognition.learning.recognising import predict, represent
+from pipeline.recognition.learning.retrieval import search
+from pipeline.recognition.scoring.maps import draw_predicted, draw_truth
+from pipeline.recognition.scoring.palette import UNLABELLED_COLOUR, colour_of
 from tests.recognition_data import CPU, MODELS, TASKS, cube, features, images, network_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")

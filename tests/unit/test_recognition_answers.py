@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.recognition.answers import (
+from pipeline.recognition.scoring.answers import (
     COLUMNS,
     Answers,
     Inputs,

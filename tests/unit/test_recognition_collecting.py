@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.raw_images import DatasetError
-from pipeline.recognition.collecting import collect_task
-from pipeline.recognition.labelled import UNLABELLED, Labelled, Part, read_labelled, write_labelled
-from pipeline.task_settings import CubeTask, FeatureTask, ImageTask
+from pipeline.images.raw_images import DatasetError
+from pipeline.recognition.collecting.collecting_task import collect_task
+from pipeline.recognition.labelled.samples import (
+    UNLABELLED,
+    Labelled,
+    Part,
+    read_labelled,
+    write_labelled,
+)
+from pipeline.settings.tasks import CubeTask, FeatureTask, ImageTask
 from tests.unit.image_sets import CATALOGUES, describe
 from tests.unit.labelled_files import (
     batch,

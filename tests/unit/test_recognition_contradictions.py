@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.contradictions import contradictions, warnings
-from pipeline.params import Params
+from pipeline.checking.contradictions import contradictions, warnings
+from pipeline.settings.params import Params
 from tests.recognition_data import DSCMR_LOSS, MODELS
 from tests.unit.test_params_file import GOOD
 
@@ -227,8 +227,7 @@ def test_a_restored_input_is_made_of_a_degraded_one() -> None:
 
 def test_features_are_not_degraded() -> None:
     assert faults_of(inputs={"new": {**NOISY, "task": "pairs"}}) == [
-        "inputs.new: 'pairs' has features, and only images and cubes are degraded: "
-        "`described_inputs` has features of degraded images"
+        "inputs.new: 'pairs' has features, and only images and cubes are degraded"
     ]
 
 
@@ -465,7 +464,7 @@ def test_a_system_that_nobody_published_is_refused(name: str) -> None:
     (fault,) = faults_of(recognition={"new": {**ON_SCENE, "compare_with": name}})
 
     assert fault.startswith(
-        "recognition.new.compare_with: pipeline/published_recognition.csv has no system "
+        "recognition.new.compare_with: pipeline/literature/published_recognition.csv has no system "
         f"'{name}'; the nearest are "
     )
     assert "HybridSN" in fault
@@ -474,165 +473,6 @@ def test_a_system_that_nobody_published_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["HybridSN", "DSCMR", "MobileNetV2 (course)", None])
 def test_a_published_system_stands_beside_a_recogniser(name: str | None) -> None:
     assert faults_of(recognition={"new": {**ON_SCENE, "compare_with": name}}) == []
-
-
-# --------------------------------------------------------------------- described images
-
-
-DESCRIBED = {
-    "task": "faces",
-    "arch": ON_FACES["arch"],
-    "model": ON_FACES["model"],
-    "weights": "on_faces",
-    "text_features": 32,
-}
-
-
-def test_images_of_a_task_can_be_described() -> None:
-    assert faults_of(described={"new": DESCRIBED}) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "fault"),
-    [
-        ({"weights": "denoiser"}, "weights: recognition experiment 'denoiser' is not defined; "),
-        ({"model": "none"}, "model: model 'none' is not defined; "),
-    ],
-)
-def test_what_cannot_be_described_is_refused(changes: dict[str, str], fault: str) -> None:
-    (found,) = faults_of(described={"new": {**DESCRIBED, **changes}})
-
-    assert found.startswith(f"described.new.{fault}")
-
-
-def test_images_are_described_by_a_network_of_their_task() -> None:
-    (found,) = faults_of(described={"new": {**DESCRIBED, "task": "spare"}})
-
-    assert found.startswith("described.new: expected the network of 'on_faces', ")
-    assert found.endswith("for 'spare'")
-
-
-@pytest.mark.parametrize("split", [RANDOM, FOLDS], ids=["random", "folds"])
-def test_described_images_are_not_tested_on_where_their_network_may_have_learnt(
-    split: dict[str, Any],
-) -> None:
-    task = {"kind": "features", "source": "data/described/new", "split": split}
-
-    (found,) = faults_of(described={"new": DESCRIBED}, tasks={"words": task})
-
-    assert found.startswith("tasks.words.split: expected 'published', ")
-    assert found.endswith(f"came '{split['kind']}'")
-
-
-def test_described_images_are_tested_on_where_their_task_tests() -> None:
-    split = {"kind": "published", "validation": 0.1}
-    task = {"kind": "features", "source": "data/described/new", "split": split}
-
-    assert faults_of(described={"new": DESCRIBED}, tasks={"words": task}) == []
-
-
-# ------------------------------------------- features of degraded and of restored images
-
-
-WORDS = {
-    "kind": "features",
-    "source": "data/described/words",
-    "split": {"kind": "published", "validation": 0.1},
-}
-OF_NOISY = {
-    "task": "words",
-    "input": "faces_noisy",
-    "arch": ON_FACES["arch"],
-    "model": ON_FACES["model"],
-    "weights": "on_faces",
-}
-
-
-def faults_of_described(**changes: Any) -> list[str]:
-    """Return the faults where a task of described images has inputs.
-
-    Args:
-        changes: Of the entry that describes noisy images; other entries by section.
-    """
-    sections = {name: changes.pop(name) for name in [*changes] if isinstance(changes[name], dict)}
-    inputs = {"words_noisy": {**OF_NOISY, **changes}} | sections.pop("described_inputs", {})
-    return faults_of(
-        described={"words": DESCRIBED},
-        tasks={"words": WORDS} | sections.pop("tasks", {}),
-        described_inputs=inputs,
-        **sections,
-    )
-
-
-def test_degraded_and_restored_images_can_be_described_and_learnt_from() -> None:
-    restored = {**OF_NOISY, "input": "faces_vdsr"}
-    learner = {**ON_PAIRS, "task": "words", "train_on": "words_vdsr"}
-
-    faults = faults_of_described(
-        described_inputs={"words_vdsr": restored}, recognition={"on_words": learner}
-    )
-
-    assert faults == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "fault"),
-    [
-        ({"task": "wards"}, "task: task 'wards' is not defined; "),
-        ({"input": "faces"}, "input: degraded or restored input 'faces' is not defined; "),
-        ({"model": "none"}, "model: model 'none' is not defined; "),
-        ({"weights": "denoiser"}, "weights: recognition experiment 'denoiser' is not defined; "),
-        (
-            {"task": "pairs"},
-            "task: expected one whose source is data/described/NAME, an entry of 'described'; "
-            f"that of 'pairs' is {SOURCE}",
-        ),
-        (
-            {"weights": "on_faces_vdsr"},
-            "expected what describes the task's clean images, mobilenet_v1.small of 'on_faces'; "
-            "came mobilenet_v1.small of 'on_faces_vdsr'",
-        ),
-        (
-            {"input": "scene_noisy"},
-            "input: expected an input of task 'faces', which described.words describes; "
-            "'scene_noisy' is of task 'scene'",
-        ),
-        (
-            {"input": "faces_vdsr"},
-            "input: expected 'faces_noisy' to be described for task 'words', too",
-        ),
-    ],
-)
-def test_what_is_no_input_of_described_images_is_refused(
-    changes: dict[str, str], fault: str
-) -> None:
-    (found,) = faults_of_described(**changes)
-
-    where, _, said = found.partition("words_noisy")
-    assert where == "described_inputs."
-    assert said.lstrip(".: ").startswith(fault)
-
-
-def test_a_source_that_is_not_described_is_told_of_its_task_alone() -> None:
-    (fault,) = faults_of_described(tasks={"words": {**WORDS, "source": "data/described/wards"}})
-
-    assert fault.startswith("tasks.words.source: entry of described 'wards' is not defined; ")
-
-
-def test_the_same_images_are_described_once_for_a_task() -> None:
-    faults = faults_of_described(described_inputs={"again": OF_NOISY})
-
-    assert faults == [
-        f"described_inputs.{name}.input: 'faces_noisy' is described more than once for 'words'"
-        for name in ("words_noisy", "again")
-    ]
-
-
-def test_features_have_a_name_that_no_input_has() -> None:
-    assert faults_of_described(described_inputs={"scene_noisy": OF_NOISY})[0] == (
-        "described_inputs.scene_noisy: inputs.scene_noisy has this name too, and results lie by "
-        "name"
-    )
 
 
 # ---------------------------------------------------------------------------- warnings

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from pipeline.recognition.intervals import (
+from pipeline.measuring.statistics import Interval, paired_difference
+from pipeline.recognition.scoring.intervals import (
     MOST_RESAMPLED,
     precision_difference,
     precision_interval,
     share_difference,
     share_interval,
 )
-from pipeline.statistics import Interval, paired_difference
 
 
 def width(interval: Interval | None) -> float:

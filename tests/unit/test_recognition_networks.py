@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.network_cost import sample_multiply_adds
-from pipeline.recogniser_settings import RECOGNISERS, Recogniser
-from pipeline.recognition.networks import TaskFacts, build_recogniser
+from pipeline.models.recogniser_parts.building import TaskFacts, build_recogniser
+from pipeline.models.recogniser_parts.settings import Recogniser
+from pipeline.settings.architectures import RECOGNISERS
+from pipeline.training.network_cost import sample_multiply_adds
 from tests.unit.recogniser_examples import (
     CIFAR,
     IMAGENET,

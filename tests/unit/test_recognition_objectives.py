@@ -8,9 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.recognition.networks import TaskFacts, build_recogniser
-from pipeline.recognition.objectives import Classification, CrossModal, build_objective
-from pipeline.task_settings import DscmrLoss
+from pipeline.models.recogniser_parts.building import TaskFacts, build_recogniser
+from pipeline.recognition.learning.recogniser_objectives import (
+    Classification,
+    CrossModal,
+    build_objective,
+)
+from pipeline.settings.tasks import DscmrLoss
 from pipeline.training.step import NoSmallerStepError, Step, Way
 from tests.recognition_data import DSCMR_LOSS, MODELS, recipe_of
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images import ImageError
-from pipeline.raw_images import DatasetError
-from pipeline.recognition.labelled import UNLABELLED
-from pipeline.recognition.reading import cube_folder, feature_folder, image_folders
-from pipeline.recognition.reading.unsplit_samples import UnsplitSamples
+from pipeline.images.files import ImageError
+from pipeline.images.raw_images import DatasetError
+from pipeline.recognition.collecting.reading import cube_folder, feature_folder, image_folders
+from pipeline.recognition.collecting.reading.unsplit_samples import UnsplitSamples
+from pipeline.recognition.labelled.samples import UNLABELLED
 from tests.unit.labelled_files import write_images, write_pairs, write_scene
 
 # -------------------------------------------------------------------------- images

@@ -1,6 +1,6 @@
 import numpy as np
 
-from pipeline.recognition.palette import UNLABELLED_COLOUR, colour_of, paint
+from pipeline.recognition.scoring.palette import UNLABELLED_COLOUR, colour_of, paint
 
 
 def test_classes_have_colours_that_differ() -> None:

@@ -10,9 +10,8 @@ from PIL import Image
 
 from pipeline.datasets.catalogue import list_catalogues, read_catalogue
 from pipeline.datasets.package_files import file_in_package
-from pipeline.raw_images import DatasetError
-from pipeline.recognition.labelled import UNLABELLED
-from pipeline.recognition.reading import (
+from pipeline.images.raw_images import DatasetError
+from pipeline.recognition.collecting.reading import (
     LAYOUTS,
     abundances,
     cifar_batches,
@@ -22,6 +21,7 @@ from pipeline.recognition.reading import (
     lfw_stack,
     matlab_scene,
 )
+from pipeline.recognition.labelled.samples import UNLABELLED
 from tests.unit.image_sets import CATALOGUES
 from tests.unit.labelled_files import (
     CIFAR,

@@ -8,8 +8,8 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from pipeline.recognition import scores
-from pipeline.recognition.scores import Confusion, average_precisions, count_confusion
+from pipeline.recognition.scoring import class_scores as scores
+from pipeline.recognition.scoring.class_scores import Confusion, average_precisions, count_confusion
 
 CLASSES = ("ant", "bee", "cow")
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.raw_images import DatasetError
-from pipeline.recognition.labelled import UNLABELLED, Part
-from pipeline.recognition.splitting import Classes, split_samples
-from pipeline.task_settings import DisjointSplit, FoldSplit, PublishedSplit, RandomSplit
+from pipeline.images.raw_images import DatasetError
+from pipeline.recognition.collecting.splitting import Classes, split_samples
+from pipeline.recognition.labelled.samples import UNLABELLED, Part
+from pipeline.settings.tasks import DisjointSplit, FoldSplit, PublishedSplit, RandomSplit
 
 NAMES = ("wood", "water", "wheat")
 

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.params import Recipe
-from pipeline.recogniser_settings import RECOGNISERS
-from pipeline.recognition.batches import LabelledBatches
-from pipeline.recognition.gathering import open_samples
-from pipeline.recognition.labelled import Part
-from pipeline.recognition.objectives import build_objective
-from pipeline.recognition.recognising import predict
-from pipeline.recognition.retrieval import search
+from pipeline.recognition.labelled.samples import Part
+from pipeline.recognition.learning.gathering import open_samples
+from pipeline.recognition.learning.labelled_batches import LabelledBatches
+from pipeline.recognition.learning.recogniser_objectives import build_objective
+from pipeline.recognition.learning.recognising import predict
+from pipeline.recognition.learning.retrieval import search
+from pipeline.settings.architectures import RECOGNISERS
+from pipeline.settings.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile, digest_of
 from pipeline.training.loop import Training, TrainingStoppedError
 from pipeline.training.step import Way

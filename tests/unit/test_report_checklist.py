@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.degradation_settings import (
+from pipeline.degradations.levels import levels
+from pipeline.degradations.settings import (
     Bicubic,
     Degradation,
     FloatRange,
@@ -12,11 +13,10 @@ from pipeline.degradation_settings import (
     Jpeg,
     RealPairs,
 )
-from pipeline.levels import levels
-from pipeline.papers import Conditions, Paper, Trained, read_papers
-from pipeline.params import Protocol, Trial, TrialColour
-from pipeline.published import Published
+from pipeline.literature.papers import Conditions, Paper, Trained, read_papers
+from pipeline.literature.published import Published
 from pipeline.report.checklist import Card, Check, check_gap, likely_cause
+from pipeline.settings.params import Protocol, Trial, TrialColour
 
 DENOISING: Card = {
     "model": {"class": "DnCNN"},

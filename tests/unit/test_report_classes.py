@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.images import read_8bit, write_8bit_png
-from pipeline.recognition.palette import colour_of, paint
+from pipeline.images.files import read_8bit, write_8bit_png
+from pipeline.recognition.scoring.palette import colour_of, paint
 from pipeline.report.classes import MOST_CLASSES, MOST_MAPS, read_maps, tabulate_classes
-from pipeline.report.recognisers import Recogniser, merge_runs, read_runs
+from pipeline.report.recogniser_results import Recogniser, merge_runs, read_runs
 from pipeline.report.repetitions import find_repetitions
 from tests.recognised import Recognised, cube_task, faces, fold_task, image_task
 

@@ -3,10 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.benchmarks import BenchmarkImage, restored_path, write_images
-from pipeline.images import Array, write_png
-from pipeline.levels import levels
-from pipeline.params import Trial
+from pipeline.arrays.pixels import Array
+from pipeline.degradations.levels import levels
+from pipeline.images.benchmarks import BenchmarkImage, restored_path, write_images
+from pipeline.images.files import write_png
+from pipeline.images.resize import resize
 from pipeline.report.crops import (
     ERROR_GAIN,
     SIDE,
@@ -19,7 +20,7 @@ from pipeline.report.crops import (
     strongest_window,
 )
 from pipeline.report.results import Measurement
-from pipeline.resize import resize
+from pipeline.settings.params import Trial
 
 
 def noise(height: int, width: int, channels: int = 1) -> Array:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.report.cross_validation import CrossValidated, cross_validate
-from pipeline.report.recognisers import merge_runs, read_runs
+from pipeline.report.recogniser_results import merge_runs, read_runs
 from pipeline.report.repetitions import find_repetitions
 from tests.recognised import Recognised, faces, fold_task
 

@@ -11,9 +11,9 @@ from pipeline.report.downstream import (
     judge,
     write_downstream,
 )
-from pipeline.report.recognisers import merge_runs, read_runs
+from pipeline.report.recogniser_results import merge_runs, read_runs
 from pipeline.report.repetitions import find_repetitions
-from tests.recognised import Recognised, faces, fold_task, image_task
+from tests.recognised import Recognised, faces, image_task
 
 
 def tables(made: Recognised) -> list[Downstream]:
@@ -149,32 +149,3 @@ def test_a_degraded_input_that_nothing_restored_has_a_row_too(tmp_path: Path) ->
 
 def test_without_recognisers_the_file_is_a_header(tmp_path: Path) -> None:
     assert written(Recognised(tmp_path), tmp_path / "downstream.csv") == []
-
-
-def test_features_of_restored_images_are_compared_with_those_of_the_degraded_ones(
-    tmp_path: Path,
-) -> None:
-    made = faces(tmp_path)
-    made.task("words", fold_task(0))
-    made.describe("words_noisy", "words", "noisy")
-    made.describe("words_net", "words", "noisy_net")
-    shares = {"words": 1.0, "words_noisy": 0.0, "words_net": 0.5}
-    made.learn("dscmr", "words", shares)
-    made.learn("dscmr_net", "words", {"words_net": 1.0}, train_on="words_net")
-
-    of_faces, of_words = tables(made)
-
-    assert [row.name for row in of_faces.degraded[0].restored] == ["noisy_net", "noisy_tiny"]
-    (degraded,) = of_words.degraded
-    (restored,) = degraded.restored
-    assert (of_words.task, of_words.measure) == ("words", "map")
-    assert (degraded.row.name, restored.name, restored.by) == ("words_noisy", "words_net", "net")
-    assert (restored.psnr, restored.psnr_gain) == (27.5, 7.5)
-    # Precisions are 0.9 and 0.3 from image to text, and half of that from text to image.
-    for score, expected in ((of_words.clean, 0.675), (degraded.row.score, 0.225)):
-        assert score is not None
-        assert score.value == pytest.approx(expected)
-    assert restored.change is not None
-    assert restored.change.mean == pytest.approx(0.225)
-    assert restored.own is not None
-    assert restored.own.value == pytest.approx(0.675)

@@ -4,9 +4,9 @@ from itertools import combinations
 
 import pytest
 
+from pipeline.measuring.statistics import Difference, Interval
 from pipeline.report.downstream import Degraded, Downstream, Row
 from pipeline.report.gains import BOTTOM, HEIGHT, LEFT, RIGHT, SERIES, TOP, WIDTH, Label, draw_gains
-from pipeline.statistics import Difference, Interval
 
 Point = tuple[float, float]
 

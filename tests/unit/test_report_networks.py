@@ -4,8 +4,8 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.papers import Paper
-from pipeline.report.networks import COLUMNS, tabulate_networks, write_networks
+from pipeline.literature.papers import Paper
+from pipeline.report.network_table import COLUMNS, tabulate_networks, write_networks
 from tests.unit.test_report_page import NETWORK
 
 CARD = {

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.overlap_table import COLUMNS
-from pipeline.params import AcceptedOverlap
+from pipeline.contamination.overlap_table import COLUMNS
 from pipeline.report.overlaps import read_overlaps
+from pipeline.settings.params import AcceptedOverlap
 
 ACCEPTED = [AcceptedOverlap(train="bsd400", test="bsd68", why="the paper did so")]
 

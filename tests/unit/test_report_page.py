@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from pipeline.degradation_settings import Gaussian
-from pipeline.params import Experiment, Imported, Trial
-from pipeline.published import Published
+from pipeline.degradations.settings import Gaussian
+from pipeline.literature.published import Published
 from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop
 from pipeline.report.curves import WIDTH, Curve, draw_curve
-from pipeline.report.networks import Network
+from pipeline.report.network_table import Network
 from pipeline.report.overlaps import Overlap, SharedScene
 from pipeline.report.page import Findings, Report, render_page
 from pipeline.report.recognition import Recognised
-from pipeline.report.restoring import Restoring
+from pipeline.report.reconstructions import Restoring
 from pipeline.report.results import Measurement, Result
+from pipeline.settings.params import Experiment, Imported, Trial
 from tests.unit.report_data import PAPER, result_of
 
 NETWORK = result_of(29.13)

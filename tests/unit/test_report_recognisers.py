@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.recognition.intervals import share_difference, share_interval
-from pipeline.report.recognisers import Recogniser, merge_runs, read_runs
+from pipeline.recognition.scoring.intervals import share_difference, share_interval
+from pipeline.report.recogniser_results import Recogniser, merge_runs, read_runs
 from pipeline.report.repetitions import find_repetitions
 from tests.recognised import Recognised, cube_task, faces, fold_task, image_task
 

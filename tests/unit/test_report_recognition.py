@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.published_recognition import PublishedRecognition
+from pipeline.literature.published_recognition import PublishedRecognition
 from pipeline.report.page import Findings, render_page
 from pipeline.report.recognition import COLUMNS, Recognised, read_recognition, write_recognition
 from tests.recognised import Recognised as Made

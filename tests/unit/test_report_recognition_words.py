@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from pipeline.report.recognisers import SHOWN, Score, Shown
+from pipeline.measuring.statistics import Difference, Interval
+from pipeline.report.recogniser_results import SHOWN, Score, Shown
 from pipeline.report.recognition_words import (
     HEADINGS,
     describe_change,
@@ -15,17 +16,10 @@ from pipeline.report.recognition_words import (
     show_spread,
     show_value,
 )
-from pipeline.statistics import Difference, Interval
-from pipeline.task_settings import DisjointSplit, FeatureTask, PublishedSplit, Task
+from pipeline.settings.tasks import DisjointSplit, Task
 from tests.recognised import cube_task, fold_task, image_task
 
 MINUS = "\N{MINUS SIGN}"
-
-DESCRIBED = FeatureTask(
-    kind="features",
-    source="data/described/words",
-    split=PublishedSplit(kind="published", validation=0.1),
-)
 
 DISJOINT = cube_task().model_copy(
     update={"split": DisjointSplit(kind="disjoint", train=0.4, validation=0.1, margin=8)}
@@ -90,7 +84,6 @@ def test_a_change_has_a_sign_and_what_it_is_worth(found: Difference, text: str, 
         (cube_task(), "10 % of each class, drawn at random, train; windows .* overlap"),
         (DISJOINT, "40 % of the rows or columns train, .* with 8 between them"),
         (fold_task(2), "fold 2 of 5"),
-        (DESCRIBED, "images that the network which describes them has not learnt from"),
     ],
 )
 def test_a_split_is_described(task: Task, words: str) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.params import Experiment
 from pipeline.report.repetitions import (
     COLUMNS,
     find_repetitions,
@@ -12,6 +11,7 @@ from pipeline.report.repetitions import (
     write_repetitions,
 )
 from pipeline.report.results import Result
+from pipeline.settings.params import Experiment
 from tests.unit.report_data import PAPER, result_of
 
 ENTRY = Experiment(

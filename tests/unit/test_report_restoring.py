@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report.restoring import Restoring, read_restoring
+from pipeline.report.reconstructions import Restoring, read_restoring
 
 LOSS = {
     "set5/jpeg_10": {"max_8bit": 1.5, "mean_8bit": 0.02, "rms_8bit": 0.03},

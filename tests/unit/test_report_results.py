@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.published import Published
+from pipeline.literature.published import Published
+from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
 from pipeline.report.results import (
     COLUMNS,
     Measurement,
@@ -15,7 +16,6 @@ from pipeline.report.results import (
     summarise_baselines,
     write_results,
 )
-from pipeline.scores import COLUMNS as MEASURED_COLUMNS
 from tests.unit.report_data import PAPER
 
 ONE = Measurement(

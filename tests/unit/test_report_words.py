@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from pipeline.degradation_settings import FloatRange, Gaussian
-from pipeline.metrics import PROTOCOLS
-from pipeline.params import Protocol
+from pipeline.degradations.settings import FloatRange, Gaussian
+from pipeline.measuring.metrics import PROTOCOLS
+from pipeline.measuring.statistics import Difference, Interval
 from pipeline.report.words import (
     decimal,
     describe_degradation,
@@ -15,7 +15,7 @@ from pipeline.report.words import (
     describe_settings,
     signed,
 )
-from pipeline.statistics import Difference, Interval
+from pipeline.settings.params import Protocol
 
 
 @pytest.mark.parametrize(

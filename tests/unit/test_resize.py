@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.images import Array
-from pipeline.resize import rescale, resize
+from pipeline.arrays.pixels import Array
+from pipeline.images.resize import rescale, resize
 
 
 def noise(height: int, width: int, channels: int = 1) -> Array:
@@ -79,7 +79,7 @@ def test_large_images_are_resampled_as_small_ones_are(
 ) -> None:
     image = noise(61, 40, 3)
     expected = resize(image, height, width)
-    monkeypatch.setattr("pipeline.resize._BAND", band)
+    monkeypatch.setattr("pipeline.images.resize._BAND", band)
 
     assert np.array_equal(resize(image, height, width), expected)
 

@@ -7,11 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.images import Array, from_8bit
-from pipeline.models import build_model
-from pipeline.network_settings import EDSR, DnCNN, Model, MWRCANet, RUNet
-from pipeline.recognition.labelled import Labelled
-from pipeline.recognition.restoring import restore_samples, restores
+from pipeline.arrays.pixels import Array, from_8bit
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.edsr.settings import EDSR
+from pipeline.models.mwrcanet.settings import MWRCANet
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.settings import Model
+from pipeline.models.runet.settings import RUNet
+from pipeline.recognition.labelled.sample_restoration import restore_samples, restores
+from pipeline.recognition.labelled.samples import Labelled
 from tests.recognition_data import CPU, cube, images
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -7,8 +7,8 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from pipeline.models import build_model
-from pipeline.network_settings import RUNet
+from pipeline.models.parts.building import build_model
+from pipeline.models.runet.settings import RUNet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.benchmarks import BenchmarkImage
-from pipeline.images import Array, from_8bit, write_png
-from pipeline.levels import levels
-from pipeline.metrics import measure
-from pipeline.params import Trial
-from pipeline.resize import resize
-from pipeline.scores import COLUMNS, Row, rows_of, write_rows
+from pipeline.arrays.pixels import Array, from_8bit
+from pipeline.degradations.levels import levels
+from pipeline.images.benchmarks import BenchmarkImage
+from pipeline.images.files import write_png
+from pipeline.images.resize import resize
+from pipeline.measuring.metrics import measure
+from pipeline.measuring.score_table import COLUMNS, Row, rows_of, write_rows
+from pipeline.settings.params import Trial
 
 
 def noise(seed: int) -> Array:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.recognition.networks import build_recogniser
-from pipeline.recognition.networks.squeeze_excitation import (
+from pipeline.models.recogniser_parts.building import build_recogniser
+from pipeline.models.recogniser_parts.squeeze_excitation import (
     SqueezeExcitation,
     squeeze_excitation,
 )

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.slots import Slots, list_gpus
-from pipeline.workers import count_cores
+from pipeline.graph.slots import Slots, list_gpus
+from pipeline.running.workers import count_cores
 
 
 def test_stages_start_while_cores_are_left() -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.degradation_settings import Degradation, Gaussian
-from pipeline.network_settings import DnCNN, Model
-from pipeline.params import Experiment, Params, Recipe, Trial
-from pipeline.params_file import load_params
-from pipeline.stage_runner import ENTRY_SECTIONS, SECTIONS, option_names, run_stage
+from pipeline.checking.params_file import load_params
+from pipeline.degradations.settings import Degradation, Gaussian
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.settings import Model
+from pipeline.running.stage_runner import ENTRY_SECTIONS, SECTIONS, option_names, run_stage
+from pipeline.settings.params import Experiment, Params, Recipe, Trial
 
 Run = Callable[..., None]
 """Run a stage with a command line, given as words."""
@@ -63,7 +64,7 @@ FAILURES: dict[str, Exception] = {
 @pytest.fixture(autouse=True)
 def project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Params]:
     """Make a folder with a params.yaml the working directory, and forget earlier calls."""
-    shutil.copy(root / "pipeline" / "presets" / "smoke.yaml", tmp_path / "params.yaml")
+    shutil.copy(root / "pipeline" / "checking" / "presets" / "smoke.yaml", tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RESTORE_TRACEBACK", raising=False)
     given.clear()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from pipeline.statistics import (
+from pipeline.measuring.statistics import (
     Interval,
     difference,
     mean,

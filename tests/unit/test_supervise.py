@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline import supervise
-from pipeline.supervise import Children
+from pipeline.graph import supervise
+from pipeline.graph.supervise import Children
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 WAITING = "from pathlib import Path; Path('up').touch(); import time; time.sleep(600)"
@@ -33,7 +33,7 @@ def python(
 
 def supervisor(folder: Path, code: str, grace: float) -> "subprocess.Popen[bytes]":
     """Start a supervisor with a short grace; its standard input is the lifeline."""
-    start = "import sys; from pipeline.supervise import supervise; sys.exit(supervise("
+    start = "import sys; from pipeline.graph.supervise import supervise; sys.exit(supervise("
     start += f"[sys.executable, '-c', {code!r}], sys.stdin.fileno(), grace={grace}))"
     return subprocess.Popen([sys.executable, "-c", start], cwd=folder, stdin=subprocess.PIPE)
 

@@ -13,18 +13,17 @@ from typing import get_args
 import pytest
 from pydantic import TypeAdapter
 
-from pipeline.classical import METHODS
-from pipeline.degradation_settings import Degradation, Mixture, Sequence
-from pipeline.levels import levels
-from pipeline.network_settings import NETWORKS, Models
-from pipeline.params import Baseline, Params, Way
-from pipeline.params_file import load_params
-from pipeline.recogniser_settings import RECOGNISERS
+from pipeline.checking.params_file import load_params
+from pipeline.degradations.levels import levels
+from pipeline.degradations.settings import Degradation, Mixture, Sequence
+from pipeline.measuring.classical import METHODS
 from pipeline.report.words import describe_degradation, describe_way
+from pipeline.settings.architectures import NETWORKS, RECOGNISERS, Models
+from pipeline.settings.params import Baseline, Params, Way
 
 ROOT = Path(__file__).parents[2]
 
-PRESETS = sorted(path.stem for path in (ROOT / "pipeline/presets").glob("*.yaml"))
+PRESETS = sorted(path.stem for path in (ROOT / "pipeline/checking/presets").glob("*.yaml"))
 
 SCHEMA = TypeAdapter(Degradation).json_schema()
 
@@ -33,7 +32,7 @@ KINDS = sorted(SCHEMA["discriminator"]["mapping"])
 
 @cache
 def preset(name: str) -> Params:
-    return load_params(ROOT / f"pipeline/presets/{name}.yaml")
+    return load_params(ROOT / f"pipeline/checking/presets/{name}.yaml")
 
 
 def readme_table(heading: str) -> set[str]:
@@ -49,7 +48,7 @@ def readme_table(heading: str) -> set[str]:
 
 @pytest.mark.parametrize("arch", RECOGNISERS)
 def test_a_recogniser_has_a_module_that_names_its_paper(arch: str) -> None:
-    file = ROOT / f"pipeline/recognition/networks/{arch}.py"
+    file = ROOT / f"pipeline/models/{arch}/network.py"
     module = ast.parse(file.read_text(encoding="utf-8"))
 
     words = ast.get_docstring(module) or ""
@@ -83,7 +82,7 @@ def test_the_readme_has_a_row_for_each_recogniser_and_kind_of_task() -> None:
 
 @pytest.mark.parametrize("arch", NETWORKS)
 def test_a_network_has_a_module_that_names_its_paper(arch: str) -> None:
-    module = ast.parse((ROOT / f"pipeline/models/{arch}.py").read_text(encoding="utf-8"))
+    module = ast.parse((ROOT / f"pipeline/models/{arch}/network.py").read_text(encoding="utf-8"))
 
     words = ast.get_docstring(module) or ""
     classes = {node.name for node in module.body if isinstance(node, ast.ClassDef)}
@@ -189,7 +188,7 @@ def test_a_preset_is_valid_and_in_the_readme(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_systems_to_compare_with_have_published_numbers(name: str) -> None:
-    with (ROOT / "pipeline/published.csv").open(newline="", encoding="utf-8") as file:
+    with (ROOT / "pipeline/literature/published.csv").open(newline="", encoding="utf-8") as file:
         systems = {row["system"] for row in csv.DictReader(file)}
     params = preset(name)
     named = {one.compare_with for one in params.experiments.values()}
@@ -202,4 +201,4 @@ def test_systems_to_compare_with_have_published_numbers(name: str) -> None:
 def test_the_shipped_params_are_the_quick_preset() -> None:
     shipped = (ROOT / "params.yaml").read_text(encoding="utf-8")
 
-    assert shipped == (ROOT / "pipeline/presets/quick.yaml").read_text(encoding="utf-8")
+    assert shipped == (ROOT / "pipeline/checking/presets/quick.yaml").read_text(encoding="utf-8")

@@ -8,15 +8,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.images import Array, from_8bit, read_image, to_8bit
-from pipeline.models import build_model
-from pipeline.models.grid import pad_to_multiple
-from pipeline.models.pooling import GlobalAverage, average_locally
-from pipeline.network_settings import VDSR, DnCNN, Model, RedNet
+from pipeline.arrays.pixels import Array, from_8bit, to_8bit
+from pipeline.images.files import read_image
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
+from pipeline.models.parts.grid import pad_to_multiple
+from pipeline.models.parts.pooling import GlobalAverage, average_locally
+from pipeline.models.parts.settings import Model
+from pipeline.models.rednet.settings import RedNet
+from pipeline.models.vdsr.settings import VDSR
 from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 from pipeline.tiling.precision_loss import precision_loss
-from pipeline.tiling.restoring import Restorer, TooLittleMemoryError
+from pipeline.tiling.restorer import Restorer, TooLittleMemoryError
 from pipeline.tiling.rows import ArrayRows, NpyRows, PaddedRows
 from pipeline.tiling.spans import spans
 from pipeline.tiling.streaming import restore_file
@@ -213,7 +217,7 @@ def test_a_network_that_needs_the_whole_image_gets_it_in_one_piece() -> None:
 def test_a_whole_image_that_does_not_fit_is_an_error_that_names_the_way_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pipeline.tiling.restoring.free_memory", lambda _device: 100_000)
+    monkeypatch.setattr("pipeline.tiling.restorer.free_memory", lambda _device: 100_000)
     restorer = Restorer(Averaging(1), torch.device("cpu"), tile=16, halo=None)
 
     with pytest.raises(TooLittleMemoryError, match="way: local_averages"):
@@ -508,7 +512,7 @@ def test_tiles_that_would_not_fit_are_made_smaller_before_they_are_tried(
     settings, device = NETWORKS["vdsr"], torch.device("cpu")
     network = network_of(settings, device)
     degraded = photo(900, 900, 1)
-    monkeypatch.setattr("pipeline.tiling.restoring.free_memory", lambda _device: 10_000_000)
+    monkeypatch.setattr("pipeline.tiling.restorer.free_memory", lambda _device: 10_000_000)
     poor = Restorer(network, device, tile=512, halo=6)
 
     restored = poor.restore(degraded)

@@ -13,8 +13,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pipeline import tracking
-from pipeline.tracking import Recorder, log_evaluation, training_run
+from pipeline.running import tracking
+from pipeline.running.tracking import Recorder, log_evaluation, training_run
 
 CAUSES = {"experiment": "e1", "recipe": {"steps": 3, "schedule": {"kind": "constant"}}, "seed": 0}
 INPUTS = {"clean": (Path("data/patches"), "abc" * 20)}
@@ -216,7 +216,7 @@ def test_a_kept_run_that_is_refused_does_not_keep_later_ones_from_being_recorded
 
 def test_several_processes_may_make_the_database_at_once(folder: Path) -> None:
     (folder / "mlflow.db").unlink()
-    command = [sys.executable, "-c", "from pipeline.tracking import Tracker; Tracker()"]
+    command = [sys.executable, "-c", "from pipeline.running.tracking import Tracker; Tracker()"]
 
     started = [subprocess.Popen(command, cwd=folder) for _ in range(3)]
 

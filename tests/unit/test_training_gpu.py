@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.degradation_settings import Gaussian
-from pipeline.models import build_model
-from pipeline.network_settings import VDSR
-from pipeline.tiling.restoring import Restorer
+from pipeline.degradations.settings import Gaussian
+from pipeline.models.parts.building import build_model
+from pipeline.models.vdsr.settings import VDSR
+from pipeline.tiling.restorer import Restorer
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.loop import Training
 from pipeline.training.pairs import Pairs

@@ -14,17 +14,12 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.degradation_settings import Gaussian
-from pipeline.models import build_model
-from pipeline.network_settings import DnCNN
-from pipeline.params import Recipe
+from pipeline.degradations.settings import Gaussian
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
+from pipeline.settings.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile, digest_of
-from pipeline.training.loop import (
-    CurvePoint,
-    Training,
-    TrainingDivergedError,
-    TrainingStoppedError,
-)
+from pipeline.training.loop import CurvePoint, Training, TrainingDivergedError, TrainingStoppedError
 from pipeline.training.optimisation import learning_rate
 from pipeline.training.pairs import Pairs
 from pipeline.training.progress import Progress

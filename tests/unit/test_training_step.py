@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.models import build_model
-from pipeline.network_settings import DnCNN
-from pipeline.params import Recipe
+from pipeline.models.dncnn.settings import DnCNN
+from pipeline.models.parts.building import build_model
+from pipeline.settings.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.choosing import choose_way
 from pipeline.training.loop import Training, TrainingStoppedError

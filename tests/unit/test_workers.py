@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import pytest
 
-from pipeline.workers import CORES_VARIABLE, count_workers, each
+from pipeline.running.workers import CORES_VARIABLE, count_workers, each
 
 WORKERS = ["1", "2", "5"]
 

@@ -1,0 +1,1 @@
+"""Arrays and their files: pixels, patches, randomness, checksums."""

@@ -1,0 +1,453 @@
+"""What the sections of ``params.yaml`` say of one another: contradictions and doubts."""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from pipeline.checking.faults import undefined, undefined_names, wrong_network
+from pipeline.checking.recognition_contradictions import recognition_faults
+from pipeline.degradations.levels import Version, levels, reduction_of, versions
+from pipeline.degradations.settings import (
+    NOISE,
+    Degradation,
+    FloatRange,
+    Gaussian,
+    Mixture,
+    RealPairs,
+    Sequence,
+    measured_as,
+)
+from pipeline.literature.published import systems
+from pipeline.measuring.protocols import PROTOCOL_COLOURS, PROTOCOL_DEGRADATION
+from pipeline.nearest import nearest_few
+from pipeline.settings.params import (
+    RANDOM,
+    Applied,
+    Baseline,
+    Experiment,
+    Imported,
+    Params,
+    Recipe,
+    SkimageDataset,
+    Trial,
+)
+
+_LONGEST_LABEL = 200
+"""Letters of the name of a level, which has to fit into the name of a folder."""
+
+
+def warnings(params: Params) -> list[str]:
+    """Return what is allowed but probably not meant, one sentence each."""
+    found = [
+        f"experiments.{name}: {warning}"
+        for name, experiment in params.experiments.items()
+        for warning in _experiment_warnings(experiment, params)
+    ]
+    return [*found, *_restored_warnings(params)]
+
+
+def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str]:
+    bank = params.patches[experiment.train_on]
+    recipe = params.recipes[experiment.recipe]
+    model = params.models.named(experiment.arch)[experiment.model]
+    field, side = model.receptive_field, bank.size // model.scale
+    if field is not None and side < field:
+        yield (
+            f"the patches are {side} pixels wide, the receptive field of "
+            f"{experiment.arch}.{experiment.model} is {field}: its outer part trains on padding"
+        )
+    if getattr(recipe.schedule, "warmup", 0) >= recipe.steps:
+        yield f"the warm-up of recipe '{experiment.recipe}' is as long as its {recipe.steps} steps"
+    trained = params.degradations[experiment.degradation]
+    for trial in params.benchmarks[experiment.test_on]:
+        tested = trial.degradation
+        if isinstance(trained, Gaussian) and isinstance(tested, Gaussian):
+            ways = {True: "clipped and rounded", False: "not clipped"}
+            if trained.quantise != tested.quantise:
+                yield (
+                    f"trained on noise that is {ways[trained.quantise]}, tested on noise that is "
+                    f"{ways[tested.quantise]}: worth 0.1 dB and more"
+                )
+        if trial.colour.removesuffix("_of_rgb") != bank.colour:
+            yield f"trained on {bank.colour} images, tested on {trial.colour} ones"
+
+
+def _restored_warnings(params: Params) -> Iterator[str]:
+    """Find inputs restored by networks that learnt from the very samples."""
+    for name, restored in params.restored_inputs.items():
+        if restored.weights not in params.experiments:
+            continue  # nobody knows what imported weights learnt from
+        for weights in (restored.weights, *sorted(_ancestors(restored.weights, params))):
+            dataset = params.patches[params.experiments[weights].train_on].dataset
+            source = params.tasks[restored.task].source
+            if Path(params.datasets[dataset].source) == Path(source):
+                yield (
+                    f"restored_inputs.{name}: experiment '{weights}' trained on data set "
+                    f"'{dataset}', whose source is that of task '{restored.task}', {source}: test "
+                    "samples may be restored better than unknown ones would be"
+                )
+
+
+def contradictions(params: Params) -> Iterator[str]:
+    """Yield what is wrong between the keys, each with its path."""
+    yield from _bank_faults(params)
+    for name, degradation in params.degradations.items():
+        yield from _level_faults(f"degradations.{name}", degradation)
+    for name, trials in params.benchmarks.items():
+        for position, trial in enumerate(trials):
+            yield from _trial_faults(f"benchmarks.{name}.{position}", trial, params)
+        yield from _repeated_levels(f"benchmarks.{name}", trials)
+    for name, experiment in params.experiments.items():
+        missing = list(_undefined_names(f"experiments.{name}", experiment, params))
+        yield from missing or _experiment_faults(f"experiments.{name}", experiment, params)
+    yield from _start_faults(params)
+    yield from _imported_faults(params)
+    yield from _applied_faults(params)
+    yield from _comparison_faults(params)
+    yield from _acceptance_faults(params)
+    yield from recognition_faults(params)
+
+
+def _imported_faults(params: Params) -> Iterator[str]:
+    for name, imported in params.imported.items():
+        where = f"imported.{name}"
+        yield from _name_faults(where, name, params.experiments)
+        missing = list(_undefined_names(where, imported, params))
+        yield from missing or _test_faults(where, imported, params)
+
+
+def _applied_faults(params: Params) -> Iterator[str]:
+    for name, applied in params.applied.items():
+        where = f"applied.{name}"
+        yield from _name_faults(where, name, {**params.experiments, **params.imported})
+        missing = list(_undefined_names(where, applied, params))
+        yield from missing or _application_faults(where, applied, params)
+
+
+def _name_faults(where: str, name: str, taken: Mapping[str, object]) -> Iterator[str]:
+    if name in taken:
+        yield f"{where}: an experiment has this name too, and results lie by name"
+
+
+def _bank_faults(params: Params) -> Iterator[str]:
+    for name, bank in params.patches.items():
+        if bank.dataset not in params.datasets:
+            yield undefined(f"patches.{name}.dataset", bank.dataset, "data set", params.datasets)
+        if bank.stride > bank.size:
+            yield (
+                f"patches.{name}.stride: expected at most the size ({bank.size}), so that the "
+                f"patches cover the image; came {bank.stride}"
+            )
+
+
+def _undefined_names(
+    where: str, entry: Experiment | Imported | Applied, params: Params
+) -> Iterator[str]:
+    known: dict[str, tuple[str, Collection[str]]] = {
+        "model": ("model", params.models.named(entry.arch)),
+        "train_on": ("patch bank", params.patches),
+        "degradation": ("degradation", params.degradations),
+        "recipe": ("recipe", params.recipes),
+        "test_on": ("benchmark", params.benchmarks),
+        "weights": ("experiment", {**params.experiments, **params.imported}),
+    }
+    yield from undefined_names(where, entry, known)
+
+
+def _comparison_faults(params: Params) -> Iterator[str]:
+    try:
+        known = systems()
+    except (OSError, ValueError) as error:  # its message has the file and the line
+        yield f"the published numbers cannot be read: {error}"
+        return
+    for where, entry in _measured(params).items():
+        if entry.compare_with is not None and entry.compare_with not in known:
+            yield (
+                f"{where}.compare_with: pipeline/literature/published.csv has no system "
+                f"'{entry.compare_with}'; {nearest_few(entry.compare_with, known)}"
+            )
+
+
+def _measured(params: Params) -> dict[str, Experiment | Imported | Applied]:
+    """Return all that is measured, by its path."""
+    sections: dict[str, Mapping[str, Experiment | Imported | Applied]] = {
+        "experiments": params.experiments,
+        "imported": params.imported,
+        "applied": params.applied,
+    }
+    return {
+        f"{key}.{name}": entry for key, part in sections.items() for name, entry in part.items()
+    }
+
+
+def _start_faults(params: Params) -> Iterator[str]:
+    experiments = params.experiments
+    if RANDOM in experiments:
+        yield f"experiments.{RANDOM}: this name says of `start` that weights are random"
+    for name, experiment in experiments.items():
+        where, start = f"experiments.{name}.start", experiment.start
+        if start == RANDOM:
+            continue
+        if start not in experiments:
+            yield undefined(where, start, "experiment", [RANDOM, *experiments])
+        elif experiments[start].arch != experiment.arch:
+            yield (
+                f"{where}: expected an experiment with an {experiment.arch}, '{start}' trains a "
+                f"{experiments[start].arch}"
+            )
+        elif name in _ancestors(name, params):
+            yield f"{where}: '{name}' would start from its own result"
+
+
+def _ancestors(name: str, params: Params) -> set[str]:
+    """Return the experiments that one starts from, directly or not."""
+    found: set[str] = set()
+    start = params.experiments[name].start
+    while start in params.experiments and start not in found:
+        found.add(start)
+        start = params.experiments[start].start
+    return found
+
+
+def _application_faults(where: str, applied: Applied, params: Params) -> Iterator[str]:
+    fault = wrong_network(where, applied, params)
+    if fault:
+        yield fault
+        return
+    trained = params.experiments.get(applied.weights) or params.imported[applied.weights]
+    if trained.test_on != applied.test_on:
+        yield (
+            f"{where}.test_on: expected '{trained.test_on}', which '{applied.weights}' is tested "
+            f"on and its training images are compared with; came '{applied.test_on}'"
+        )
+    model = params.models.named(applied.arch)[applied.model]
+    if applied.way == "local_averages" and model.receptive_field is not None:
+        yield (
+            f"{where}.way: {applied.arch}.{applied.model} has no averages over whole images that "
+            "could be local"
+        )
+    if applied.way in ("local_averages", "patches") and applied.weights in params.imported:
+        yield f"{where}.way: the size of the patches that imported weights learnt is not known"
+
+
+def _acceptance_faults(params: Params) -> Iterator[str]:
+    seen: dict[tuple[str, str], str] = {}
+    for position, accepted in enumerate(params.accepted_overlaps):
+        where = f"accepted_overlaps.{position}"
+        for key in ("train", "test"):
+            name = getattr(accepted, key)
+            if name not in params.datasets:
+                yield undefined(f"{where}.{key}", name, "data set", params.datasets)
+        pair = (accepted.train, accepted.test)
+        if pair in seen:
+            yield f"{where}: {seen[pair]} is about the same two data sets"
+        seen.setdefault(pair, where)
+
+
+def _trial_faults(where: str, trial: Trial, params: Params) -> Iterator[str]:
+    if trial.dataset not in params.datasets:
+        yield undefined(f"{where}.dataset", trial.dataset, "data set", params.datasets)
+        return
+    if isinstance(trial.degradation, Mixture):
+        yield (
+            f"{where}.degradation: a mixture is trained on, not tested: give each of its parts a "
+            "trial of its own"
+        )
+        return
+    yield from _level_faults(f"{where}.degradation", trial.degradation)
+    for protocol in trial.protocols:
+        colours = PROTOCOL_COLOURS[protocol]
+        if trial.colour not in colours:
+            yield (
+                f"{where}.protocols: {protocol} measures images in {' or '.join(colours)}; "
+                f"this trial's colour is {trial.colour}"
+            )
+        ours = measured_as(trial.degradation)
+        kind = PROTOCOL_DEGRADATION.get(protocol, ours)
+        if ours != kind:
+            yield (
+                f"{where}.protocols: {protocol} is for {kind} degradation; this trial's is "
+                f"{trial.degradation.kind}"
+            )
+    for baseline in trial.baselines:
+        if not _applies(baseline, trial.degradation):
+            yield (
+                f"{where}.baselines: {baseline} cannot undo {trial.degradation.kind} degradation "
+                "of these levels; 'identity' applies to all"
+            )
+    yield from _pairing_faults(where, trial.dataset, trial.degradation, params)
+
+
+def _level_faults(where: str, degradation: Degradation) -> Iterator[str]:
+    found = levels(degradation)
+    for level in found:
+        if len(level.label) > _LONGEST_LABEL:
+            yield (
+                f"{where}: expected steps whose names together make a folder's name of at most "
+                f"{_LONGEST_LABEL} letters, came {len(level.label)}: '{level.label}'"
+            )
+    if isinstance(degradation, Mixture):
+        for level in {one.label: one for one in found if found.count(one) > 1}.values():
+            yield f"{where}.of: '{level.label}' is in the mixture more than once"
+
+
+def _repeated_levels(where: str, trials: list[Trial]) -> Iterator[str]:
+    """Find levels that would overwrite one another: results lie by data set and level."""
+    seen: dict[tuple[str, str], str] = {}
+    for position, trial in enumerate(trials):
+        at = f"{where}.{position}"
+        for level in levels(trial.degradation):
+            place = (trial.dataset, level.label)
+            if place in seen:
+                yield (
+                    f"{at}.degradation: {seen[place]} has level {level.label} of data set "
+                    f"'{trial.dataset}' already; put one of them into a benchmark of its own"
+                )
+            seen.setdefault(place, at)
+
+
+def _applies(baseline: Baseline, degradation: Degradation) -> bool:
+    """Tell whether a classical method restores a degradation: denoisers must know the sigma."""
+    if baseline == "identity":
+        return True
+    if baseline == "bicubic":
+        return measured_as(degradation) == "bicubic"
+    if baseline == "lanczos":  # the others leave images of full size, with nothing to enlarge
+        return getattr(degradation, "result", None) == "low"
+    return isinstance(degradation, Gaussian) and not isinstance(degradation.sigma_8bit, FloatRange)
+
+
+def _pairing_faults(
+    where: str, dataset: str, degradation: Degradation, params: Params
+) -> Iterator[str]:
+    entry = params.datasets[dataset]
+    # A published set may or may not come in pairs: its catalogue says, and extract checks it.
+    if degradation.kind == "paired" and entry.kind in {"skimage", "folder"}:
+        yield (
+            f"{where}: degradation kind 'paired' needs a data set with degraded partners; "
+            f"'{dataset}' is of kind '{entry.kind}'"
+        )
+
+
+def _experiment_faults(where: str, experiment: Experiment, params: Params) -> Iterator[str]:
+    model = params.models.named(experiment.arch)[experiment.model]
+    bank = params.patches[experiment.train_on]
+    degradation = params.degradations[experiment.degradation]
+    channels = 3 if bank.colour == "rgb" else 1
+    if not model.accepts(channels):
+        yield (
+            f"{where}: model {experiment.arch}.{experiment.model} has {model.input_channels} "
+            f"channel(s), patch bank '{experiment.train_on}' ({bank.colour}) has {channels}"
+        )
+    if not _restores(params.recipes[experiment.recipe]):
+        yield (
+            f"{where}.recipe: expected one whose loss is for networks that restore; that of "
+            f"'{experiment.recipe}' is for networks that recognise"
+        )
+    trials = params.benchmarks[experiment.test_on]
+    if not {bank.dataset, *(trial.dataset for trial in trials)} <= params.datasets.keys():
+        return  # a fault of the bank or of the trial, which is reported there
+    yield from _pairing_faults(where, bank.dataset, degradation, params)
+    yield from _scale_faults(where, experiment, params)
+    yield from _noise_map_faults(where, experiment, params)
+    yield from _test_faults(where, experiment, params)
+    for position, trial in enumerate(trials):
+        trial_at = f"benchmarks.{experiment.test_on}.{position}"
+        yield from _shared_images(where, bank.dataset, trial_at, trial.dataset, params)
+
+
+def _restores(recipe: Recipe) -> bool:
+    """Tell whether the loss of a recipe is for networks that restore."""
+    return isinstance(recipe.loss, str) and recipe.loss != "cross_entropy"
+
+
+def _scale_faults(where: str, experiment: Experiment, params: Params) -> Iterator[str]:
+    """Find trainings whose degraded patches cannot be cut, or not be enlarged by the network."""
+    bank = params.patches[experiment.train_on]
+    degradation = params.degradations[experiment.degradation]
+    model = params.models.named(experiment.arch)[experiment.model]
+    found = sorted({reduction_of(level) for level in levels(degradation)})
+    if len(found) > 1:
+        yield (
+            f"{where}: degradation '{experiment.degradation}' leaves patches of several sizes "
+            f"(scales {', '.join(f'{one:g}' for one in found)}), but those of a batch must have "
+            "one: train on one scale, or on interpolated results"
+        )
+    for one in found:
+        if one % 1 or bank.size % one or bank.stride % one:
+            yield (
+                f"{where}: degradation '{experiment.degradation}' has scale {one:g}, a scale that "
+                f"does not divide the patch: '{experiment.train_on}' has patches of {bank.size} "
+                f"pixels at a stride of {bank.stride}"
+            )
+        if one != model.scale:
+            yield (
+                f"{where}: degradation '{experiment.degradation}' leaves "
+                f"{_left(one, model.scale, experiment)}"
+            )
+
+
+def _left(reduction: float, scale: int, entry: Experiment | Imported) -> str:
+    """Say that images are not as small as the network needs them."""
+    size = "images of full size" if reduction == 1 else f"images {reduction:g} times smaller"
+    does = "keeps their size" if scale == 1 else f"makes them {scale} times larger"
+    return f"{size}, {entry.arch}.{entry.model} {does}: a scale that the network was not built for"
+
+
+def _noise_map_faults(where: str, experiment: Experiment, params: Params) -> Iterator[str]:
+    if not params.models.named(experiment.arch)[experiment.model].takes_noise_map:
+        return
+    every = versions(params.degradations[experiment.degradation])
+    if any(_hides_noise(one) for one in every) or not any(one.noise for one in every):
+        yield (
+            f"{where}: {experiment.arch}.{experiment.model} is told the noise level, which needs "
+            f"Gaussian noise, and that it comes last: '{experiment.degradation}' has other noise, "
+            "or none"
+        )
+
+
+def _hides_noise(version: Version) -> bool:
+    """Tell whether a version has noise whose level cannot be told."""
+    if not isinstance(version.noise, Gaussian | None):
+        return True
+    stored = version.stored.settings if version.stored else None
+    steps = stored.steps if isinstance(stored, Sequence) else []
+    return isinstance(stored, RealPairs) or any(isinstance(step, NOISE) for step in steps)
+
+
+def _test_faults(where: str, tested: Experiment | Imported, params: Params) -> Iterator[str]:
+    """Find trials whose images the network cannot restore."""
+    model = params.models.named(tested.arch)[tested.model]
+    for position, trial in enumerate(params.benchmarks[tested.test_on]):
+        trial_at = f"benchmarks.{tested.test_on}.{position}"
+        given = 3 if trial.colour == "rgb" else 1
+        if not model.accepts(given):
+            yield (
+                f"{where}: model {tested.arch}.{tested.model} has {model.input_channels} "
+                f"channel(s), {trial_at} ({trial.colour}) has {given}"
+            )
+        for one in sorted({reduction_of(level) for level in levels(trial.degradation)}):
+            if one != model.scale:
+                yield f"{where}: {trial_at} leaves {_left(one, model.scale, tested)}"
+        told = all(one.noise and not _hides_noise(one) for one in versions(trial.degradation))
+        if model.takes_noise_map and not told:
+            yield (
+                f"{where}: {tested.arch}.{tested.model} is told the noise level, which needs "
+                f"Gaussian noise, and that it comes last: {trial_at} has other noise, or none"
+            )
+
+
+def _shared_images(
+    where: str, trained: str, trial_at: str, tested: str, params: Params
+) -> Iterator[str]:
+    one, other = params.datasets[trained], params.datasets[tested]
+    if trained == tested:
+        yield f"{where}: trains on data set '{trained}', which {trial_at} tests on"
+    elif isinstance(one, SkimageDataset) and isinstance(other, SkimageDataset):
+        shared = sorted(set(one.images) & set(other.images))
+        if shared:
+            yield (
+                f"{where}: trains on images that {trial_at} tests on: {', '.join(shared)} "
+                f"(in '{trained}' and '{tested}')"
+            )
+    elif one.source == other.source and getattr(one, "clean", "") == getattr(other, "clean", ""):
+        yield f"{where}: '{trained}' and '{tested}' ({trial_at}) have the same source, {one.source}"

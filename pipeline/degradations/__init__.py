@@ -1,0 +1,1 @@
+"""What degradations there are: settings, levels, labels; ``pipeline/degrading`` does them."""

@@ -1,0 +1,1 @@
+"""Degrading images, and the cards that say what was drawn."""

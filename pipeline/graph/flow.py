@@ -1,0 +1,227 @@
+"""Prefect flow that brings the whole graph up to date, stages side by side.
+
+The only door to Prefect. The flow knows no stage by name: DVC says what is out of date and runs
+it; Prefect shows progress, keeps the logs and can be asked from elsewhere. Every stage that
+runs is one task.
+"""
+
+import asyncio
+import logging
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from filelock import FileLock, Timeout
+from prefect import flow, get_run_logger, runtime, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.exceptions import FailedRun
+from prefect.futures import PrefectFuture
+from prefect.runner import Runner
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.types.entrypoint import EntrypointType
+from pydantic import Field
+
+from pipeline.checking.params_file import ParamsError, load_params
+from pipeline.graph import dag
+from pipeline.graph.fanout import Ended, Fanout
+from pipeline.graph.launch import open_launch
+from pipeline.graph.project import ProjectError, find_root
+from pipeline.graph.slots import Slots, list_gpus
+from pipeline.graph.supervise import Children
+from pipeline.running.environment import child_environment
+from pipeline.running.workers import CORES_VARIABLE, count_cores
+
+DEPLOYMENT = "train-all"
+
+_SECONDS_BETWEEN_QUERIES = 2.0
+_LINES_KEPT = 4
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell Prefect's traceback after a failed run, which says nothing new, from other records."""
+    return record.exc_info is None or record.exc_info[0] is not FailedRun
+
+
+logging.getLogger("prefect.flow_runs").addFilter(_is_news)
+
+
+class BusyError(RuntimeError):
+    """Another run of the same project is going on."""
+
+
+@flow(name="restore", task_runner=ThreadPoolTaskRunner())  # type: ignore[arg-type]
+def restore(
+    experiments: list[str] | None = None,
+    parallel: Annotated[int, Field(ge=1)] | None = None,
+    keep_going: bool = True,
+    force: bool = False,
+) -> State[None]:
+    """Bring the experiments of the project in the current folder up to date.
+
+    Args:
+        experiments: Which ones, by their keys in params.yaml (names of stages are accepted
+            too); all when left out. What they need is brought up to date with them.
+        parallel: How many stages may run at once, cores and GPUs permitting; as many as they
+            permit when left out.
+        keep_going: After a failure, still run the stages that do not need the failed one.
+        force: Run the stages even if they are up to date.
+    """
+    try:
+        root = find_root(Path.cwd())
+        with _one_run_at_a_time(root):
+            return _bring_up_to_date(root, experiments, parallel, keep_going, force)
+    except (ProjectError, dag.GraphError, dag.UnknownStageError, ParamsError, BusyError) as error:
+        return Failed(message=str(error))
+
+
+def run_here(
+    experiments: list[str] | None, *, parallel: int | None, keep_going: bool, force: bool
+) -> tuple[bool, str]:
+    """Run the flow in this process.
+
+    Args:
+        experiments: As for ``restore``, like the others.
+        parallel: Limit on the stages at once.
+        keep_going: Whether a failure leaves the other stages going.
+        force: Whether to run what is up to date.
+
+    Returns:
+        Whether all went well, and what came of it in words.
+    """
+    state = restore(experiments, parallel, keep_going, force, return_state=True)
+    return state.is_completed(), state.message or str(state.name)
+
+
+def serve_deployment(announce: Callable[[], None]) -> None:
+    """Offer the flow to the Prefect server as ``restore/train-all``, until interrupted.
+
+    Args:
+        announce: Called when the server knows of the deployment.
+    """
+    # Two runs of one project would be in each other's way, so the second waits.
+    runner = Runner(query_seconds=_SECONDS_BETWEEN_QUERIES, limit=1)
+    deployment = restore.to_deployment(DEPLOYMENT, entrypoint_type=EntrypointType.MODULE_PATH)
+    runner.add_deployment(deployment)  # type: ignore[arg-type]
+    announce()
+    asyncio.run(runner.start())
+
+
+@task(task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)
+def reproduce(
+    stage: str, root: Path, force: bool, environment: Mapping[str, str], children: Children
+) -> State[None]:
+    """Bring one stage up to date; the stages that it needs are so already.
+
+    Args:
+        stage: Its name.
+        root: Folder of the project.
+        force: Run it even if DVC finds it up to date.
+        environment: Variables to add to those of a child.
+        children: Ends the stage when the flow ends.
+    """
+    logger = get_run_logger()
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage]
+    if force:
+        command.append("--force")
+    process = children.start(command, cwd=root, environment=child_environment() | {**environment})
+    said: deque[str] = deque(maxlen=_LINES_KEPT)
+    with process:
+        for line in process.stdout or ():
+            if line.strip():
+                logger.info(line.rstrip())
+                said.append(line.rstrip())
+    if process.returncode:
+        fault = [f"exit code {process.returncode}; the end of its output:", *said]
+        return Failed(message="\n".join(fault))
+    return Completed(message="up to date")
+
+
+@contextmanager
+def _one_run_at_a_time(root: Path) -> Iterator[None]:
+    lock = FileLock(root / ".restore" / "run.lock", timeout=0)
+    Path(lock.lock_file).parent.mkdir(exist_ok=True)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BusyError(
+            f"the project in {root} is busy: another run is at work on it; wait for it, or stop it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _bring_up_to_date(
+    root: Path,
+    experiments: list[str] | None,
+    parallel: int | None,
+    keep_going: bool,
+    force: bool,
+) -> State[None]:
+    logger = get_run_logger()
+    graph = _read_graph(root)
+    if experiments is not None:
+        graph = dag.select(graph, experiments)
+    if force:
+        stages = {name: replace(stage, stale=("forced",)) for name, stage in graph.items()}
+    else:
+        stages = dag.affected(graph)
+    if not stages:
+        return Completed(message=f"nothing to do: all {len(graph)} stages are up to date")
+
+    door = f"restore/{runtime.deployment.name}" if runtime.deployment.name else "restore run"
+    with open_launch(root, door=door, warn=logger.warning) as launch, Children() as children:
+        submitted: dict[str, PrefectFuture[Any]] = {}
+        cores = count_cores()
+
+        def start(stage: dag.Stage, gpus: tuple[str, ...], ended: Ended) -> None:
+            granted = {CORES_VARIABLE: str(min(stage.cpus, cores))}
+            if gpus:
+                granted["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+            future = reproduce.submit(
+                stage=stage.name,
+                root=root,
+                force=force,
+                environment=launch.environment | granted,
+                children=children,
+                return_state=False,
+                wait_for=[submitted[needed] for needed in stage.needs if needed in submitted],
+            )
+            submitted[stage.name] = future
+            future.add_done_callback(lambda _: ended(_fault(future)))
+
+        fanout = Fanout(
+            stages,
+            slots=Slots(cores=cores, gpus=list_gpus(), at_once=parallel),
+            keep_going=keep_going,
+            start=start,
+            recheck=lambda names: dag.why_stale(root, names),
+        )
+        fanout.run()
+        launch.succeeded = not fanout.failed
+    return (Failed if fanout.failed else Completed)(message=fanout.summary())
+
+
+def _read_graph(root: Path) -> dict[str, dag.Stage]:
+    try:
+        return dag.read_graph(root)
+    except dag.GraphError:
+        # DVC stumbles over many faults of params.yaml; our own words for them are plainer.
+        if (root / "params.yaml").is_file():
+            load_params(root / "params.yaml")
+        raise
+
+
+def _fault(future: PrefectFuture[Any]) -> str | None:
+    """Return what went wrong with a task that has ended."""
+    future.wait()
+    if future.state.is_completed():
+        return None
+    return future.state.message or str(future.state.name)

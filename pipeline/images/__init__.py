@@ -1,0 +1,1 @@
+"""Images: files, colour spaces, sizes, and the folders of data sets and benchmarks."""

@@ -1,0 +1,1 @@
+"""Published numbers, the conditions of their papers, and where both come from."""

@@ -1,0 +1,1 @@
+"""Measuring restored images: protocols, scores, classical methods, statistics."""

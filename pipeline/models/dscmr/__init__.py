@@ -1,0 +1,1 @@
+"""Deep supervised cross-modal retrieval."""

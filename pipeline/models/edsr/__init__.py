@@ -1,0 +1,1 @@
+"""Residual super-resolution network."""

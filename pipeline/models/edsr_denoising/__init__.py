@@ -1,0 +1,1 @@
+"""Residual blocks for denoising."""

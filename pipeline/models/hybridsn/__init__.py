@@ -1,0 +1,1 @@
+"""3-D, then 2-D convolutions on windows."""

@@ -1,0 +1,1 @@
+"""Wavelet network with channel attention."""

@@ -1,0 +1,1 @@
+"""What networks that restore share; an edit here trains all of them again."""

@@ -1,0 +1,1 @@
+"""Residual encoder-decoder network."""

@@ -1,0 +1,1 @@
+"""Residual U-Net, the house network."""

@@ -1,0 +1,1 @@
+"""Residual network with squeeze-and-excitation."""

@@ -1,0 +1,1 @@
+"""Very deep super-resolution network."""

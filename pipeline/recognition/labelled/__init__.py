@@ -1,0 +1,1 @@
+"""Labelled samples: their file, how near they are to clean ones, restoring them."""

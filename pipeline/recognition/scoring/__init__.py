@@ -1,0 +1,1 @@
+"""What networks recognised: answers, scores, intervals, maps."""

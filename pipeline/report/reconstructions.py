@@ -1,0 +1,60 @@
+"""Read how the images of an experiment were restored, and what a short format cost."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.running.stage_tables import require_output
+
+
+@dataclass(frozen=True)
+class Restoring:
+    """How whole images were restored.
+
+    Args:
+        way: Of ``pipeline/settings/params.py``.
+        tile: Side of a tile's core, in pixels.
+        halo: Pixels around it that the network was shown besides; None where it was shown whole
+            images.
+        precision: Format of the convolutions.
+        rms_8bit: Root mean square difference from float32, of 255, the largest of all data sets
+            and levels; None in float32.
+        max_8bit: The largest difference, likewise.
+    """
+
+    way: str
+    tile: int
+    halo: int | None
+    precision: str
+    rms_8bit: float | None
+    max_8bit: float | None
+
+
+def read_restoring(path: Path, stage: str) -> Restoring:
+    """Read ``tiling.json`` beside restored images.
+
+    Args:
+        path: The file.
+        stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
+
+    Raises:
+        FileNotFoundError: The stage has not run.
+        ValueError: The file says something else.
+    """
+    require_output(path, stage)
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        losses = facts.get("loss", {}).values()
+        return Restoring(
+            way=str(facts["way"]),
+            tile=int(facts["tile"]),
+            halo=None if facts["halo"] is None else int(facts["halo"]),
+            precision=str(facts["precision"]),
+            rms_8bit=max((loss["rms_8bit"] for loss in losses), default=None),
+            max_8bit=max((loss["max_8bit"] for loss in losses), default=None),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected way, tile, halo and precision, came something else ({error!r}); run "
+            f"'dvc repro --force {stage}'"
+        ) from error

@@ -1,18 +1,19 @@
 """Stage ``report``: put all results on one page and in one table."""
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from pipeline.degradations.levels import levels
-from pipeline.images.benchmarks import images_of
+from pipeline.images.benchmarks import BenchmarkImage, images_of
 from pipeline.literature.papers import Paper, read_papers
 from pipeline.literature.published import Published, joined, read_published
 from pipeline.literature.published_recognition import read_published_recognition
 from pipeline.report.checklist import Check, check_gap
 from pipeline.report.comparisons import compare_all, write_comparisons
-from pipeline.report.crops import choose_crops
+from pipeline.report.crops import ImageKey, choose_crops
 from pipeline.report.curves import draw_curve, read_curve
 from pipeline.report.downstream import write_downstream
 from pipeline.report.leaderboard import by_place, leading_places
@@ -20,8 +21,8 @@ from pipeline.report.model_cards import read_card
 from pipeline.report.network_table import tabulate_networks, write_networks
 from pipeline.report.overlaps import Overlap, read_overlaps
 from pipeline.report.page import Entry, Findings, Report, render_page
-from pipeline.report.recogniser_results import Entries
-from pipeline.report.recognition import Recognised, read_recognition, write_recognition
+from pipeline.report.recogniser_results import Entries, read_run
+from pipeline.report.recognition import Recognised, compare_recognisers, write_recognition
 from pipeline.report.reconstructions import read_restoring
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
 from pipeline.report.results import (
@@ -35,8 +36,10 @@ from pipeline.report.results import (
     summarise_baselines,
     write_results,
 )
+from pipeline.report.unmeasured import LeftOut, Unmeasured, read_measured
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
+from pipeline.running.stage_tables import StageNotRunError
 from pipeline.settings.params import (
     AcceptedOverlap,
     Applied,
@@ -48,6 +51,8 @@ from pipeline.settings.params import (
     Trial,
 )
 from pipeline.settings.tasks import Task
+
+_log = logging.getLogger(__name__)
 
 
 def report(
@@ -74,7 +79,8 @@ def report(
     """Write the page ``index.html``, and its tables as CSV.
 
     Files of experiments and benchmarks that the params do not name are left out: they are what
-    earlier params left behind.
+    earlier params left behind. What the params name and no stage has measured yet is left out
+    too, and the page says so.
 
     Args:
         evaluated: Folder of the experiments' measurements, ``EXPERIMENT.csv``, and of what
@@ -99,18 +105,24 @@ def report(
         recognition: The recognisers, reported in this order.
 
     Raises:
-        FileNotFoundError: A stage that this one needs has not run; the message names it.
+        FileNotFoundError: A folder that a stage wrote lacks a file; the message names the stage.
         ValueError: A file holds something else than its stage writes.
     """
     numbers = joined(read_published(literature / "published.csv"))
     entries: dict[str, Entry] = {**experiments, **imported, **applied}
-    measured = {name: _measured(evaluated, name, entry) for name, entry in entries.items()}
-    classical = {
-        name: read_measurements(baselines / f"{name}.csv", f"baseline@{name}")
-        for name in benchmarks
-    }
+    folders = _Folders(evaluated, baselines, restored, benchmark_images, curves, models, overlaps)
+
+    def read(name: str) -> tuple[list[Measurement], Report]:
+        rows = _measured(evaluated, name, entries[name])
+        trials = benchmarks[entries[name].test_on]
+        return rows, _report(name, entries[name], rows, trials, folders, accepted_overlaps)
+
+    found, unmeasured = read_measured(entries, read)
+    classical, without_classical = read_measured(
+        benchmarks, lambda name: _classical(name, benchmarks[name], folders), ask="baseline@{}"
+    )
     systems = {name: entry.compare_with for name, entry in entries.items()}
-    networks = [row for rows in measured.values() for row in rows]
+    networks = [row for rows, _ in found.values() for row in rows]
     results = sorted(
         [
             *summarise(networks, numbers, systems),
@@ -118,12 +130,10 @@ def report(
         ],
         key=order,
     )
-    folders = _Folders(restored, benchmark_images, curves, models, overlaps)
-    reports = [
-        _report(name, entry, measured[name], benchmarks[entry.test_on], folders, accepted_overlaps)
-        for name, entry in entries.items()
-    ]
-    repetition_of = find_repetitions(experiments)
+    reports = [shown for _, shown in found.values()]
+    repetition_of = find_repetitions(
+        {name: entry for name, entry in experiments.items() if name in found}
+    )
     leading = leading_places(trial for trials in benchmarks.values() for trial in trials)
     entries_of_recognition = Entries(
         tasks=tasks,
@@ -131,12 +141,18 @@ def report(
         restored_inputs=restored_inputs,
         recognition=recognition,
     )
-    recognised = _recognised(
-        entries_of_recognition,
-        folders,
-        evaluated,
-        literature / "published_recognition.csv",
+    recognised, unrecognised = _recognised(
+        entries_of_recognition, folders, literature / "published_recognition.csv"
     )
+    left_out = LeftOut(
+        kinds={
+            "networks": unmeasured,
+            "recognisers": unrecognised,
+            "classical methods on": without_classical,
+        }
+    )
+    if left_out.command:
+        _log.warning("%s", left_out)
     known = read_papers(literature / "papers.toml")
     table = tabulate_networks(
         {report.name: report.card for report in reports if not report.is_applied},
@@ -155,6 +171,7 @@ def report(
             repetition_of=repetition_of,
             check=_checklist(reports, benchmarks, known),
             recognition=recognised,
+            left_out=left_out,
         ),
     )
     merged = by_place(merge_repetitions(results, repetition_of))
@@ -177,6 +194,8 @@ def _first_places(trials: Iterable[Trial]) -> Collection[Place]:
 
 @dataclass(frozen=True)
 class _Folders:
+    evaluated: Path
+    baselines: Path
     restored: Path
     benchmark_images: Path
     curves: Path
@@ -185,13 +204,19 @@ class _Folders:
 
 
 def _recognised(
-    entries: Entries, folders: _Folders, evaluated: Path, published: Path
-) -> Recognised | None:
-    """Return what recognisers reached, or None where the params name none."""
-    if not entries.recognition:
-        return None
+    entries: Entries, folders: _Folders, published: Path
+) -> tuple[Recognised | None, list[Unmeasured]]:
+    """Return what recognisers reached, None where none has, and what is not measured yet."""
+    runs, unmeasured = read_measured(
+        entries.recognition,
+        lambda name: read_run(name, entries, folders.evaluated, folders.models, folders.curves),
+    )
+    if not runs:
+        return None, unmeasured
+    ran = {name: entry for name, entry in entries.recognition.items() if name in runs}
     numbers = read_published_recognition(published)
-    return read_recognition(entries, evaluated, folders.models, folders.curves, numbers)
+    entries = replace(entries, recognition=ran)
+    return compare_recognisers(entries, list(runs.values()), numbers), unmeasured
 
 
 def _checklist(
@@ -249,6 +274,45 @@ def _measured(evaluated: Path, name: str, entry: Entry) -> list[Measurement]:
     return rows
 
 
+def _classical(name: str, trials: Sequence[Trial], folders: _Folders) -> list[Measurement]:
+    """Return what the classical methods of a benchmark reached."""
+    stage = f"baseline@{name}"
+    rows = read_measurements(folders.baselines / f"{name}.csv", stage)
+    _test_images(name, trials, folders, rows, stage)
+    return rows
+
+
+def _test_images(
+    benchmark: str,
+    trials: Sequence[Trial],
+    folders: _Folders,
+    rows: Iterable[Measurement],
+    stage: str,
+) -> dict[ImageKey, BenchmarkImage]:
+    """Return the images of a benchmark, those that ``stage`` measured among them.
+
+    Raises:
+        StageNotRunError: The images are not there, or ``stage`` measured those that the benchmark
+            had before the params changed.
+    """
+    folder = folders.benchmark_images / benchmark
+    if not folder.is_dir():
+        maker = f"degrade_test@{benchmark}"
+        raise StageNotRunError(f"{folder}: no such folder; run 'dvc repro {maker}'", maker)
+    images = {
+        (image.trial.dataset, image.level.label, image.name): image
+        for image in images_of(folder, trials)
+    }
+    for row in rows:
+        if (row.data_set, row.degradation, row.image) not in images:
+            raise StageNotRunError(
+                f"image '{row.image}' of {row.data_set}, {row.degradation} was measured for "
+                f"'{row.experiment}' but is not among the test images; run 'dvc repro {stage}'",
+                stage,
+            )
+    return images
+
+
 def _report(
     name: str,
     entry: Entry,
@@ -258,10 +322,7 @@ def _report(
     accepted: Sequence[AcceptedOverlap],
 ) -> Report:
     suffix = _suffix(name, entry)
-    images = {
-        (image.trial.dataset, image.level.label, image.name): image
-        for image in images_of(folders.benchmark_images / entry.test_on, trials)
-    }
+    images = _test_images(entry.test_on, trials, folders, rows, f"evaluate{suffix}")
     leading = _first_places(trials)
     pictured = [row for row in rows if row.place in leading]
     if not pictured:

@@ -141,7 +141,7 @@ def read_measurements(path: Path, stage: str) -> list[Measurement]:
         stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: The columns or a value are not what the stage writes.
     """
     rows = read_rows(path, MEASURED_COLUMNS, stage)

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.degradations.levels import levels
-from pipeline.images.benchmarks import images_of
+from pipeline.images.benchmarks import TRIALS, images_of
 from pipeline.literature.papers import Paper, read_papers
 from pipeline.literature.published import Published, joined, read_published
 from pipeline.literature.published_recognition import read_published_recognition
@@ -25,11 +25,13 @@ from pipeline.report.recognition import Recognised, read_recognition, write_reco
 from pipeline.report.reconstructions import read_restoring
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
 from pipeline.report.results import (
+    Inputs,
     Measurement,
     Place,
     Result,
     merge_baselines,
     order,
+    read_baselines,
     read_measurements,
     summarise,
     summarise_baselines,
@@ -37,6 +39,7 @@ from pipeline.report.results import (
 )
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
+from pipeline.running.stage_tables import require_output
 from pipeline.settings.params import (
     AcceptedOverlap,
     Applied,
@@ -85,7 +88,7 @@ def report(
         curves: Folder of what the trainings logged, ``EXPERIMENT.csv`` and ``RECOGNISER.csv``.
         models: Folder of the weights, whose cards are read, ``EXPERIMENT/card.json`` and
             ``RECOGNISER/card.json``.
-        overlaps: Folder of what training and test images share, ``EXPERIMENT.csv``.
+        overlaps: Folder of what training and test images share, ``PAIRS.csv``.
         literature: Folder of published numbers, and of how their systems were trained and measured.
         out: Folder to make.
         experiments: What is reported, in this order.
@@ -104,17 +107,21 @@ def report(
     """
     numbers = joined(read_published(literature / "published.csv"))
     entries: dict[str, Entry] = {**experiments, **imported, **applied}
-    measured = {name: _measured(evaluated, name, entry) for name, entry in entries.items()}
     classical = {
-        name: read_measurements(baselines / f"{name}.csv", f"baseline@{name}")
-        for name in benchmarks
+        name: read_baselines(baselines / f"{name}.csv", f"baseline@{name}") for name in benchmarks
+    }
+    measured = {
+        name: _measured(evaluated, name, entry, classical[entry.test_on][0])
+        for name, entry in entries.items()
     }
     systems = {name: entry.compare_with for name, entry in entries.items()}
     networks = [row for rows in measured.values() for row in rows]
     results = sorted(
         [
             *summarise(networks, numbers, systems),
-            *summarise_baselines(merge_baselines(classical), numbers),
+            *summarise_baselines(
+                merge_baselines({name: rows for name, (_, rows) in classical.items()}), numbers
+            ),
         ],
         key=order,
     )
@@ -238,9 +245,9 @@ def _suffix(name: str, entry: Entry) -> str:
     return f"{kinds[type(entry)]}@{name}"
 
 
-def _measured(evaluated: Path, name: str, entry: Entry) -> list[Measurement]:
+def _measured(evaluated: Path, name: str, entry: Entry, degraded: Inputs) -> list[Measurement]:
     path, stage = evaluated / f"{name}.csv", f"evaluate{_suffix(name, entry)}"
-    rows = read_measurements(path, stage)
+    rows = read_measurements(path, stage, degraded)
     if {row.experiment for row in rows} != {name}:
         raise ValueError(
             f"{path}: expected rows of the experiment '{name}' and no others; "
@@ -258,9 +265,12 @@ def _report(
     accepted: Sequence[AcceptedOverlap],
 ) -> Report:
     suffix = _suffix(name, entry)
+    require_output(
+        folders.benchmark_images / entry.test_on / TRIALS, f"degrade_test@{entry.test_on}"
+    )
     images = {
         (image.trial.dataset, image.level.label, image.name): image
-        for image in images_of(folders.benchmark_images / entry.test_on, trials)
+        for image in images_of(folders.benchmark_images / entry.test_on)
     }
     leading = _first_places(trials)
     pictured = [row for row in rows if row.place in leading]
@@ -278,14 +288,15 @@ def _report(
         crops=choose_crops(pictured, images, folders.restored / name, suffix),
     )
 
-    def overlaps_of(experiment: str) -> dict[str, Overlap]:
-        path = folders.overlaps / f"{experiment}.csv"
-        return read_overlaps(path, f"guard@{experiment}", accepted)
+    def overlaps_of(pairs: str) -> dict[str, Overlap]:
+        found = read_overlaps(folders.overlaps / f"{pairs}.csv", f"guard@{pairs}", accepted)
+        tested = {trial.dataset for trial in trials}
+        return {name: overlap for name, overlap in found.items() if name in tested}
 
     if isinstance(entry, Applied):
         card = folders.models / entry.weights / "card.json"
         origin = read_card(card, f"reconstruct{suffix}")
-        shared = {} if "imported" in origin else overlaps_of(entry.weights)
+        shared = {} if "imported" in origin else overlaps_of(origin["pairs"])
         return shown(card=origin, charts=(), overlaps=shared)
     card = folders.models / name / "card.json"
     if isinstance(entry, Imported):
@@ -293,7 +304,7 @@ def _report(
     return shown(
         card=read_card(card, f"train@{name}"),
         charts=draw_curve(read_curve(folders.curves / f"{name}.csv", f"train@{name}")),
-        overlaps=overlaps_of(name),
+        overlaps=overlaps_of(entry.train_on),
     )
 
 

@@ -17,32 +17,31 @@ COLUMNS = (
     "protocol",
     "psnr",
     "ssim",
-    "psnr_input",
-    "ssim_input",
 )
 """Of the table, in this order."""
 
-DIGITS = {"psnr": 4, "ssim": 5, "psnr_input": 4, "ssim_input": 5}
+DIGITS = {"psnr": 4, "ssim": 5}
 """The scores among them, and how many digits a mean has after the point."""
+
+INPUT = "input"
+"""What stands for experiment and model in the rows of degraded images, as they are."""
 
 Row = dict[str, str | float]
 
 
 def rows_of(image: BenchmarkImage, restored: Array, experiment: str, model: str) -> Iterator[Row]:
-    """Measure one restored image, and the degraded one beside it, by every protocol that applies.
-
-    A degraded image that is small is interpolated for it.
+    """Measure one image by every protocol that applies.
 
     Args:
         image: The test image.
         restored: ``(H, W, C)`` in [0, 1], or a little outside.
-        experiment: Name of the experiment, or of the classical method.
-        model: Name of the model, or of the classical method.
+        experiment: Name of the experiment, or of the classical method; ``INPUT`` where the image
+            is the degraded one.
+        model: Name of the model, or the same again.
     """
-    clean, degraded = image.clean(), image.interpolated()
+    clean = image.clean()
     for protocol in applicable(image.trial.colour, image.trial.degradation):
-        after = measure(protocol, clean, restored, image.scale)
-        before = measure(protocol, clean, degraded, image.scale)
+        score = measure(protocol, clean, restored, image.scale)
         yield {
             "experiment": experiment,
             "model": model,
@@ -50,10 +49,8 @@ def rows_of(image: BenchmarkImage, restored: Array, experiment: str, model: str)
             "image": image.name,
             "degradation": image.level.label,
             "protocol": protocol,
-            "psnr": after.psnr,
-            "ssim": after.ssim,
-            "psnr_input": before.psnr,
-            "ssim_input": before.ssim,
+            "psnr": score.psnr,
+            "ssim": score.ssim,
         }
 
 

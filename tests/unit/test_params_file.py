@@ -899,18 +899,6 @@ def test_noise_whose_level_cannot_be_told_is_refused(degradation: dict[str, Any]
         assert "that it comes last: benchmarks.upscale.0 has other noise" in fault
 
 
-def test_degradations_that_the_readme_shows_are_valid(file: Path, root: Path) -> None:
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"```yaml\n(degradations:\n.*?)```", readme, re.DOTALL)
-
-    assert len(shown) == 2
-    for example in shown:
-        content = deepcopy(GOOD)
-        content["degradations"].update(YAML(typ="safe", pure=True).load(example)["degradations"])
-        file.write_text(as_yaml(content))
-        assert len(load_params(file).degradations) == len(GOOD["degradations"]) + 1
-
-
 def test_a_mixture_is_not_tested(refuse: Refuse) -> None:
     mixture = {"kind": "mixture", "of": [NOISE, BLUR]}
 

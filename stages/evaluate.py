@@ -8,7 +8,14 @@ import numpy as np
 
 from pipeline.arrays.pixels import Array
 from pipeline.images.benchmarks import BenchmarkImage, images_of, restored_path
-from pipeline.measuring.score_table import Row, mean_scores, rows_of, write_rows
+from pipeline.measuring.score_table import (
+    Row,
+    mean_scores,
+    read_inputs,
+    rows_of,
+    with_inputs,
+    write_rows,
+)
 from pipeline.running import tracking
 from pipeline.running.outputs import new_file
 from pipeline.running.stage_runner import run_stage
@@ -21,6 +28,7 @@ def evaluate(
     model_name: str,
     benchmark: Path,
     restored: Path,
+    baselines: Path,
     out: Path,
     metrics: Path,
 ) -> None:
@@ -32,6 +40,7 @@ def evaluate(
         benchmark: Clean and degraded images, from stage ``degrade_test``.
         restored: Restored images, from stage ``reconstruct``, and the checksum of the weights
             that restored them: the tracker's run of the same weights gets the scores.
+        baselines: Scores of the degraded images, from stage ``baseline``.
         out: CSV to write, one row an image and protocol.
         metrics: JSON to write: means by data set, degradation, protocol.
 
@@ -47,7 +56,7 @@ def evaluate(
         return list(rows_of(image, output, experiment, model_name))
 
     rows = list(chain.from_iterable(each(score, images)))
-    means = mean_scores(rows)
+    means = mean_scores(with_inputs(rows, read_inputs(baselines)))
     with new_file(out) as file:
         write_rows(file, rows)
     with new_file(metrics) as file:

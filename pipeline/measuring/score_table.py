@@ -1,7 +1,8 @@
 """The table of scores: one row an image and protocol."""
 
+import csv
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pipeline.arrays.pixels import Array
@@ -20,8 +21,11 @@ COLUMNS = (
 )
 """Of the table, in this order."""
 
-DIGITS = {"psnr": 4, "ssim": 5}
-"""The scores among them, and how many digits a mean has after the point."""
+DIGITS = {"psnr": 4, "ssim": 5, "psnr_input": 4, "ssim_input": 5}
+"""Scores, and how many digits a mean has after the point."""
+
+PLACE = ("data_set", "degradation", "protocol")
+"""What scores must share to be compared."""
 
 INPUT = "input"
 """What stands for experiment and model in the rows of degraded images, as they are."""
@@ -62,6 +66,38 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
     table.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
 
 
+def read_inputs(path: Path) -> dict[tuple[str, ...], tuple[float, float]]:
+    """Return the scores of degraded images, as the stage ``baseline`` wrote them.
+
+    Args:
+        path: Its table.
+
+    Returns:
+        PSNR and SSIM by data set, degradation, protocol and image.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        return {
+            tuple(row[key] for key in (*PLACE, "image")): (float(row["psnr"]), float(row["ssim"]))
+            for row in csv.DictReader(file)
+            if row["experiment"] == INPUT
+        }
+
+
+def with_inputs(
+    rows: Iterable[Row], inputs: Mapping[tuple[str, ...], tuple[float, float]]
+) -> list[Row]:
+    """Return rows with the scores of their degraded images beside their own.
+
+    Raises:
+        KeyError: The degraded image of a row was not measured.
+    """
+    found = []
+    for row in rows:
+        psnr, ssim = inputs[tuple(str(row[key]) for key in (*PLACE, "image"))]
+        found.append({**row, "psnr_input": psnr, "ssim_input": ssim})
+    return found
+
+
 def mean_scores(rows: Iterable[Row]) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
     """Return the means over the images, nested by data set, degradation and protocol.
 
@@ -70,8 +106,7 @@ def mean_scores(rows: Iterable[Row]) -> dict[str, dict[str, dict[str, dict[str, 
     import pandas as pd
 
     nested: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
-    keys = ["data_set", "degradation", "protocol"]
-    groups = pd.DataFrame(list(rows)).groupby(keys, sort=False)[list(DIGITS)]
+    groups = pd.DataFrame(list(rows)).groupby(list(PLACE), sort=False)[list(DIGITS)]
     for means in groups.mean().reset_index().to_dict("records"):
         place = nested.setdefault(means["data_set"], {}).setdefault(means["degradation"], {})
         place[means["protocol"]] = {

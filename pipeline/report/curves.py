@@ -76,7 +76,7 @@ def read_curve(path: Path, stage: str) -> Curve:
         stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: The columns or a value are not what the stage writes.
     """
     rows = [_numbers(row, where) for where, row in read_rows(path, COLUMNS, stage)]

@@ -21,7 +21,7 @@ def draw_recogniser_curve(path: Path, stage: str, kind: Kind) -> tuple[Chart, ..
         kind: Of the task: validation pairs of features have a mAP in the place of an accuracy.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: The columns or a value are not what the stage writes.
     """
     rows = [_numbers(row, where) for where, row in read_rows(path, COLUMNS, stage)]

@@ -146,7 +146,7 @@ def read_baselines(path: Path, stage: str) -> tuple[Inputs, list[Measurement]]:
         stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: The columns or a value are not what the stage writes.
     """
     rows = list(read_rows(path, MEASURED_COLUMNS, stage))

@@ -69,11 +69,13 @@ def restore_all(
 
 
 def evaluate_all(folder: Path) -> list[dict[str, str]]:
+    baseline(benchmark=folder / "bench", out=folder / "baselines.csv")
     evaluate(
         experiment="e1",
         model_name="dncnn.tiny",
         benchmark=folder / "bench",
         restored=folder / "restored",
+        baselines=folder / "baselines.csv",
         out=folder / "rows.csv",
         metrics=folder / "metrics.json",
     )
@@ -157,6 +159,7 @@ def test_the_metrics_are_the_means_of_the_rows(tmp_path: Path) -> None:
     for protocol, mean in means.items():
         psnrs = [float(row["psnr"]) for row in rows if row["protocol"] == protocol]
         assert mean["psnr"] == pytest.approx(np.mean(psnrs), abs=1e-4)
+        assert mean["psnr_input"] == pytest.approx(20 * np.log10(255 / 25), abs=0.5)
 
 
 def test_an_empty_benchmark_is_refused(tmp_path: Path) -> None:

@@ -425,22 +425,77 @@ def test_a_benchmark_shared_by_experiments_gives_each_classical_row_once(project
         ("benchmark_images/denoise", "degrade_test@denoise"),
     ],
 )
-def test_something_missing_is_refused_by_the_stage_to_run(
-    project: Project, tmp_path: Path, lost: str, stage: str
+def test_what_has_not_run_is_left_out_and_said_with_the_command_that_runs_it(
+    project: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture, lost: str, stage: str
 ) -> None:
     project.import_network("zhang")
-    project.report()
-    before = {path.name: path.read_bytes() for path in project.out.iterdir()}
+    project.experiments["other"] = project.experiments["net"].model_copy(update={"recipe": "long"})
+    project.write_experiment("other")
     path = tmp_path / lost
     if path.is_dir():
         shutil.rmtree(path)
     else:
         path.unlink()
 
-    with pytest.raises(FileNotFoundError, match=rf"'dvc repro {stage}'"):
+    project.report()
+
+    everything = {"net", "zhang", "other", "baseline@denoise"}
+    gone = everything if "benchmark" in lost else {Path(lost).stem}
+    gone = {"baseline@denoise"} if "baseline" in lost else gone
+    names = {row["experiment"] for row in project.table()}
+    assert names == {name.replace("baseline@denoise", "tv") for name in everything - gone}
+    (said,) = (record.getMessage() for record in caplog.records)
+    command = said.split("`")[1].removeprefix("restore run --experiments ").split()
+    assert set(command) == gone
+    head = project.page().partition("<nav")[0]
+    assert f"restore run --experiments {' '.join(command)}" in head
+    assert f"stage {stage} has not run" in head
+    assert Tags(project.page()).open == []
+
+
+def test_scores_of_images_that_the_benchmark_had_before_are_left_out(project: Project) -> None:
+    project.experiments["other"] = project.experiments["net"].model_copy(update={"recipe": "long"})
+    project.write_experiment("other")
+    for path in ("evaluated/other.csv", "baselines/denoise.csv"):
+        scores = project.out.parent / path
+        scores.write_text(scores.read_text().replace(",gaussian_15,", ",gaussian_10,"))
+
+    project.report()
+
+    assert {row["experiment"] for row in project.table()} == {"net"}
+    assert "stage evaluate@other has not run" in project.page()
+    assert "stage baseline@denoise has not run" in project.page()
+
+
+def test_a_repetition_of_what_has_not_run_stands_for_itself(project: Project) -> None:
+    project.experiments["again"] = project.experiments["net"]
+    project.write_experiment("again")
+    (project.folders["evaluated"] / "net.csv").unlink()
+
+    project.report()
+
+    rows = [(row["experiment"], row["repetition_of"]) for row in project.table()]
+    assert set(rows) == {("again", ""), ("tv", "")}
+
+
+def test_a_report_of_nothing_is_a_page_that_says_so(project: Project) -> None:
+    for name in ("evaluated", "baselines"):
+        shutil.rmtree(project.folders[name])
+
+    project.report()
+
+    assert project.table() == []
+    assert "restore run --experiments net baseline@denoise" in project.page()
+    assert Tags(project.page()).open == []
+
+
+def test_a_picture_that_is_missing_beside_others_is_an_error(project: Project) -> None:
+    (project.folders["restored"] / "net" / "bsd68" / "gaussian_15" / "harbour.png").unlink()
+
+    with pytest.raises(FileNotFoundError, match=r"harbour.png: .*--force reconstruct@net'"):
         project.report()
 
-    assert before == {path.name: path.read_bytes() for path in project.out.iterdir()}
+    assert not project.out.exists()
 
 
 def test_rows_of_another_experiment_are_refused(project: Project) -> None:
@@ -636,14 +691,17 @@ def test_a_project_without_recognisers_has_headers_alone_and_no_section(project:
     ("lost", "stage"),
     [("evaluated/clean", "recognise@clean"), ("models/clean", "learn@clean")],
 )
-def test_a_recogniser_that_has_not_run_is_refused_by_the_stage_to_run(
+def test_a_recogniser_that_has_not_run_is_left_out_and_said(
     project: Project, tmp_path: Path, lost: str, stage: str
 ) -> None:
     project.recognised = faces(tmp_path)
     shutil.rmtree(tmp_path / lost)
 
-    with pytest.raises(FileNotFoundError, match=rf"'dvc repro {stage}'"):
-        project.report()
+    project.report()
+
+    assert project.table("recognition") == []
+    assert '<section id="recognition">' not in project.page()
+    assert f'title="stage {stage} has not run">clean</span>' in project.page()
 
 
 def apply_net(project: Project, name: str, way: Way) -> None:

@@ -69,12 +69,14 @@ def write_scores(folder: Path) -> None:
         path = restored_path(folder / "restored", image)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, 0.9 * image.degraded())
+    baseline(benchmark=folder / "bench", out=folder / "baselines.csv")
     (folder / "restored/tiling.json").write_text('{"weights_sha256": "ab"}')
     evaluate(
         experiment="e1",
         model_name="dncnn.tiny",
         benchmark=folder / "bench",
         restored=folder / "restored",
+        baselines=folder / "baselines.csv",
         out=folder / "rows.csv",
         metrics=folder / "metrics.json",
     )

@@ -1,13 +1,15 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.graph import dag
 from pipeline.graph.dag import GraphError, Stage, UnknownStageError
-from tests.toy import call, copy_toy, edit, make_toy
+from pipeline.graph.left_stale import describe_left_stale
+from tests.toy import call, copy_toy, edit, gather, make_toy
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +248,63 @@ def test_a_stages_name_means_the_stage_and_all_it_needs() -> None:
 
 def test_several_names_add_up() -> None:
     assert list(dag.select(GRAPH, ["train@b", "a"])) == ["get", "train@a", "train@b", "test@a"]
+
+
+def test_what_gathers_comes_along_without_all_that_it_could_gather() -> None:
+    graph = GRAPH | {"report": replace(GRAPH["report"], gathers=(Path("tests"),))}
+
+    assert list(dag.select(graph, ["a"])) == ["get", "train@a", "test@a", "report"]
+    assert list(dag.affected(dag.select(graph, ["a"]))) == []
+    assert list(dag.affected(dag.select(graph, ["b"]))) == ["train@b", "test@b", "report"]
+    assert list(dag.select(graph, ["train@a"])) == ["get", "train@a"]
+    assert list(dag.select(graph, ["report"])) == list(graph)
+
+
+def test_what_gathers_does_not_come_along_for_what_is_constant() -> None:
+    report = stage("report", "check", "test", follows=("test",))
+    graph = {
+        one.name: one
+        for one in [
+            stage("check"),
+            stage("get", "check"),
+            stage("test", "get"),
+            replace(report, gathers=(Path("tests"),)),
+        ]
+    }
+
+    assert list(dag.select(graph, ["get"])) == ["check", "get"]
+    assert list(dag.select(graph, ["test"])) == ["check", "get", "test", "report"]
+
+
+def test_the_folders_that_a_stage_gathers_from_are_those_that_others_write_into(
+    toy: Path,
+) -> None:
+    gather(toy)
+
+    graph = dag.read_graph(toy)
+
+    assert graph["digest"].gathers == (toy / "out",)
+    assert set(graph["digest"].needs) == {"seed", "branch@left", "branch@right", "join", "aside"}
+    assert graph["join"].gathers == ()
+
+
+def test_what_is_left_stale_is_named_by_what_nobody_else_needs() -> None:
+    graph = GRAPH | {"report": replace(GRAPH["report"], gathers=(Path("tests"),))}
+
+    assert describe_left_stale(graph, dag.select(graph, ["a"])) == (
+        "left stale: 2 stages of b: `restore run` brings them up to date"
+    )
+    assert describe_left_stale(graph, dag.select(graph, ["b"])) == ""
+    assert describe_left_stale(graph, ["train@b"]).startswith("left stale: 2 stages of b, report:")
+
+
+def test_many_names_of_what_is_left_stale_are_cut_short() -> None:
+    graph = {f"train@n{number}": stage(f"train@n{number}", reasons=("x",)) for number in range(30)}
+
+    said = describe_left_stale(graph, [])
+
+    assert said.startswith("left stale: 30 stages of n0, n1, ")
+    assert ", n23 and 6 more: `restore run`" in said
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_known() -> None:

@@ -8,7 +8,14 @@ import pytest
 
 from pipeline.literature.published_recognition import PublishedRecognition
 from pipeline.report.page import Findings, render_page
-from pipeline.report.recognition import COLUMNS, Recognised, read_recognition, write_recognition
+from pipeline.report.recogniser_results import read_runs
+from pipeline.report.recognition import (
+    COLUMNS,
+    Recognised,
+    compare_recognisers,
+    write_recognition,
+)
+from pipeline.report.unmeasured import LeftOut
 from tests.recognised import Recognised as Made
 from tests.recognised import cube_task, faces, fold_task, image_task
 
@@ -33,7 +40,8 @@ NUMBERS = [
 
 
 def read(made: Made) -> Recognised:
-    return read_recognition(made.entries, made.evaluated, made.models, made.curves, NUMBERS)
+    runs = read_runs(made.entries, made.evaluated, made.models, made.curves)
+    return compare_recognisers(made.entries, runs, NUMBERS)
 
 
 def page(found: Recognised | None) -> str:
@@ -47,6 +55,7 @@ def page(found: Recognised | None) -> str:
             repetition_of={},
             check=lambda *_: [],
             recognition=found,
+            left_out=LeftOut(kinds={}),
         ),
     )
 

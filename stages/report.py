@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.degradations.levels import levels
-from pipeline.images.benchmarks import BenchmarkImage, images_of
+from pipeline.images.benchmarks import TRIALS, BenchmarkImage, images_of, read_trials
 from pipeline.literature.papers import Paper, read_papers
 from pipeline.literature.published import Published, joined, read_published
 from pipeline.literature.published_recognition import read_published_recognition
@@ -26,11 +26,13 @@ from pipeline.report.recognition import Recognised, compare_recognisers, write_r
 from pipeline.report.reconstructions import read_restoring
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
 from pipeline.report.results import (
+    Inputs,
     Measurement,
     Place,
     Result,
     merge_baselines,
     order,
+    read_baselines,
     read_measurements,
     summarise,
     summarise_baselines,
@@ -39,7 +41,7 @@ from pipeline.report.results import (
 from pipeline.report.unmeasured import LeftOut, Unmeasured, read_measured
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
-from pipeline.running.stage_tables import StageNotRunError
+from pipeline.running.stage_tables import StageNotRunError, require_output
 from pipeline.settings.params import (
     AcceptedOverlap,
     Applied,
@@ -91,7 +93,7 @@ def report(
         curves: Folder of what the trainings logged, ``EXPERIMENT.csv`` and ``RECOGNISER.csv``.
         models: Folder of the weights, whose cards are read, ``EXPERIMENT/card.json`` and
             ``RECOGNISER/card.json``.
-        overlaps: Folder of what training and test images share, ``EXPERIMENT.csv``.
+        overlaps: Folder of what training and test images share, ``PAIRS.csv``.
         literature: Folder of published numbers, and of how their systems were trained and measured.
         out: Folder to make.
         experiments: What is reported, in this order.
@@ -113,7 +115,7 @@ def report(
     folders = _Folders(evaluated, baselines, restored, benchmark_images, curves, models, overlaps)
 
     def read(name: str) -> tuple[list[Measurement], Report]:
-        rows = _measured(evaluated, name, entries[name])
+        rows = _measured(name, entries[name], folders)
         trials = benchmarks[entries[name].test_on]
         return rows, _report(name, entries[name], rows, trials, folders, accepted_overlaps)
 
@@ -263,9 +265,10 @@ def _suffix(name: str, entry: Entry) -> str:
     return f"{kinds[type(entry)]}@{name}"
 
 
-def _measured(evaluated: Path, name: str, entry: Entry) -> list[Measurement]:
-    path, stage = evaluated / f"{name}.csv", f"evaluate{_suffix(name, entry)}"
-    rows = read_measurements(path, stage)
+def _measured(name: str, entry: Entry, folders: _Folders) -> list[Measurement]:
+    path, stage = folders.evaluated / f"{name}.csv", f"evaluate{_suffix(name, entry)}"
+    inputs, _ = _baselines(entry.test_on, folders)
+    rows = read_measurements(path, stage, inputs)
     if {row.experiment for row in rows} != {name}:
         raise ValueError(
             f"{path}: expected rows of the experiment '{name}' and no others; "
@@ -274,10 +277,14 @@ def _measured(evaluated: Path, name: str, entry: Entry) -> list[Measurement]:
     return rows
 
 
+def _baselines(benchmark: str, folders: _Folders) -> tuple[Inputs, list[Measurement]]:
+    return read_baselines(folders.baselines / f"{benchmark}.csv", f"baseline@{benchmark}")
+
+
 def _classical(name: str, trials: Sequence[Trial], folders: _Folders) -> list[Measurement]:
     """Return what the classical methods of a benchmark reached."""
     stage = f"baseline@{name}"
-    rows = read_measurements(folders.baselines / f"{name}.csv", stage)
+    _, rows = _baselines(name, folders)
     _test_images(name, trials, folders, rows, stage)
     return rows
 
@@ -292,16 +299,15 @@ def _test_images(
     """Return the images of a benchmark, those that ``stage`` measured among them.
 
     Raises:
-        StageNotRunError: The images are not there, or ``stage`` measured those that the benchmark
-            had before the params changed.
+        StageNotRunError: The images are not there, or are those that the benchmark had before the
+            params changed.
     """
-    folder = folders.benchmark_images / benchmark
-    if not folder.is_dir():
-        maker = f"degrade_test@{benchmark}"
-        raise StageNotRunError(f"{folder}: no such folder; run 'dvc repro {maker}'", maker)
+    folder, maker = folders.benchmark_images / benchmark, f"degrade_test@{benchmark}"
+    require_output(folder / TRIALS, maker)
+    if read_trials(folder) != list(trials):
+        raise StageNotRunError(f"{folder}: has other trials; run 'dvc repro {maker}'", maker)
     images = {
-        (image.trial.dataset, image.level.label, image.name): image
-        for image in images_of(folder, trials)
+        (image.trial.dataset, image.level.label, image.name): image for image in images_of(folder)
     }
     for row in rows:
         if (row.data_set, row.degradation, row.image) not in images:
@@ -339,14 +345,15 @@ def _report(
         crops=choose_crops(pictured, images, folders.restored / name, suffix),
     )
 
-    def overlaps_of(experiment: str) -> dict[str, Overlap]:
-        path = folders.overlaps / f"{experiment}.csv"
-        return read_overlaps(path, f"guard@{experiment}", accepted)
+    def overlaps_of(pairs: str) -> dict[str, Overlap]:
+        found = read_overlaps(folders.overlaps / f"{pairs}.csv", f"guard@{pairs}", accepted)
+        tested = {trial.dataset for trial in trials}
+        return {name: overlap for name, overlap in found.items() if name in tested}
 
     if isinstance(entry, Applied):
         card = folders.models / entry.weights / "card.json"
         origin = read_card(card, f"reconstruct{suffix}")
-        shared = {} if "imported" in origin else overlaps_of(entry.weights)
+        shared = {} if "imported" in origin else overlaps_of(origin["pairs"])
         return shown(card=origin, charts=(), overlaps=shared)
     card = folders.models / name / "card.json"
     if isinstance(entry, Imported):
@@ -354,7 +361,7 @@ def _report(
     return shown(
         card=read_card(card, f"train@{name}"),
         charts=draw_curve(read_curve(folders.curves / f"{name}.csv", f"train@{name}")),
-        overlaps=overlaps_of(name),
+        overlaps=overlaps_of(entry.train_on),
     )
 
 

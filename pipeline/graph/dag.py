@@ -34,8 +34,9 @@ class Stage:
     """Cores it keeps busy; ``meta.cpus``, otherwise 1."""
     gpus: int
     """GPUs it can use; ``meta.gpus``, otherwise 0."""
-    constant: bool
-    """Whether it writes the same whenever it succeeds; ``meta.constant``, otherwise not."""
+    follows: tuple[str, ...]
+    """Those of them that may change what it reads; the others write the same, by
+    ``meta.constant``, whenever they succeed."""
     stale: tuple[str, ...]
     """Why it is out of date by itself; empty when only a stage it needs can change that."""
     gathers: tuple[Path, ...] = ()
@@ -62,7 +63,11 @@ def read_graph(root: Path) -> dict[str, Stage]:
                 needs=tuple(sorted(needs[name][1])),
                 cpus=_count(name, needs[name][0].meta, "cpus", default=1, least=1),
                 gpus=_count(name, needs[name][0].meta, "gpus", default=0, least=0),
-                constant=bool((needs[name][0].meta or {}).get("constant", False)),
+                follows=tuple(
+                    needed
+                    for needed in sorted(needs[name][1])
+                    if _may_change(needs[name][0], needs[needed][0])
+                ),
                 gathers=_gathered(needs[name][0]),
                 stale=_why_stale(needs[name][0]),
             )
@@ -105,12 +110,11 @@ def select(graph: Mapping[str, Stage], names: Iterable[str]) -> dict[str, Stage]
     for name in reversed(list(graph)):
         if name in chosen:
             chosen.update(graph[name].needs)
-    # What is constant is gathered once and for all.
-    news = {name for name in chosen if not graph[name].constant}
     return {
         name: stage
         for name, stage in graph.items()
-        if name in chosen or (stage.gathers and not news.isdisjoint(stage.needs))
+        # What never changes is gathered once and for all.
+        if name in chosen or (stage.gathers and not chosen.isdisjoint(stage.follows))
     }
 
 
@@ -131,13 +135,11 @@ def affected(graph: Mapping[str, Stage]) -> dict[str, Stage]:
 def causes(graph: Mapping[str, Stage]) -> dict[str, tuple[str, ...]]:
     """Return for each stage that is out of date, or may become so, what makes it so.
 
-    The causes of a stage that only follows are the names of the stages that it follows. Nobody
-    follows a stage whose output never changes.
+    The causes of a stage that only follows are the names of the stages that it follows.
     """
     found: dict[str, tuple[str, ...]] = {}
     for name, stage in graph.items():
-        followed = [needed for needed in stage.needs if needed in found]
-        reasons = stage.stale or tuple(one for one in followed if not graph[one].constant)
+        reasons = stage.stale or tuple(needed for needed in stage.follows if needed in found)
         if reasons:
             found[name] = reasons
     return found
@@ -207,6 +209,16 @@ def _in_order(needs: Mapping[str, Iterable[str]]) -> list[str]:
     for name in needs:
         visit(name)
     return list(done)
+
+
+def _may_change(stage: DvcStage, needed: DvcStage) -> bool:
+    """Tell whether a stage reads an output of another one that is not always the same."""
+    constant = set((needed.meta or {}).get("constant", []))
+    changing = [Path(out.fs_path) for out in needed.outs if out.def_path not in constant]
+    read = [Path(dep.fs_path) for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+    return any(
+        one.is_relative_to(out) or out.is_relative_to(one) for out in changing for one in read
+    )
 
 
 def _gathered(stage: DvcStage) -> tuple[Path, ...]:

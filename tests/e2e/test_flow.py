@@ -452,3 +452,19 @@ def test_the_deployments_of_prefect_yaml_can_be_deployed(toy: Path, server: dict
 
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     assert "restore/train-all" in deployed.stdout
+
+
+def test_a_worker_runs_the_flow(fresh: Path, done: Path, server: dict[str, str]) -> None:
+    (fresh / "prefect.yaml").write_text((ROOT / "prefect.yaml").read_text())
+    (fresh / "pipeline").symlink_to(ROOT / "pipeline")
+    pool = ("work-pool", "create", "--overwrite", "--type", "process", "restore-pool")
+    assert call(fresh, "prefect", *pool, **server).returncode == 0
+    assert call(fresh, "prefect", "--no-prompt", "deploy", "--all", **server).returncode == 0
+    asked = call(fresh, "prefect", "deployment", "run", "restore/train-all", **server)
+
+    worker = ("worker", "start", "--pool", "restore-pool", "--run-once")
+    worked = call(fresh, "prefect", *worker, **server)
+
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    assert worked.returncode == 0, worked.stdout + worked.stderr
+    assert lock(fresh) == lock(done)

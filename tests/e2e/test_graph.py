@@ -73,7 +73,41 @@ def test_a_changed_model_touches_only_the_experiments_that_name_it(project: Path
 def test_a_changed_degradation_touches_only_the_experiments_that_name_it(project: Path) -> None:
     edit_params(project, "degradations", "jpeg_low", "draws", value=3)
 
-    assert touched(project) == {"degrade@rednet_jpeg", "train@rednet_jpeg"}
+    assert touched(project) == {"degrade@gray_jpeg"}
+
+
+def test_experiments_on_the_same_pairs_share_them(done: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(done, tmp_path / "project", symlinks=True))
+    experiments = YAML(typ="safe", pure=True).load(project / "params.yaml")["experiments"]
+    edit_params(project, "experiments", "again", value=experiments["dncnn_s25"])
+
+    output = run(project, "dvc", "repro", "evaluate@again").stdout
+
+    assert "Running stage 'train@again'" in output
+    assert "Running stage 'degrade@" not in output
+    assert "Running stage 'train@dncnn_s25'" not in output
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "contamination/alignment.py",
+        "degradations/levels.py",
+        "images/resize.py",
+        "measuring/metrics.py",
+        "tiling/restorer.py",
+    ],
+)
+def test_an_edited_room_that_no_training_depends_on_trains_nothing(
+    project: Path, file: str
+) -> None:
+    with (project / "pipeline" / file).open("a") as code:
+        code.write("# edited\n")
+
+    stages = touched(project)
+
+    assert stages
+    assert not {name for name in stages if name.startswith(("train@", "learn@"))}
 
 
 def test_another_tile_size_trains_nothing_again(project: Path) -> None:

@@ -16,9 +16,11 @@ from pipeline.arrays.pixels import Array, Bytes, to_8bit
 from pipeline.contamination.overlap_table import COLUMNS as OVERLAP_COLUMNS
 from pipeline.contamination.overlap_table import write_overlaps
 from pipeline.degradations.settings import Gaussian
+from pipeline.images.benchmarks import write_trials
 from pipeline.images.files import read_image, write_png
 from pipeline.literature import published
 from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
+from pipeline.measuring.score_table import INPUT
 from pipeline.report.crops import detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import COLUMNS
@@ -82,8 +84,7 @@ class Project:
         return Experiment(
             arch="dncnn",
             model="dncnn_s",
-            train_on="photos",
-            degradation="noise",
+            train_on="pairs",
             recipe="quick",
             start="random",
             test_on=benchmark,
@@ -105,9 +106,16 @@ class Project:
         tiling.write_text('{"way": "plain", "halo": 8, "tile": 512, "precision": "float32"}')
         self.write_scores(self.folders["evaluated"] / f"{name}.csv", name, "dncnn.dncnn_s", psnr)
         self.write_card(
-            name, {"degradation": NOISE, "recipe": RECIPE, "trained_on": BANK, **SEEDED}
+            name,
+            {
+                "pairs": "pairs",
+                "degradation": NOISE,
+                "recipe": RECIPE,
+                "trained_on": BANK,
+                **SEEDED,
+            },
         )
-        self.write_overlaps(name)
+        self.write_overlaps("pairs")
         curve = self.folders["curves"] / f"{name}.csv"
         curve.parent.mkdir(exist_ok=True)
         curve.write_text(
@@ -138,8 +146,7 @@ class Project:
         self.write_experiment(name, 29.5)
         file = {"file": "weights.mat", "sha256": "cd" * 32, "layout": "matconvnet"}
         self.write_card(name, {"imported": file})
-        for place in ("curves", "overlaps"):
-            (self.folders[place] / f"{name}.csv").unlink()
+        (self.folders["curves"] / f"{name}.csv").unlink()
 
     def write_benchmark(self, name: str) -> None:
         for level in self.levels:
@@ -149,17 +156,31 @@ class Project:
                     (place / kind).mkdir(parents=True, exist_ok=True)
                 write_png(place / "clean" / f"{image}.png", picture(number))
                 np.save(place / "degraded" / f"{image}.npy", picture(number) + picture(99) - 0.5)
-        self.write_scores(self.folders["baselines"] / f"{name}.csv", "tv", "tv", 26.5)
+        write_trials(self.folders["benchmark_images"] / name, self.benchmarks["denoise"])
+        baselines = self.folders["baselines"] / f"{name}.csv"
+        self.write_scores(baselines, INPUT, INPUT, 20, (0, 0))
+        self.write_scores(baselines, "tv", "tv", 26.5, more=True)
 
-    def write_scores(self, path: Path, experiment: str, model: str, psnr: float) -> None:
+    def write_scores(
+        self,
+        path: Path,
+        experiment: str,
+        model: str,
+        psnr: float,
+        worse_by: tuple[float, float] = (0, 0.25),
+        *,
+        more: bool = False,
+    ) -> None:
+        ssim = 0.4 if experiment == INPUT else 0.8
         path.parent.mkdir(exist_ok=True)
-        with path.open("w", newline="") as file:
+        with path.open("a" if more else "w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(MEASURED_COLUMNS)
+            if not more:
+                writer.writerow(MEASURED_COLUMNS)
             for level in self.levels:
                 for number, image in enumerate(IMAGES):
-                    for protocol, worse in (("gray-uint8", 0), ("gray-float", 0.25)):
-                        scores = (psnr + number - worse, 0.8, 20 + number, 0.4)
+                    for protocol, worse in zip(("gray-uint8", "gray-float"), worse_by, strict=True):
+                        scores = (psnr + number - worse, ssim)
                         writer.writerow(
                             [experiment, model, "bsd68", image, level, protocol, *scores]
                         )
@@ -320,7 +341,7 @@ def test_imported_weights_are_reported_without_training(project: Project) -> Non
 
 def test_an_accepted_overlap_is_said(project: Project) -> None:
     project.accepted = [AcceptedOverlap(train="photos", test="bsd68", why="the paper did so")]
-    project.write_overlaps("net", "photos,left,bsd68,bridge,crop,0.9,80,1,1,0.5")
+    project.write_overlaps("pairs", "photos,left,bsd68,bridge,crop,0.9,80,1,1,0.5")
 
     project.report()
 
@@ -396,7 +417,7 @@ def test_a_benchmark_shared_by_experiments_gives_each_classical_row_once(project
         ("baselines/denoise.csv", "baseline@denoise"),
         ("curves/net.csv", "train@net"),
         ("models/net", "train@net"),
-        ("overlaps/net.csv", "guard@net"),
+        ("overlaps/pairs.csv", "guard@pairs"),
         ("evaluated/zhang.csv", "evaluate_imported@zhang"),
         ("models/zhang", "import_weights@zhang"),
         ("restored/zhang", "reconstruct_imported@zhang"),
@@ -686,8 +707,7 @@ def test_a_recogniser_that_has_not_run_is_left_out_and_said(
 def apply_net(project: Project, name: str, way: Way) -> None:
     """Let the project have measured the weights of ``net`` in another way."""
     project.write_experiment(name, 29)
-    for place in ("curves", "overlaps"):
-        (project.folders[place] / f"{name}.csv").unlink()
+    (project.folders["curves"] / f"{name}.csv").unlink()
     project.applied[name] = Applied(
         arch="dncnn", model="dncnn_s", weights="net", way=way, test_on="denoise"
     )

@@ -267,7 +267,9 @@ def test_preset_lists_and_takes(toy: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_preset_refuses_to_lose_edits(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copytree(ROOT / "pipeline" / "checking" / "presets", toy / "pipeline" / "presets")
+    shutil.copytree(
+        ROOT / "pipeline" / "checking" / "presets", toy / "pipeline" / "checking" / "presets"
+    )
     (toy / "params.yaml").write_text("mine: true\n")
 
     assert cli.main(["preset", "smoke"]) == 1

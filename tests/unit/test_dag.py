@@ -64,14 +64,21 @@ def test_what_a_stage_needs_of_the_machine_is_read_after_templates_are_filled_in
     graph = dag.read_graph(toy)
 
     assert (graph["branch@left"].cpus, graph["branch@left"].gpus) == (3, 1)
-    assert not graph["branch@left"].constant
     assert (graph["seed"].cpus, graph["seed"].gpus) == (1, 0)
 
 
 def test_a_stage_can_be_said_to_write_the_same_always(toy: Path) -> None:
-    edit(toy / "dvc.yaml", "      - raw.txt\n", "      - raw.txt\n    meta: {constant: true}\n")
+    assert dag.read_graph(toy)["branch@left"].follows == ("seed",)
+    edit(
+        toy / "dvc.yaml",
+        "      - out/seed\n  branch",
+        "      - out/seed\n    meta: {constant: [out/seed]}\n  branch",
+    )
 
-    assert dag.read_graph(toy)["seed"].constant
+    graph = dag.read_graph(toy)
+
+    assert graph["branch@left"].needs == ("seed",)
+    assert graph["branch@left"].follows == ()
 
 
 def test_a_wrong_need_is_refused_with_its_place(toy: Path) -> None:
@@ -207,8 +214,14 @@ def test_the_ways_to_link_that_work_are_among_those_asked_for(toy: Path) -> None
 # ------------------------------------------------------------------- parts of a graph
 
 
-def stage(name: str, *needs: str, reasons: tuple[str, ...] = (), constant: bool = False) -> Stage:
-    return Stage(name=name, needs=needs, cpus=1, gpus=0, constant=constant, stale=reasons)
+def stage(
+    name: str,
+    *needs: str,
+    reasons: tuple[str, ...] = (),
+    follows: tuple[str, ...] | None = None,
+) -> Stage:
+    followed = needs if follows is None else follows
+    return Stage(name=name, needs=needs, cpus=1, gpus=0, follows=followed, stale=reasons)
 
 
 GRAPH = {
@@ -248,11 +261,11 @@ def test_what_gathers_comes_along_without_all_that_it_could_gather() -> None:
 
 
 def test_what_gathers_does_not_come_along_for_what_is_constant() -> None:
-    report = stage("report", "check", "test")
+    report = stage("report", "check", "test", follows=("test",))
     graph = {
         one.name: one
         for one in [
-            stage("check", constant=True),
+            stage("check"),
             stage("get", "check"),
             stage("test", "get"),
             replace(report, gathers=(Path("tests"),)),
@@ -260,6 +273,7 @@ def test_what_gathers_does_not_come_along_for_what_is_constant() -> None:
     }
 
     assert list(dag.select(graph, ["get"])) == ["check", "get"]
+    assert list(dag.select(graph, ["test"])) == ["check", "get", "test", "report"]
 
 
 def test_the_folders_that_a_stage_gathers_from_are_those_that_others_write_into(
@@ -319,8 +333,8 @@ def test_nobody_follows_a_stage_whose_output_never_changes() -> None:
     graph = {
         one.name: one
         for one in [
-            stage("check", reasons=("edited",), constant=True),
-            stage("get", "check"),
+            stage("check", reasons=("edited",)),
+            stage("get", "check", follows=()),
             stage("train", "get", reasons=("edited",)),
         ]
     }

@@ -58,7 +58,6 @@ def report(*crops: Crop, **changes: object) -> Report:
         arch="dncnn",
         model="dncnn_s",
         train_on="a",
-        degradation="b",
         recipe="c",
         start="random",
         test_on="d",

@@ -13,7 +13,7 @@ from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
 from pipeline.measuring.score_table import INPUT
 from pipeline.measuring.statistics import Interval, difference, mean, mean_interval
 from pipeline.nearest import nearest_known
-from pipeline.running.stage_tables import read_rows
+from pipeline.running.stage_tables import StageNotRunError, read_rows
 from pipeline.settings.params import Protocol
 
 COLUMNS = (
@@ -170,9 +170,8 @@ def read_measurements(path: Path, stage: str, inputs: Inputs) -> list[Measuremen
         inputs: Scores of the degraded images of the same benchmark.
 
     Raises:
-        FileNotFoundError: The stage has not run.
-        ValueError: The columns or a value are not what the stage writes, or the degraded image of
-            a row was not measured.
+        StageNotRunError: The stage has not run, or not with the degraded images of the benchmark.
+        ValueError: The columns or a value are not what the stage writes.
     """
     rows = read_rows(path, MEASURED_COLUMNS, stage)
     return [_measurement(values, where, stage, inputs) for where, values in rows]
@@ -189,8 +188,10 @@ def _measurement(
         scores = float(row["psnr"]), float(row["ssim"])
         before = scores if inputs is None else inputs.get((place, row["image"]))
         if before is None:
-            raise ValueError(
-                f"the degraded image '{row['image']}' of {', '.join(place)} was not measured"
+            raise StageNotRunError(
+                f"{where}: the degraded image '{row['image']}' of {', '.join(place)} was not "
+                f"measured; run 'dvc repro {stage}'",
+                stage,
             )
         found = Measurement(
             experiment=row["experiment"],

@@ -18,6 +18,7 @@ from pipeline.report.results import (
     summarise_baselines,
     write_results,
 )
+from pipeline.running.stage_tables import StageNotRunError
 from tests.unit.report_data import PAPER
 
 ONE = Measurement(
@@ -259,5 +260,7 @@ def test_the_degraded_images_of_a_benchmark_are_no_row_of_their_own(tmp_path: Pa
 def test_a_row_whose_degraded_image_was_not_measured_is_refused(tmp_path: Path) -> None:
     path = write_measurements(tmp_path / "net.csv", ONE)
 
-    with pytest.raises(ValueError, match=r"line 2: the degraded image 'one' .* was not measured"):
+    with pytest.raises(
+        StageNotRunError, match=r"line 2: the degraded image 'one' .* was not measured"
+    ):
         read_measurements(path, "evaluate@net", {})

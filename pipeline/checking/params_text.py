@@ -62,6 +62,18 @@ def as_line(value: Mapping[str, Any]) -> str:
     return _dump(_in_braces(value))
 
 
+def plain(value: object) -> Any:  # noqa: ANN401  (any value of YAML)
+    """Return a value in Python's own types, without what is known of how it was written."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(one) for one in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
 def _add(text: str, entry: NewEntry) -> str:
     before = _load(text)
     wanted = _with(before, entry)

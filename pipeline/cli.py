@@ -210,9 +210,9 @@ def _preset(root: Path, options: argparse.Namespace) -> int:
 def _schema(_root: Path, _options: argparse.Namespace) -> int:
     import json
 
-    from pipeline.settings.params import Params
+    from pipeline.checking.editor_schema import editor_schema
 
-    print(json.dumps(Params.model_json_schema(), indent=2))
+    print(json.dumps(editor_schema(), indent=2))
     return SUCCESS
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays.pixels import Array, to_8bit
+from pipeline.arrays.stage_outputs import require_output
 from pipeline.images.benchmarks import BenchmarkImage, restored_path
 from pipeline.images.files import encode_png, read_image
 from pipeline.report.results import Measurement
-from pipeline.running.stage_tables import require_output
 
 SIDE = 160
 """Of a window, in pixels; a smaller image is shown whole."""

@@ -24,7 +24,7 @@ from pipeline.commands import (
     plan,
     weights,
 )
-from pipeline.commands.graph import add_selection, nothing_to_do, read_graph
+from pipeline.commands.graph import add_selection, read_graph
 from pipeline.commands.table import as_table
 from pipeline.graph.project import ProjectError, find_root
 
@@ -134,9 +134,9 @@ def _positive(text: str) -> int:
 def _run(root: Path, options: argparse.Namespace) -> int:
     from pipeline.graph import dag
 
-    graph = read_graph(root, options.experiments)
-    if not options.force and not dag.affected(graph):
-        print(nothing_to_do(len(graph)))
+    selection = read_graph(root, options.experiments)
+    if not options.force and not dag.affected(selection.chosen):
+        print(selection.nothing_to_do)
         return SUCCESS
 
     from pipeline.graph.prefect_server import find_or_borrow

@@ -1,39 +1,39 @@
-"""Stage ``baseline``: restore and measure a benchmark with its classical methods."""
+"""Stage ``baseline``: measure a benchmark as it is, and restored by its classical methods."""
 
-from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
 from pipeline.images.benchmarks import BenchmarkImage, images_of
 from pipeline.measuring.classical import restore
-from pipeline.measuring.score_table import Row, rows_of, write_rows
+from pipeline.measuring.score_table import INPUT, Row, rows_of, write_rows
 from pipeline.running.outputs import new_file
 from pipeline.running.stage_runner import run_stage
 from pipeline.running.workers import each
-from pipeline.settings.params import Baseline, Trial
+from pipeline.settings.params import Baseline
 
 
-def baseline(*, trials: Sequence[Trial], benchmark: Path, out: Path) -> None:
-    """Write the scores of every classical method that a benchmark names.
+def baseline(*, benchmark: Path, out: Path) -> None:
+    """Write the scores of the degraded images, and of every classical method of a benchmark.
 
     Args:
-        trials: The parts of the benchmark, each with its methods.
-        benchmark: Clean and degraded images.
-        out: CSV to write, one row an image, method and protocol; method names stand in for
-            experiment and model.
+        benchmark: Clean and degraded images, from stage ``degrade_test``.
+        out: CSV to write, one row an image, method and protocol; ``input``, for the degraded
+            image, and names of methods stand in for experiment and model.
     """
-    todo = [
+    todo: list[tuple[BenchmarkImage, Baseline | None]] = [
         (image, method)
-        for image in images_of(benchmark, trials)
-        for method in image.trial.baselines
+        for image in images_of(benchmark)
+        for method in (None, *image.trial.baselines)
     ]
     rows = chain.from_iterable(each(_rows, todo))
     with new_file(out) as file:
         write_rows(file, rows)
 
 
-def _rows(todo: tuple[BenchmarkImage, Baseline]) -> list[Row]:
+def _rows(todo: tuple[BenchmarkImage, Baseline | None]) -> list[Row]:
     image, method = todo
+    if method is None:
+        return list(rows_of(image, image.interpolated(), INPUT, INPUT))
     height, width = image.clean().shape[:2]
     restored = restore(method, image.degraded(), image.level, (height, width))
     return list(rows_of(image, restored, method, method))

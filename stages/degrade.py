@@ -1,4 +1,4 @@
-"""Stage ``degrade``: degrade the training images of one experiment."""
+"""Stage ``degrade``: make a training set of a patch bank and a degradation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,10 @@ from pipeline.arrays.patches import BankImage, Grid, PatchBank, join, write_cut
 from pipeline.arrays.pixels import Bytes, from_8bit, to_8bit
 from pipeline.arrays.randomness import generator
 from pipeline.arrays.tables import write_mappings
+from pipeline.arrays.training_set import begin_training_set
 from pipeline.degradations.levels import Level, Version, in_8bit, levels, reduction_of, versions
 from pipeline.degradations.settings import Degradation, Jpeg, RealPairs
+from pipeline.degrading.drawn_noise import drawn_noise
 from pipeline.degrading.synthesis import compress
 from pipeline.degrading.synthesis import degrade as degrade_image
 from pipeline.running.outputs import new_folder
@@ -27,24 +29,20 @@ _SMALL = 1 << 17
 even at 481x321, and lose a third at 180x180)."""
 
 
-def degrade(
-    *, experiment: str, degradation: Degradation, patches: Path, out: Path, seed: int
-) -> None:
-    """Write the degraded partners of the patches of a bank.
+def degrade(*, name: str, degradation: Degradation, patches: Path, out: Path, seed: int) -> None:
+    """Write a training set: the patches of a bank and their degraded partners.
 
     Whole images are degraded and then cut at the positions of the clean patches, so that the
     8x8 grid of JPEG and the support of bicubic interpolation do not start anew at each patch.
-    Noise that comes last is not stored: training draws it anew at every step, and only its card
-    is written.
+    Noise that comes last is not stored: training draws it anew at every step.
 
     Args:
-        experiment: Name of the experiment; what is drawn depends on it.
+        name: Name of the training set; what is drawn depends on it.
         degradation: What to do; each of its versions gives one version of each patch.
         patches: The patch bank.
-        out: Folder to make: ``degraded.npy``, ``(V * N, size, size, C)``, uint8 or float16 in
-            [0, 1], the N patches of the bank once a version (clean ones where noise is all), of a
-            size that is the bank's, or a fraction of it where the result is ``low``; and
-            ``card.csv``, one row an image and version with what was drawn.
+        out: Folder to make; ``pipeline/arrays/training_set.py`` describes it. Of a version that
+            has nothing but noise the stored partners are the clean patches; where the result is
+            ``low``, partners are smaller.
         seed: Seed of the params.
 
     Raises:
@@ -60,8 +58,10 @@ def degrade(
         for level in levels(version.noise)
     ]
     with new_folder(out) as folder:
+        noise = [drawn_noise(version.noise) if version.noise else None for version in every]
+        begin_training_set(folder, bank, name, degradation.model_dump(), noise)
         if any(version.stored for version in every):
-            written = _write_versions(bank, every, folder / "degraded.npy", (seed, experiment))
+            written = _write_versions(bank, every, folder / "degraded.npy", (seed, name))
             cards = [*written, *cards]
         write_mappings(folder / "card.csv", cards)
 

@@ -12,7 +12,7 @@ from pipeline.arrays.tables import write_mappings
 from pipeline.degradations.levels import Level, levels
 from pipeline.degradations.settings import RealPairs
 from pipeline.degrading.synthesis import degrade, fitting_crop
-from pipeline.images.benchmarks import BenchmarkImage, smallest_side, write_images
+from pipeline.images.benchmarks import BenchmarkImage, smallest_side, write_images, write_trials
 from pipeline.images.colours import in_colour, rgb_to_luma
 from pipeline.images.files import read_image
 from pipeline.images.raw_images import RawImage, list_images
@@ -45,6 +45,7 @@ def degrade_test(*, trials: Sequence[Trial], raw: Path, out: Path, seed: int) ->
             write = partial(_write_levels, trial=trial, folder=folder, seed=seed)
             cards += chain.from_iterable(each(write, list_images(raw / trial.dataset)))
         write_mappings(folder / "card.csv", cards)
+        write_trials(folder, trials)
 
 
 def _write_levels(image: RawImage, trial: Trial, folder: Path, seed: int) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Stage ``evaluate``: measure what one experiment restored."""
 
 import json
-from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -9,22 +8,27 @@ import numpy as np
 
 from pipeline.arrays.pixels import Array
 from pipeline.images.benchmarks import BenchmarkImage, images_of, restored_path
-from pipeline.measuring.score_table import Row, mean_scores, rows_of, write_rows
+from pipeline.measuring.score_table import (
+    Row,
+    mean_scores,
+    read_inputs,
+    rows_of,
+    with_inputs,
+    write_rows,
+)
 from pipeline.running import tracking
 from pipeline.running.outputs import new_file
 from pipeline.running.stage_runner import run_stage
 from pipeline.running.workers import each
-from pipeline.settings.params import Trial
 
 
 def evaluate(
     *,
     experiment: str,
     model_name: str,
-    trials: Sequence[Trial],
     benchmark: Path,
     restored: Path,
-    weights: Path,
+    baselines: Path,
     out: Path,
     metrics: Path,
 ) -> None:
@@ -33,27 +37,26 @@ def evaluate(
     Args:
         experiment: Name of the experiment.
         model_name: Architecture and model, such as ``dncnn.gray_10``.
-        trials: The parts of the benchmark.
-        benchmark: Clean and degraded images.
-        restored: Restored images, from stage ``reconstruct``.
-        weights: Folder of the weights that restored them: the tracker's run of the same weights
-            gets the scores.
+        benchmark: Clean and degraded images, from stage ``degrade_test``.
+        restored: Restored images, from stage ``reconstruct``, and the checksum of the weights
+            that restored them: the tracker's run of the same weights gets the scores.
+        baselines: Scores of the degraded images, from stage ``baseline``.
         out: CSV to write, one row an image and protocol.
         metrics: JSON to write: means by data set, degradation, protocol.
 
     Raises:
         ValueError: The benchmark is empty.
     """
-    images = list(images_of(benchmark, trials))
+    images = list(images_of(benchmark))
     if not images:
-        raise ValueError(f"{benchmark}: expected test images of {len(trials)} trial(s), came none")
+        raise ValueError(f"{benchmark}: expected test images, came none")
 
     def score(image: BenchmarkImage) -> list[Row]:
         output = np.load(restored_path(restored, image))
         return list(rows_of(image, output, experiment, model_name))
 
     rows = list(chain.from_iterable(each(score, images)))
-    means = mean_scores(rows)
+    means = mean_scores(with_inputs(rows, read_inputs(baselines)))
     with new_file(out) as file:
         write_rows(file, rows)
     with new_file(metrics) as file:
@@ -61,7 +64,7 @@ def evaluate(
     pictures = {"-".join(image.place.parts): image for image in reversed(images)}
     tracking.log_evaluation(
         experiment,
-        weights / "card.json",
+        json.loads((restored / "tiling.json").read_text(encoding="utf-8"))["weights_sha256"],
         means,
         {name: _side_by_side(image, restored) for name, image in pictures.items()},
         [out],

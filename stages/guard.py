@@ -1,4 +1,4 @@
-"""Stage ``guard``: refuse to train an experiment on what it is tested on."""
+"""Stage ``guard``: refuse to train on what is tested on."""
 
 import logging
 from collections import defaultdict
@@ -10,7 +10,7 @@ from pipeline.contamination.overlap_table import write_overlaps
 from pipeline.images.raw_images import list_images
 from pipeline.running.outputs import new_file
 from pipeline.running.stage_runner import run_stage
-from pipeline.settings.params import AcceptedOverlap, Patches, Trial
+from pipeline.settings.params import AcceptedOverlap, Patches
 
 NOT_JUDGED = "not judged: too small or too smooth"
 
@@ -19,21 +19,21 @@ _NAMED_IN_MESSAGE = 5
 
 def guard(
     *,
-    experiment: str,
+    name: str,
     bank: Patches,
-    trials: Sequence[Trial],
+    tests: Path,
     raw: Path,
     out: Path,
     passed: Path,
     accepted_overlaps: Sequence[AcceptedOverlap],
     threads: int,
 ) -> None:
-    """Look for the test images of an experiment in its training set.
+    """Look in a training set for the images that its experiments are tested on.
 
     Args:
-        experiment: Name of the experiment, for messages.
-        bank: Names the training set.
-        trials: Name the test sets.
+        name: Name of the training set, for messages.
+        bank: Names the data set that it is made of.
+        tests: Names of the test sets, from stage ``list_tests``.
         raw: Folder of all downloaded data sets.
         out: CSV to write, also before a failure: one row a pair of images that show the same,
             and one an image that cannot be judged, with the other image left empty.
@@ -46,7 +46,8 @@ def guard(
         ImageError: An image cannot be read.
     """
     train = list_images(raw / bank.dataset)
-    test = {trial.dataset: list_images(raw / trial.dataset) for trial in trials}
+    names = tests.read_text(encoding="utf-8").splitlines()
+    test = {one: list_images(raw / one) for one in names}
     findings = find_overlaps(train, test, threads)
     with new_file(out) as file:
         write_overlaps(file, _rows(bank.dataset, findings))
@@ -65,7 +66,7 @@ def guard(
         raise ContaminationError(
             "\n".join(
                 [
-                    f"experiment '{experiment}' would be tested on what it was trained on:",
+                    f"experiments on '{name}' would be tested on what they were trained on:",
                     *(_explain(bank.dataset, len(train), found) for found in by_set.values()),
                     f"All pairs are in {out}. Take these images out of the training set, test on "
                     "another set, or accept the overlap in params.yaml (the report then says so):",

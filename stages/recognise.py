@@ -92,7 +92,8 @@ def recognise(
             write_png(folder / f"{name}.png", picture)
     with new_file(metrics) as file:
         file.write_text(json.dumps(means, indent=2) + "\n")
-    tracking.log_evaluation(recogniser, weights / "card.json", means, pictures, [out / SAMPLES])
+    card = json.loads((weights / "card.json").read_text(encoding="utf-8"))
+    tracking.log_evaluation(recogniser, card["weights_sha256"], means, pictures, [out / SAMPLES])
 
 
 def _answers(name: str, data: Labelled, network: nn.Module, samples: Samples) -> Iterator[Answers]:

@@ -47,9 +47,9 @@ def reconstruct(
         benchmark: Its images, from stage ``degrade_test``.
         way: How the network restores a whole image; ``pipeline/settings/params.py`` lists the ways.
         out: Folder to make: ``DATA_SET/LEVEL/IMAGE.npy``, float32 ``(H, W, C)``, not clipped,
-            a PNG of each to look at, and ``tiling.json`` with the way, the halo that was
-            measured (none where the whole image goes through the network at once), the tiles and
-            the format, and what a format shorter than float32 costs.
+            a PNG of each to look at, and ``tiling.json`` with the checksum of the weights, the
+            way, the halo that was measured (none where the whole image goes through the network
+            at once), the tiles and the format, and what a format shorter than float32 costs.
         threads: CPU threads to compute with.
         tile: Side of a tile's core, in pixels.
         precision: Format of the convolutions.
@@ -91,6 +91,7 @@ def reconstruct(
             sigma = sigmas.get(path.relative_to(folder)) if model.takes_noise_map else None
             restore_file(degraded, path, path.with_suffix(".png"), restorer, sigma)
         facts: dict[str, Any] = {
+            "weights_sha256": _card(weights)["weights_sha256"],
             "way": way,
             "halo": halo,
             "tile": restorer.tile,
@@ -107,9 +108,13 @@ def reconstruct(
 
 def _patch_size(weights: Path) -> int:
     """Return the side of the patches that weights were trained on, from their card."""
-    card = json.loads((weights / "card.json").read_text(encoding="utf-8"))
-    size: int = card["trained_on"]["patch_size"]
+    size: int = _card(weights)["trained_on"]["patch_size"]
     return size
+
+
+def _card(weights: Path) -> dict[str, Any]:
+    card: dict[str, Any] = json.loads((weights / "card.json").read_text(encoding="utf-8"))
+    return card
 
 
 if __name__ == "__main__":

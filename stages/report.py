@@ -1,18 +1,20 @@
 """Stage ``report``: put all results on one page and in one table."""
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from pipeline.arrays.stage_outputs import StageNotRunError, require_output
 from pipeline.degradations.levels import levels
-from pipeline.images.benchmarks import images_of
+from pipeline.images.benchmarks import TRIALS, BenchmarkImage, images_of, read_trials
 from pipeline.literature.papers import Paper, read_papers
 from pipeline.literature.published import Published, joined, read_published
 from pipeline.literature.published_recognition import read_published_recognition
 from pipeline.report.checklist import Check, check_gap
 from pipeline.report.comparisons import compare_all, write_comparisons
-from pipeline.report.crops import choose_crops
+from pipeline.report.crops import ImageKey, choose_crops
 from pipeline.report.curves import draw_curve, read_curve
 from pipeline.report.downstream import write_downstream
 from pipeline.report.leaderboard import by_place, leading_places
@@ -20,21 +22,24 @@ from pipeline.report.model_cards import read_card
 from pipeline.report.network_table import tabulate_networks, write_networks
 from pipeline.report.overlaps import Overlap, read_overlaps
 from pipeline.report.page import Entry, Findings, Report, render_page
-from pipeline.report.recogniser_results import Entries
-from pipeline.report.recognition import Recognised, read_recognition, write_recognition
+from pipeline.report.recogniser_results import Entries, read_run
+from pipeline.report.recognition import Recognised, compare_recognisers, write_recognition
 from pipeline.report.reconstructions import read_restoring
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
 from pipeline.report.results import (
+    Inputs,
     Measurement,
     Place,
     Result,
     merge_baselines,
     order,
+    read_baselines,
     read_measurements,
     summarise,
     summarise_baselines,
     write_results,
 )
+from pipeline.report.unmeasured import LeftOut, Unmeasured, read_measured
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
 from pipeline.settings.params import (
@@ -48,6 +53,8 @@ from pipeline.settings.params import (
     Trial,
 )
 from pipeline.settings.tasks import Task
+
+_log = logging.getLogger(__name__)
 
 
 def report(
@@ -74,7 +81,8 @@ def report(
     """Write the page ``index.html``, and its tables as CSV.
 
     Files of experiments and benchmarks that the params do not name are left out: they are what
-    earlier params left behind.
+    earlier params left behind. What the params name and no stage has measured yet is left out
+    too, and the page says so.
 
     Args:
         evaluated: Folder of the experiments' measurements, ``EXPERIMENT.csv``, and of what
@@ -85,7 +93,7 @@ def report(
         curves: Folder of what the trainings logged, ``EXPERIMENT.csv`` and ``RECOGNISER.csv``.
         models: Folder of the weights, whose cards are read, ``EXPERIMENT/card.json`` and
             ``RECOGNISER/card.json``.
-        overlaps: Folder of what training and test images share, ``EXPERIMENT.csv``.
+        overlaps: Folder of what training and test images share, ``PAIRS.csv``.
         literature: Folder of published numbers, and of how their systems were trained and measured.
         out: Folder to make.
         experiments: What is reported, in this order.
@@ -99,18 +107,24 @@ def report(
         recognition: The recognisers, reported in this order.
 
     Raises:
-        FileNotFoundError: A stage that this one needs has not run; the message names it.
+        FileNotFoundError: A folder that a stage wrote lacks a file; the message names the stage.
         ValueError: A file holds something else than its stage writes.
     """
     numbers = joined(read_published(literature / "published.csv"))
     entries: dict[str, Entry] = {**experiments, **imported, **applied}
-    measured = {name: _measured(evaluated, name, entry) for name, entry in entries.items()}
-    classical = {
-        name: read_measurements(baselines / f"{name}.csv", f"baseline@{name}")
-        for name in benchmarks
-    }
+    folders = _Folders(evaluated, baselines, restored, benchmark_images, curves, models, overlaps)
+
+    def read(name: str) -> tuple[list[Measurement], Report]:
+        rows = _measured(name, entries[name], folders)
+        trials = benchmarks[entries[name].test_on]
+        return rows, _report(name, entries[name], rows, trials, folders, accepted_overlaps)
+
+    found, unmeasured = read_measured(entries, read)
+    classical, without_classical = read_measured(
+        benchmarks, lambda name: _classical(name, benchmarks[name], folders), ask="baseline@{}"
+    )
     systems = {name: entry.compare_with for name, entry in entries.items()}
-    networks = [row for rows in measured.values() for row in rows]
+    networks = [row for rows, _ in found.values() for row in rows]
     results = sorted(
         [
             *summarise(networks, numbers, systems),
@@ -118,12 +132,10 @@ def report(
         ],
         key=order,
     )
-    folders = _Folders(restored, benchmark_images, curves, models, overlaps)
-    reports = [
-        _report(name, entry, measured[name], benchmarks[entry.test_on], folders, accepted_overlaps)
-        for name, entry in entries.items()
-    ]
-    repetition_of = find_repetitions(experiments)
+    reports = [shown for _, shown in found.values()]
+    repetition_of = find_repetitions(
+        {name: entry for name, entry in experiments.items() if name in found}
+    )
     leading = leading_places(trial for trials in benchmarks.values() for trial in trials)
     entries_of_recognition = Entries(
         tasks=tasks,
@@ -131,12 +143,18 @@ def report(
         restored_inputs=restored_inputs,
         recognition=recognition,
     )
-    recognised = _recognised(
-        entries_of_recognition,
-        folders,
-        evaluated,
-        literature / "published_recognition.csv",
+    recognised, unrecognised = _recognised(
+        entries_of_recognition, folders, literature / "published_recognition.csv"
     )
+    left_out = LeftOut(
+        kinds={
+            "networks": unmeasured,
+            "recognisers": unrecognised,
+            "classical methods on": without_classical,
+        }
+    )
+    if left_out.command:
+        _log.warning("%s", left_out)
     known = read_papers(literature / "papers.toml")
     table = tabulate_networks(
         {report.name: report.card for report in reports if not report.is_applied},
@@ -155,6 +173,7 @@ def report(
             repetition_of=repetition_of,
             check=_checklist(reports, benchmarks, known),
             recognition=recognised,
+            left_out=left_out,
         ),
     )
     merged = by_place(merge_repetitions(results, repetition_of))
@@ -177,6 +196,8 @@ def _first_places(trials: Iterable[Trial]) -> Collection[Place]:
 
 @dataclass(frozen=True)
 class _Folders:
+    evaluated: Path
+    baselines: Path
     restored: Path
     benchmark_images: Path
     curves: Path
@@ -185,13 +206,19 @@ class _Folders:
 
 
 def _recognised(
-    entries: Entries, folders: _Folders, evaluated: Path, published: Path
-) -> Recognised | None:
-    """Return what recognisers reached, or None where the params name none."""
-    if not entries.recognition:
-        return None
+    entries: Entries, folders: _Folders, published: Path
+) -> tuple[Recognised | None, list[Unmeasured]]:
+    """Return what recognisers reached, None where none has, and what is not measured yet."""
+    runs, unmeasured = read_measured(
+        entries.recognition,
+        lambda name: read_run(name, entries, folders.evaluated, folders.models, folders.curves),
+    )
+    if not runs:
+        return None, unmeasured
+    ran = {name: entry for name, entry in entries.recognition.items() if name in runs}
     numbers = read_published_recognition(published)
-    return read_recognition(entries, evaluated, folders.models, folders.curves, numbers)
+    entries = replace(entries, recognition=ran)
+    return compare_recognisers(entries, list(runs.values()), numbers), unmeasured
 
 
 def _checklist(
@@ -238,15 +265,58 @@ def _suffix(name: str, entry: Entry) -> str:
     return f"{kinds[type(entry)]}@{name}"
 
 
-def _measured(evaluated: Path, name: str, entry: Entry) -> list[Measurement]:
-    path, stage = evaluated / f"{name}.csv", f"evaluate{_suffix(name, entry)}"
-    rows = read_measurements(path, stage)
+def _measured(name: str, entry: Entry, folders: _Folders) -> list[Measurement]:
+    path, stage = folders.evaluated / f"{name}.csv", f"evaluate{_suffix(name, entry)}"
+    inputs, _ = _baselines(entry.test_on, folders)
+    rows = read_measurements(path, stage, inputs)
     if {row.experiment for row in rows} != {name}:
         raise ValueError(
             f"{path}: expected rows of the experiment '{name}' and no others; "
             f"run 'dvc repro --force {stage}'"
         )
     return rows
+
+
+def _baselines(benchmark: str, folders: _Folders) -> tuple[Inputs, list[Measurement]]:
+    return read_baselines(folders.baselines / f"{benchmark}.csv", f"baseline@{benchmark}")
+
+
+def _classical(name: str, trials: Sequence[Trial], folders: _Folders) -> list[Measurement]:
+    """Return what the classical methods of a benchmark reached."""
+    stage = f"baseline@{name}"
+    _, rows = _baselines(name, folders)
+    _test_images(name, trials, folders, rows, stage)
+    return rows
+
+
+def _test_images(
+    benchmark: str,
+    trials: Sequence[Trial],
+    folders: _Folders,
+    rows: Iterable[Measurement],
+    stage: str,
+) -> dict[ImageKey, BenchmarkImage]:
+    """Return the images of a benchmark, those that ``stage`` measured among them.
+
+    Raises:
+        StageNotRunError: The images are not there, or are those that the benchmark had before the
+            params changed.
+    """
+    folder, maker = folders.benchmark_images / benchmark, f"degrade_test@{benchmark}"
+    require_output(folder / TRIALS, maker)
+    if read_trials(folder) != list(trials):
+        raise StageNotRunError(f"{folder}: has other trials; run 'dvc repro {maker}'", maker)
+    images = {
+        (image.trial.dataset, image.level.label, image.name): image for image in images_of(folder)
+    }
+    for row in rows:
+        if (row.data_set, row.degradation, row.image) not in images:
+            raise StageNotRunError(
+                f"image '{row.image}' of {row.data_set}, {row.degradation} was measured for "
+                f"'{row.experiment}' but is not among the test images; run 'dvc repro {stage}'",
+                stage,
+            )
+    return images
 
 
 def _report(
@@ -258,10 +328,7 @@ def _report(
     accepted: Sequence[AcceptedOverlap],
 ) -> Report:
     suffix = _suffix(name, entry)
-    images = {
-        (image.trial.dataset, image.level.label, image.name): image
-        for image in images_of(folders.benchmark_images / entry.test_on, trials)
-    }
+    images = _test_images(entry.test_on, trials, folders, rows, f"evaluate{suffix}")
     leading = _first_places(trials)
     pictured = [row for row in rows if row.place in leading]
     if not pictured:
@@ -278,14 +345,15 @@ def _report(
         crops=choose_crops(pictured, images, folders.restored / name, suffix),
     )
 
-    def overlaps_of(experiment: str) -> dict[str, Overlap]:
-        path = folders.overlaps / f"{experiment}.csv"
-        return read_overlaps(path, f"guard@{experiment}", accepted)
+    def overlaps_of(pairs: str) -> dict[str, Overlap]:
+        found = read_overlaps(folders.overlaps / f"{pairs}.csv", f"guard@{pairs}", accepted)
+        tested = {trial.dataset for trial in trials}
+        return {name: overlap for name, overlap in found.items() if name in tested}
 
     if isinstance(entry, Applied):
         card = folders.models / entry.weights / "card.json"
         origin = read_card(card, f"reconstruct{suffix}")
-        shared = {} if "imported" in origin else overlaps_of(entry.weights)
+        shared = {} if "imported" in origin else overlaps_of(origin["pairs"])
         return shown(card=origin, charts=(), overlaps=shared)
     card = folders.models / name / "card.json"
     if isinstance(entry, Imported):
@@ -293,7 +361,7 @@ def _report(
     return shown(
         card=read_card(card, f"train@{name}"),
         charts=draw_curve(read_curve(folders.curves / f"{name}.csv", f"train@{name}")),
-        overlaps=overlaps_of(name),
+        overlaps=overlaps_of(entry.train_on),
     )
 
 

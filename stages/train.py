@@ -8,7 +8,6 @@ if __name__ == "__main__":
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -18,11 +17,9 @@ import pipeline.models.parts
 import pipeline.training
 from pipeline.arrays.curve_points import RestoringPoint
 from pipeline.arrays.file_checksum import sha256_of_folder
-from pipeline.arrays.patches import PatchBank
 from pipeline.arrays.randomness import seed_of
 from pipeline.arrays.tables import write_table
-from pipeline.degradations.levels import versions
-from pipeline.degradations.settings import Degradation
+from pipeline.arrays.training_set import TrainingSet
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
 from pipeline.models.parts.building import build_model
@@ -44,10 +41,8 @@ def train(
     *,
     experiment: str,
     model: Model,
-    degradation: Degradation,
     recipe: Recipe,
-    patches: Path,
-    degraded: Path,
+    training_set: Path,
     guarded: Path,  # noqa: ARG001 -- only its existence matters: no test image is trained on
     start: Path,
     checkpoints: Path,
@@ -64,10 +59,8 @@ def train(
     Args:
         experiment: Name of the experiment; initial weights and batches depend on it.
         model: Architecture and size.
-        degradation: What the network learns to undo.
         recipe: How to optimise.
-        patches: Patch bank of clean patches.
-        degraded: Their degraded partners, from stage ``degrade``.
+        training_set: The pairs, from stage ``degrade``.
         guarded: What the stage ``guard`` wrote.
         start: Folder of the weights that the training begins with, from another experiment; a
             folder without any where they are random.
@@ -87,27 +80,23 @@ def train(
     network = build_model(model, seed_of(seed, experiment, "weights"))
     started = take_over(network, start / "weights.safetensors") if start.name != RANDOM else None
     network = network.to(device)
-    bank = PatchBank(patches)
-    every = versions(degradation)
-    pairs = Pairs(
-        clean=bank.clean,
-        degraded=(
-            np.load(degraded / "degraded.npy", mmap_mode="r")
-            if any(version.stored for version in every)
-            else None
-        ),
-        noise=[version.noise for version in every],
+    data = TrainingSet(training_set)
+    batches = Pairs(
+        clean=data.bank.clean,
+        degraded=data.degraded,
+        noise=data.noise,
         key=(seed, experiment),
         batch=recipe.batch,
         augment=recipe.augment,
         device=device,
         noise_map=model.takes_noise_map,
     )
-    way = choose_way(network, pairs, recipe)
+    way = choose_way(network, batches, recipe)
     causes = {
         "experiment": experiment,
         "model": {"class": type(model).__name__, **model.model_dump()},
-        "degradation": degradation.model_dump(),
+        "pairs": data.name,
+        "degradation": data.degradation,
         "recipe": recipe.model_dump(),
         "start": None if started is None else {"experiment": start.name, **started},
         "seed": seed,
@@ -119,24 +108,24 @@ def train(
             "torch": torch.__version__,
         },
     }
-    folders = {"clean": patches, "degraded": degraded}
-    inputs = {name: (folder, sha256_of_folder(folder)) for name, folder in folders.items()}
-    data = {name: digest for name, (_, digest) in inputs.items()}
+    digest = sha256_of_folder(training_set)
     training = Training(
         network,
-        pairs,
+        batches,
         recipe,
         way=way,
         checkpoint=CheckpointFile(
-            checkpoints, digest_of({**causes, "data": data, "code": _code(type(network))})
+            checkpoints, digest_of({**causes, "data": digest, "code": _code(type(network))})
         ),
     )
-    with tracking.training_run(experiment, causes, inputs, TrainingStoppedError) as run:
+    with tracking.training_run(
+        experiment, causes, {data.name: (training_set, digest)}, TrainingStoppedError
+    ) as run:
         run_to_end(training, experiment, lambda point: run.log_point(point.step, _values(point)))
         card = {
             **causes,
-            "data": data,
-            "trained_on": _trained_on(bank),
+            "data": {data.name: digest},
+            "trained_on": _trained_on(data),
             "receptive_field": model.receptive_field,
             "multiply_adds_256": multiply_adds(model),
         }
@@ -147,10 +136,11 @@ def train(
     training.checkpoint.remove()
 
 
-def _trained_on(bank: PatchBank) -> dict[str, Any]:
-    """Return what the bank was cut from, to be compared with the training sets of papers."""
+def _trained_on(data: TrainingSet) -> dict[str, Any]:
+    """Return what was trained on, to be compared with the training sets of papers."""
+    bank = data.bank
     return {
-        "bank": bank.folder.name,
+        "bank": data.bank_name,
         # Images that were cut at several scales are there as NAME, NAME@0.9, ...
         "images": len({image.name.partition("@")[0] for image in bank.images}),
         "patches": len(bank),

@@ -120,6 +120,15 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def gather(root: Path) -> None:
+    """Add a stage ``digest`` that lists what the others have written so far."""
+    with (root / "dvc.yaml").open("a") as file:
+        file.write(
+            "  digest:\n    cmd: echo digest >> runs && ls out > digest\n    deps: [out]\n"
+            "    outs: [digest]\n    meta: {gathers: true}\n"
+        )
+
+
 def trace(root: Path) -> list[str]:
     """Return what began and ended in the toy since the last call, in order of time."""
     path = root / "trace"

@@ -3,6 +3,19 @@
 from pathlib import Path
 
 
+class StageNotRunError(FileNotFoundError):
+    """A stage that writes what is read here has not run yet, or not with the present params.
+
+    Args:
+        message: What is not there, and which stage to run.
+        stage: That stage, as ``dvc repro`` takes it.
+    """
+
+    def __init__(self, message: str, stage: str) -> None:
+        super().__init__(message)
+        self.stage = stage
+
+
 def require_output(path: Path, stage: str) -> None:
     """Refuse to go on without a file.
 
@@ -11,7 +24,9 @@ def require_output(path: Path, stage: str) -> None:
         stage: Stage of ``dvc.yaml`` that writes it.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The file is not there.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+        raise StageNotRunError(
+            f"{path}: no such file; run 'dvc repro {stage}', which writes it", stage
+        )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.checking.faults import undefined, undefined_names, wrong_network
 from pipeline.checking.recognition_contradictions import recognition_faults
+from pipeline.checking.training_sets import bank_of, degradation_of
 from pipeline.degradations.levels import Version, levels, reduction_of, versions
 from pipeline.degradations.settings import (
     NOISE,
@@ -28,6 +29,7 @@ from pipeline.settings.params import (
     Params,
     Recipe,
     SkimageDataset,
+    TrainingPairs,
     Trial,
 )
 
@@ -46,7 +48,7 @@ def warnings(params: Params) -> list[str]:
 
 
 def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str]:
-    bank = params.patches[experiment.train_on]
+    bank = bank_of(experiment, params)
     recipe = params.recipes[experiment.recipe]
     model = params.models.named(experiment.arch)[experiment.model]
     field, side = model.receptive_field, bank.size // model.scale
@@ -57,7 +59,7 @@ def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str
         )
     if getattr(recipe.schedule, "warmup", 0) >= recipe.steps:
         yield f"the warm-up of recipe '{experiment.recipe}' is as long as its {recipe.steps} steps"
-    trained = params.degradations[experiment.degradation]
+    trained = degradation_of(experiment, params)
     for trial in params.benchmarks[experiment.test_on]:
         tested = trial.degradation
         if isinstance(trained, Gaussian) and isinstance(tested, Gaussian):
@@ -77,7 +79,7 @@ def _restored_warnings(params: Params) -> Iterator[str]:
         if restored.weights not in params.experiments:
             continue  # nobody knows what imported weights learnt from
         for weights in (restored.weights, *sorted(_ancestors(restored.weights, params))):
-            dataset = params.patches[params.experiments[weights].train_on].dataset
+            dataset = bank_of(params.experiments[weights], params).dataset
             source = params.tasks[restored.task].source
             if Path(params.datasets[dataset].source) == Path(source):
                 yield (
@@ -92,12 +94,15 @@ def contradictions(params: Params) -> Iterator[str]:
     yield from _bank_faults(params)
     for name, degradation in params.degradations.items():
         yield from _level_faults(f"degradations.{name}", degradation)
+    yield from _pairs_faults(params)
     for name, trials in params.benchmarks.items():
         for position, trial in enumerate(trials):
             yield from _trial_faults(f"benchmarks.{name}.{position}", trial, params)
         yield from _repeated_levels(f"benchmarks.{name}", trials)
     for name, experiment in params.experiments.items():
         missing = list(_undefined_names(f"experiments.{name}", experiment, params))
+        if not missing and not _pairs_are_whole(params.pairs[experiment.train_on], params):
+            continue  # a fault of the pairs, which is reported there
         yield from missing or _experiment_faults(f"experiments.{name}", experiment, params)
     yield from _start_faults(params)
     yield from _imported_faults(params)
@@ -139,13 +144,46 @@ def _bank_faults(params: Params) -> Iterator[str]:
             )
 
 
+def _pairs_faults(params: Params) -> Iterator[str]:
+    """Find training sets whose degraded patches cannot be made of their bank."""
+    for name, pairs in params.pairs.items():
+        where = f"pairs.{name}"
+        known: dict[str, tuple[str, Collection[str]]] = {
+            "bank": ("patch bank", params.patches),
+            "degradation": ("degradation", params.degradations),
+        }
+        missing = list(undefined_names(where, pairs, known))
+        yield from missing
+        if missing or params.patches[pairs.bank].dataset not in params.datasets:
+            continue  # the latter is a fault of the bank, which is reported there
+        bank, degradation = params.patches[pairs.bank], params.degradations[pairs.degradation]
+        yield from _pairing_faults(where, bank.dataset, degradation, params)
+        found = sorted({reduction_of(level) for level in levels(degradation)})
+        if len(found) > 1:
+            yield (
+                f"{where}: degradation '{pairs.degradation}' leaves patches of several sizes "
+                f"(scales {', '.join(f'{one:g}' for one in found)}), but those of a batch must "
+                "have one: train on one scale, or on interpolated results"
+            )
+        for one in found:
+            if one % 1 or bank.size % one or bank.stride % one:
+                yield (
+                    f"{where}: degradation '{pairs.degradation}' has scale {one:g}, a scale that "
+                    f"does not divide the patch: '{pairs.bank}' has patches of {bank.size} pixels "
+                    f"at a stride of {bank.stride}"
+                )
+
+
+def _pairs_are_whole(pairs: TrainingPairs, params: Params) -> bool:
+    return pairs.bank in params.patches and pairs.degradation in params.degradations
+
+
 def _undefined_names(
     where: str, entry: Experiment | Imported | Applied, params: Params
 ) -> Iterator[str]:
     known: dict[str, tuple[str, Collection[str]]] = {
         "model": ("model", params.models.named(entry.arch)),
-        "train_on": ("patch bank", params.patches),
-        "degradation": ("degradation", params.degradations),
+        "train_on": ("entry of pairs", params.pairs),
         "recipe": ("recipe", params.recipes),
         "test_on": ("benchmark", params.benchmarks),
         "weights": ("experiment", {**params.experiments, **params.imported}),
@@ -330,13 +368,12 @@ def _pairing_faults(
 
 def _experiment_faults(where: str, experiment: Experiment, params: Params) -> Iterator[str]:
     model = params.models.named(experiment.arch)[experiment.model]
-    bank = params.patches[experiment.train_on]
-    degradation = params.degradations[experiment.degradation]
+    bank = bank_of(experiment, params)
     channels = 3 if bank.colour == "rgb" else 1
     if not model.accepts(channels):
         yield (
             f"{where}: model {experiment.arch}.{experiment.model} has {model.input_channels} "
-            f"channel(s), patch bank '{experiment.train_on}' ({bank.colour}) has {channels}"
+            f"channel(s), the patches of '{experiment.train_on}' ({bank.colour}) have {channels}"
         )
     if not _restores(params.recipes[experiment.recipe]):
         yield (
@@ -346,7 +383,6 @@ def _experiment_faults(where: str, experiment: Experiment, params: Params) -> It
     trials = params.benchmarks[experiment.test_on]
     if not {bank.dataset, *(trial.dataset for trial in trials)} <= params.datasets.keys():
         return  # a fault of the bank or of the trial, which is reported there
-    yield from _pairing_faults(where, bank.dataset, degradation, params)
     yield from _scale_faults(where, experiment, params)
     yield from _noise_map_faults(where, experiment, params)
     yield from _test_faults(where, experiment, params)
@@ -361,27 +397,12 @@ def _restores(recipe: Recipe) -> bool:
 
 
 def _scale_faults(where: str, experiment: Experiment, params: Params) -> Iterator[str]:
-    """Find trainings whose degraded patches cannot be cut, or not be enlarged by the network."""
-    bank = params.patches[experiment.train_on]
-    degradation = params.degradations[experiment.degradation]
+    """Find networks that do not bring degraded patches to the size of clean ones."""
     model = params.models.named(experiment.arch)[experiment.model]
-    found = sorted({reduction_of(level) for level in levels(degradation)})
-    if len(found) > 1:
-        yield (
-            f"{where}: degradation '{experiment.degradation}' leaves patches of several sizes "
-            f"(scales {', '.join(f'{one:g}' for one in found)}), but those of a batch must have "
-            "one: train on one scale, or on interpolated results"
-        )
-    for one in found:
-        if one % 1 or bank.size % one or bank.stride % one:
-            yield (
-                f"{where}: degradation '{experiment.degradation}' has scale {one:g}, a scale that "
-                f"does not divide the patch: '{experiment.train_on}' has patches of {bank.size} "
-                f"pixels at a stride of {bank.stride}"
-            )
+    for one in sorted({reduction_of(one) for one in levels(degradation_of(experiment, params))}):
         if one != model.scale:
             yield (
-                f"{where}: degradation '{experiment.degradation}' leaves "
+                f"{where}: training set '{experiment.train_on}' has "
                 f"{_left(one, model.scale, experiment)}"
             )
 
@@ -396,12 +417,12 @@ def _left(reduction: float, scale: int, entry: Experiment | Imported) -> str:
 def _noise_map_faults(where: str, experiment: Experiment, params: Params) -> Iterator[str]:
     if not params.models.named(experiment.arch)[experiment.model].takes_noise_map:
         return
-    every = versions(params.degradations[experiment.degradation])
+    every = versions(degradation_of(experiment, params))
     if any(_hides_noise(one) for one in every) or not any(one.noise for one in every):
         yield (
             f"{where}: {experiment.arch}.{experiment.model} is told the noise level, which needs "
-            f"Gaussian noise, and that it comes last: '{experiment.degradation}' has other noise, "
-            "or none"
+            f"Gaussian noise, and that it comes last: '{experiment.train_on}' has other noise, or "
+            "none"
         )
 
 

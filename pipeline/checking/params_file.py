@@ -1,5 +1,6 @@
 """Read ``params.yaml``, and explain what is wrong with it in the words of its author."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,18 @@ Yaml = Any
 
 Schema = dict[str, Any]
 """A JSON schema, or a part of one."""
+
+_FORMER_KEYS = {
+    r"experiments\..+\.degradation": (
+        "a training set has a name of its own now: write `NAME: {bank: ..., degradation: ...}` in "
+        "the section `pairs`, with the bank that `train_on` named, and `train_on: NAME` here"
+    ),
+    r"described|described_inputs": (
+        "this section is gone, and so are the features of one's own captioned images: leave it "
+        "out; tasks of kind `features` read pairs of features from a folder or a published set"
+    ),
+}
+"""Keys that earlier versions had, as patterns of their paths, and how to write them now."""
 
 
 class ParamsError(ValueError):
@@ -71,6 +84,9 @@ def _explain(fault: ErrorDetails, content: Yaml) -> str:
     keys, node = _locate(fault, content)
     where = ".".join(map(str, keys)) or "(the whole file)"
     if fault["type"] == "extra_forbidden":
+        for pattern, advice in _FORMER_KEYS.items():
+            if re.fullmatch(pattern, where):
+                return f"{where}: {advice}"
         hint = nearest_known(str(keys[-1]), _known_keys(keys[:-1], content))
         return f"{where}: unknown key; {hint}"
     if fault["type"] in {"missing", "union_tag_not_found"}:

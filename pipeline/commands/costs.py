@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.arrays.patches import Grid
+from pipeline.checking.training_sets import bank_of
 from pipeline.datasets.set_facts import describe, describe_source, image_sizes
 from pipeline.degradations.levels import in_8bit, levels, reduction_of, versions
 from pipeline.settings.params import Params, Patches, Trial
@@ -111,7 +112,7 @@ def task_costs(root: Path, params: Params, tasks: Iterable[str]) -> list[SetCost
 
 def _sets_of(params: Params, experiments: Iterable[str], benchmarks: Iterable[str]) -> set[str]:
     chosen = [params.experiments[name] for name in experiments]
-    trained = {params.patches[one.train_on].dataset for one in chosen}
+    trained = {bank_of(one, params).dataset for one in chosen}
     tested = {*benchmarks, *(one.test_on for one in chosen)}
     return trained | {trial.dataset for name in tested for trial in params.benchmarks[name]}
 
@@ -141,10 +142,11 @@ def disk_needed(
     count = _Counter(params, {name: known for name, known in sizes.items() if known is not None})
     count.add("raw images", sum(one.bytes or 0 for one in sets))
     chosen = [params.experiments[name] for name in experiments]
-    for bank in sorted({one.train_on for one in chosen}):
+    trained = [params.pairs[name] for name in sorted({one.train_on for one in chosen})]
+    for bank in sorted({pairs.bank for pairs in trained}):
         count.bank(params.patches[bank])
-    for one in chosen:
-        count.training(params.patches[one.train_on], one.degradation)
+    for pairs in trained:
+        count.pairs(params.patches[pairs.bank], pairs.degradation)
     for benchmark in sorted({*benchmarks, *(one.test_on for one in chosen)}):
         for trial in params.benchmarks[benchmark]:
             count.tests(trial, "test images", _TEST_BYTES)
@@ -169,7 +171,7 @@ class _Counter:
     def bank(self, bank: Patches) -> None:
         self.add("patches", _patches(self.sizes.get(bank.dataset, []), bank) * _values(bank))
 
-    def training(self, bank: Patches, degradation: str) -> None:
+    def pairs(self, bank: Patches, degradation: str) -> None:
         settings = self.params.degradations[degradation]
         every = versions(settings)
         stored = [version.stored for version in every if version.stored]

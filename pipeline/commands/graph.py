@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,34 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         "--experiments",
         nargs="+",
         metavar="NAME",
-        help="only these experiments or stages, and what they need",
+        help="only these experiments or stages, what they need, and the report of them",
     )
     parser.add_argument("--force", action="store_true", help="also what is up to date")
 
 
-def read_graph(root: Path, experiments: Sequence[str] | None) -> "dict[str, Stage]":
-    """Return the stages of the project, or those that some experiments need.
+@dataclass(frozen=True)
+class Selection:
+    """The stages of the project, and which are asked for."""
+
+    whole: "dict[str, Stage]"
+    chosen: "dict[str, Stage]"
+
+    @property
+    def left_stale(self) -> str:
+        """Say what is not asked for and out of date; empty if nothing is."""
+        from pipeline.graph.left_stale import describe_left_stale
+
+        return describe_left_stale(self.whole, self.chosen)
+
+    @property
+    def nothing_to_do(self) -> str:
+        """Say that all that is asked for is up to date, and what else is not."""
+        lines = [f"nothing to do: all {len(self.chosen)} stages are up to date", self.left_stale]
+        return "\n".join(filter(None, lines))
+
+
+def read_graph(root: Path, experiments: Sequence[str] | None) -> Selection:
+    """Return the stages of the project, and those that some experiments mean.
 
     Raises:
         CommandError: ``params.yaml`` or ``dvc.yaml`` is wrong, or a name is not known.
@@ -35,13 +57,8 @@ def read_graph(root: Path, experiments: Sequence[str] | None) -> "dict[str, Stag
         if (root / "params.yaml").is_file():
             load_params(root / "params.yaml")
         graph = dag.read_graph(root)
-        return graph if experiments is None else dag.select(graph, experiments)
+        return Selection(graph, graph if experiments is None else dag.select(graph, experiments))
     except dag.UnknownStageError as error:
         raise CommandError(str(error), USAGE) from error
     except (ParamsError, dag.GraphError) as error:
         raise CommandError(str(error)) from error
-
-
-def nothing_to_do(stages: int) -> str:
-    """Say that all stages are up to date."""
-    return f"nothing to do: all {stages} stages are up to date"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import FAILURE, SUCCESS, USAGE, CommandError
-from pipeline.commands.graph import add_selection, nothing_to_do, read_graph
+from pipeline.commands.graph import add_selection, read_graph
 from pipeline.commands.table import as_table
 
 if TYPE_CHECKING:
@@ -65,12 +65,13 @@ def run(root: Path, options: argparse.Namespace) -> int:
 def _print_stages(root: Path, options: argparse.Namespace) -> Collection[str]:
     from pipeline.graph import dag
 
-    graph = read_graph(root, options.experiments)
+    selection = read_graph(root, options.experiments)
+    graph = selection.chosen
     if options.force:
         graph = {name: replace(one, stale=one.stale or ("forced",)) for name, one in graph.items()}
     causes = dag.causes(graph)
     if not causes:
-        print(nothing_to_do(len(graph)))
+        print(selection.nothing_to_do)
         return []
     width = max(len(name) for name in causes)
     for name, why in causes.items():
@@ -81,8 +82,16 @@ def _print_stages(root: Path, options: argparse.Namespace) -> Collection[str]:
             print(f"{name:<{width}}  if what it reads changes, because {who}")
     certain = sum(bool(graph[name].stale) for name in causes)
     may = f", {len(causes) - certain} may follow" if certain < len(causes) else ""
-    print(f"\n{certain} of {len(graph)} stages to run{may}; `restore run` or `dvc repro` does it")
+    print(f"\n{certain} of {len(graph)} stages to run{may}; {_door(options)} does it")
+    if selection.left_stale:
+        print(selection.left_stale)
     return causes
+
+
+def _door(options: argparse.Namespace) -> str:
+    if options.experiments is None:
+        return "`restore run` or `dvc repro`"
+    return f"`restore run --experiments {' '.join(options.experiments)}`"
 
 
 # --------------------------------------------------------------------- what it would cost

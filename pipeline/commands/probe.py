@@ -15,8 +15,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
+from pipeline.arrays.training_set import DrawnNoise
 from pipeline.checking.params_file import load_params
-from pipeline.degradations.settings import Gaussian
+from pipeline.checking.training_sets import bank_of
 from pipeline.machine.devices import pick_device
 from pipeline.machine.transfer import wait_for
 from pipeline.models.parts.building import build_model
@@ -76,7 +77,7 @@ def seconds_per_step(
     pairs = Pairs(
         clean=clean,
         degraded=None if model.scale == 1 else degraded,
-        noise=Gaussian(kind="gaussian", sigma_8bit=25.0, quantise=False),
+        noise=DrawnNoise(sigma_8bit=25.0, peak=0.0, rounded=False),
         key=(0, "probe"),
         batch=recipe.batch,
         augment=recipe.augment,
@@ -124,7 +125,7 @@ def probe(
         experiment = params.experiments[name]
         model = params.models.named(experiment.arch)[experiment.model]
         recipe = params.recipes[experiment.recipe]
-        size = params.patches[experiment.train_on].size
+        size = bank_of(experiment, params).size
         key = repr((experiment.arch, model, recipe, size))
         if key not in known:
             known[key] = seconds_per_step(model, recipe, size, device, patience)

@@ -34,10 +34,14 @@ class Stage:
     """Cores it keeps busy; ``meta.cpus``, otherwise 1."""
     gpus: int
     """GPUs it can use; ``meta.gpus``, otherwise 0."""
-    constant: bool
-    """Whether it writes the same whenever it succeeds; ``meta.constant``, otherwise not."""
+    follows: tuple[str, ...]
+    """Those of them that may change what it reads; the others write the same, by
+    ``meta.constant``, whenever they succeed."""
     stale: tuple[str, ...]
     """Why it is out of date by itself; empty when only a stage it needs can change that."""
+    gathers: tuple[Path, ...] = ()
+    """Folders of which it takes what is there, and does without the rest; with ``meta.gathers``
+    those that other stages write into, otherwise none."""
 
 
 def read_graph(root: Path) -> dict[str, Stage]:
@@ -59,7 +63,12 @@ def read_graph(root: Path) -> dict[str, Stage]:
                 needs=tuple(sorted(needs[name][1])),
                 cpus=_count(name, needs[name][0].meta, "cpus", default=1, least=1),
                 gpus=_count(name, needs[name][0].meta, "gpus", default=0, least=0),
-                constant=bool((needs[name][0].meta or {}).get("constant", False)),
+                follows=tuple(
+                    needed
+                    for needed in sorted(needs[name][1])
+                    if _may_change(needs[name][0], needs[needed][0])
+                ),
+                gathers=_gathered(needs[name][0]),
                 stale=_why_stale(needs[name][0]),
             )
             for name in _in_order({name: upstream for name, (_, upstream) in needs.items()})
@@ -83,6 +92,8 @@ def why_stale(root: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
 def select(graph: Mapping[str, Stage], names: Iterable[str]) -> dict[str, Stage]:
     """Return the stages that ``names`` mean and all they need, in the graph's order.
 
+    Those that gather what these write are among them, without the rest of what they gather.
+
     Args:
         graph: All stages.
         names: Names of stages, or keys: ``dncnn_s25`` means each stage ``...@dncnn_s25``.
@@ -92,14 +103,24 @@ def select(graph: Mapping[str, Stage], names: Iterable[str]) -> dict[str, Stage]
     """
     chosen: set[str] = set()
     for name in names:
-        meant = [stage for stage in graph if name in (stage, _key(stage))]
+        meant = [stage for stage in graph if name in (stage, key_of(stage))]
         if not meant:
             raise UnknownStageError(_explain_unknown(name, graph))
         chosen.update(meant)
     for name in reversed(list(graph)):
         if name in chosen:
             chosen.update(graph[name].needs)
-    return {name: stage for name, stage in graph.items() if name in chosen}
+    return {
+        name: stage
+        for name, stage in graph.items()
+        # What never changes is gathered once and for all.
+        if name in chosen or (stage.gathers and not chosen.isdisjoint(stage.follows))
+    }
+
+
+def key_of(stage: str) -> str:
+    """Return what the stages of one experiment have in common; of another stage its name."""
+    return stage.rpartition("@")[2]
 
 
 def affected(graph: Mapping[str, Stage]) -> dict[str, Stage]:
@@ -114,13 +135,11 @@ def affected(graph: Mapping[str, Stage]) -> dict[str, Stage]:
 def causes(graph: Mapping[str, Stage]) -> dict[str, tuple[str, ...]]:
     """Return for each stage that is out of date, or may become so, what makes it so.
 
-    The causes of a stage that only follows are the names of the stages that it follows. Nobody
-    follows a stage whose output never changes.
+    The causes of a stage that only follows are the names of the stages that it follows.
     """
     found: dict[str, tuple[str, ...]] = {}
     for name, stage in graph.items():
-        followed = [needed for needed in stage.needs if needed in found]
-        reasons = stage.stale or tuple(one for one in followed if not graph[one].constant)
+        reasons = stage.stale or tuple(needed for needed in stage.follows if needed in found)
         if reasons:
             found[name] = reasons
     return found
@@ -177,10 +196,6 @@ def _name(stage: DvcStage) -> str:
     return own_name if path == "dvc.yaml" else f"{path}:{own_name}"
 
 
-def _key(stage: str) -> str:
-    return stage.rpartition("@")[2]
-
-
 def _in_order(needs: Mapping[str, Iterable[str]]) -> list[str]:
     """Sort so that each name comes after those it needs, else as they came."""
     done: dict[str, None] = {}
@@ -196,6 +211,24 @@ def _in_order(needs: Mapping[str, Iterable[str]]) -> list[str]:
     return list(done)
 
 
+def _may_change(stage: DvcStage, needed: DvcStage) -> bool:
+    """Tell whether a stage reads an output of another one that is not always the same."""
+    constant = set((needed.meta or {}).get("constant", []))
+    changing = [Path(out.fs_path) for out in needed.outs if out.def_path not in constant]
+    read = [Path(dep.fs_path) for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+    return any(
+        one.is_relative_to(out) or out.is_relative_to(one) for out in changing for one in read
+    )
+
+
+def _gathered(stage: DvcStage) -> tuple[Path, ...]:
+    if not (stage.meta or {}).get("gathers", False):
+        return ()
+    made = [Path(out.fs_path) for out in stage.repo.index.outs if out.protocol == "local"]
+    needed = [Path(dep.fs_path) for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+    return tuple(path for path in needed if any(path in out.parents for out in made))
+
+
 def _count(stage: str, meta: object, key: str, *, default: int, least: int) -> int:
     value = meta.get(key, default) if isinstance(meta, dict) else default
     if type(value) is not int or value < least:
@@ -206,7 +239,7 @@ def _count(stage: str, meta: object, key: str, *, default: int, least: int) -> i
 
 
 def _explain_unknown(name: str, graph: Iterable[str]) -> str:
-    keys = sorted({_key(stage) for stage in graph})
+    keys = sorted({key_of(stage) for stage in graph})
     near = difflib.get_close_matches(name, [*keys, *graph], n=3, cutoff=0.5)
     hint = f"the nearest known: {', '.join(near)}" if near else f"known: {', '.join(keys)}"
     return f"no experiment or stage is called '{name}'; {hint}"

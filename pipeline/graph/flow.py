@@ -31,6 +31,7 @@ from pipeline.checking.params_file import ParamsError, load_params
 from pipeline.graph import dag
 from pipeline.graph.fanout import Ended, Fanout
 from pipeline.graph.launch import open_launch
+from pipeline.graph.left_stale import describe_left_stale
 from pipeline.graph.project import ProjectError, find_root
 from pipeline.graph.slots import Slots, list_gpus
 from pipeline.graph.supervise import Children
@@ -66,7 +67,8 @@ def restore(
 
     Args:
         experiments: Which ones, by their keys in params.yaml (names of stages are accepted
-            too); all when left out. What they need is brought up to date with them.
+            too); all when left out. What they need is brought up to date with them, and so is
+            the report, which shows the others as they are.
         parallel: How many stages may run at once, cores and GPUs permitting; as many as they
             permit when left out.
         keep_going: After a failure, still run the stages that do not need the failed one.
@@ -166,15 +168,15 @@ def _bring_up_to_date(
     force: bool,
 ) -> State[None]:
     logger = get_run_logger()
-    graph = _read_graph(root)
-    if experiments is not None:
-        graph = dag.select(graph, experiments)
+    whole = _read_graph(root)
+    graph = whole if experiments is None else dag.select(whole, experiments)
     if force:
         stages = {name: replace(stage, stale=("forced",)) for name, stage in graph.items()}
     else:
         stages = dag.affected(graph)
     if not stages:
-        return Completed(message=f"nothing to do: all {len(graph)} stages are up to date")
+        message = f"nothing to do: all {len(graph)} stages are up to date"
+        return Completed(message=_with(message, describe_left_stale(whole, graph)))
 
     door = f"restore/{runtime.deployment.name}" if runtime.deployment.name else "restore run"
     with open_launch(root, door=door, warn=logger.warning) as launch, Children() as children:
@@ -185,6 +187,8 @@ def _bring_up_to_date(
             granted = {CORES_VARIABLE: str(min(stage.cpus, cores))}
             if gpus:
                 granted["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+            for folder in stage.gathers:  # DVC runs no stage that lacks one
+                folder.mkdir(parents=True, exist_ok=True)
             future = reproduce.submit(
                 stage=stage.name,
                 root=root,
@@ -206,7 +210,13 @@ def _bring_up_to_date(
         )
         fanout.run()
         launch.succeeded = not fanout.failed
-    return (Failed if fanout.failed else Completed)(message=fanout.summary())
+    # Only now is it known what became of the stages that follow.
+    left = "" if experiments is None else describe_left_stale(dag.read_graph(root), graph)
+    return (Failed if fanout.failed else Completed)(message=_with(fanout.summary(), left))
+
+
+def _with(message: str, more: str) -> str:
+    return f"{message}\n{more}" if more else message
 
 
 def _read_graph(root: Path) -> dict[str, dag.Stage]:

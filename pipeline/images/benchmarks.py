@@ -1,11 +1,13 @@
 """The folder of a benchmark: where its clean and degraded images lie, and the restored ones.
 
+``BENCHMARK/trials.json`` has the trials, as the params had them;
 ``BENCHMARK/DATA_SET/LEVEL/clean/IMAGE.png`` and ``.../degraded/IMAGE.npy``; clean images that
 8 bits cannot hold also lie beside their PNG, as ``clean/IMAGE.npy``. Degraded images are smaller
 than clean ones where the degradation leaves them small. Restored images
 lie under ``EXPERIMENT/DATA_SET/LEVEL/IMAGE.npy``, with a PNG of each to look at.
 """
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,9 @@ from pipeline.degradations.settings import measured_as
 from pipeline.images.files import image_size, read_image, write_png
 from pipeline.images.resize import resize
 from pipeline.settings.params import Trial
+
+TRIALS = "trials.json"
+"""Name of the file with the trials of a benchmark."""
 
 _SSIM_WINDOW, _BORDER_IN_COLOUR = 11, 6
 
@@ -78,14 +83,35 @@ class BenchmarkImage:
         return scale_of(self.level)
 
 
-def images_of(folder: Path, trials: Sequence[Trial]) -> Iterator[BenchmarkImage]:
+def write_trials(folder: Path, trials: Sequence[Trial]) -> None:
+    """Write the trials of a benchmark into its folder."""
+    content = [trial.model_dump() for trial in trials]
+    (folder / TRIALS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def read_trials(folder: Path) -> list[Trial]:
+    """Return the trials of a benchmark.
+
+    Args:
+        folder: What ``stages/degrade_test.py`` wrote.
+
+    Raises:
+        OSError: It wrote nothing.
+    """
+    content = json.loads((folder / TRIALS).read_text(encoding="utf-8"))
+    return [Trial.model_validate(trial) for trial in content]
+
+
+def images_of(folder: Path) -> Iterator[BenchmarkImage]:
     """Yield the images of a benchmark: by trial, by level, by name.
 
     Args:
         folder: What ``stages/degrade_test.py`` wrote.
-        trials: The same settings that it was written with.
+
+    Raises:
+        OSError: It wrote nothing.
     """
-    for trial in trials:
+    for trial in read_trials(folder):
         for level in levels(trial.degradation):
             place = folder / trial.dataset / level.label / "clean"
             for path in sorted(place.glob("*.png")):
@@ -114,7 +140,7 @@ def smallest_side(trial: Trial, level: Level) -> int:
 
     That is the window of SSIM, and the borders that protocols of super-resolution leave out.
     """
-    if measured_as(trial.degradation) != "bicubic":
+    if measured_as(trial.degradation) != "bicubic" or trial.colour == "gray":
         return _SSIM_WINDOW
     border = math.ceil(scale_of(level)) + (_BORDER_IN_COLOUR if trial.colour == "rgb" else 0)
     return _SSIM_WINDOW + 2 * border

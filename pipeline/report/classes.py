@@ -94,7 +94,7 @@ def read_maps(recogniser: Recogniser, entries: Entries) -> list[Picture]:
         entries: Of the params.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: A file is no picture.
     """
     if recogniser.kind != "cube":

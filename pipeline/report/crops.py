@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays.pixels import Array, to_8bit
-from pipeline.arrays.stage_outputs import require_output
 from pipeline.images.benchmarks import BenchmarkImage, restored_path
 from pipeline.images.files import encode_png, read_image
 from pipeline.report.results import Measurement
@@ -84,12 +83,12 @@ def choose_crops(
 
     Args:
         rows: Measurements of the experiment by the first protocol of each trial, in their order.
-        images: Test images of its benchmark.
+        images: Test images of its benchmark, those that were measured among them.
         restored: Folder of the experiment's restored images.
         stages: End of the names of its stages, such as ``@dncnn``, for the error messages.
 
     Raises:
-        FileNotFoundError: An image that was measured is not there.
+        FileNotFoundError: The restored version of an image that was measured is not there.
         ValueError: The restored image has another size than the clean one.
     """
     levels: dict[tuple[str, str], dict[str, Measurement]] = {}
@@ -122,16 +121,14 @@ def _cut(
     restored_folder: Path,
     stages: str,
 ) -> Crop:
-    image = images.get((row.data_set, row.degradation, row.image))
-    if image is None:
-        raise FileNotFoundError(
-            f"image '{row.image}' of {row.data_set}, {row.degradation} was measured for "
-            f"'{row.experiment}' but is not among the test images; "
-            f"run 'dvc repro evaluate{stages}'"
-        )
+    image = images[row.data_set, row.degradation, row.image]
     clean, degraded = image.clean(), image.interpolated()
     path = restored_path(restored_folder, image).with_suffix(".png")
-    require_output(path, f"reconstruct{stages}")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such file beside the other restored images; run "
+            f"'dvc repro --force reconstruct{stages}'"
+        )
     restored = read_image(path)
     if not clean.shape == degraded.shape == restored.shape:
         raise ValueError(

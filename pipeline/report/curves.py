@@ -74,7 +74,7 @@ def read_curve(path: Path, stage: str) -> Curve:
         stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: The columns or a value are not what the stage writes.
     """
     points = read_table(path, RestoringPoint, stage)

@@ -19,7 +19,7 @@ def read_card(path: Path, stage: str) -> Mapping[str, Any]:
         stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: The file is not a card.
     """
     require_output(path, stage)

@@ -54,7 +54,7 @@ def read_overlaps(
         By name of the test set; empty where nothing is shared.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: The columns are not what the stage writes, or an overlap is not accepted.
     """
     reasons = {(entry.train, entry.test): entry.why for entry in accepted}

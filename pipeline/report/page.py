@@ -46,6 +46,7 @@ from pipeline.report.recognition_words import (
 from pipeline.report.reconstructions import Restoring
 from pipeline.report.repetitions import merge_repetitions
 from pipeline.report.results import Place, Result
+from pipeline.report.unmeasured import LeftOut
 from pipeline.report.words import (
     decimal,
     describe_degradation,
@@ -110,6 +111,7 @@ class Findings:
         repetition_of: Experiments that repeat another one, and which.
         check: Fills the checklist of a result that has a published counterpart.
         recognition: What recognisers made of restored images; None where there are none.
+        left_out: What is not measured yet.
     """
 
     results: Sequence[Result]
@@ -119,6 +121,7 @@ class Findings:
     repetition_of: Mapping[str, str]
     check: Callable[[Result, Published], Sequence[Check]]
     recognition: Recognised | None
+    left_out: LeftOut
 
 
 def render_page(reports: Sequence[Report], findings: Findings) -> str:
@@ -161,6 +164,7 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
             curves=curves,
             gains=gains,
             recognition=recognition,
+            left_out=findings.left_out,
             headings=HEADINGS,
             what=WHAT,
             no_class="#{:02x}{:02x}{:02x}".format(*UNLABELLED_COLOUR),

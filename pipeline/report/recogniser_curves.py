@@ -17,7 +17,7 @@ def draw_recogniser_curve(path: Path, stage: str, kind: Kind) -> tuple[Chart, ..
         kind: Of the task: validation pairs of features have a mAP in the place of an accuracy.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: The columns or a value are not what the stage writes.
     """
     points = read_table(path, RecognisingPoint, stage)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays.stage_outputs import StageNotRunError
 from pipeline.measuring.statistics import Difference, Interval, mean, spread
 from pipeline.recognition.scoring.answers import Answers, Inputs, read_inputs, read_samples
 from pipeline.recognition.scoring.class_scores import Confusion, count_confusion
@@ -244,16 +245,27 @@ def read_runs(entries: Entries, evaluated: Path, models: Path, curves: Path) -> 
         curves: Folder of what the trainings logged.
 
     Raises:
-        FileNotFoundError: A stage has not run; the message names it.
+        StageNotRunError: A stage has not run; the message names it.
         ValueError: A file holds something else than its stage writes.
     """
-    return [
-        _read_run(name, entries, evaluated / name, models / name, curves / f"{name}.csv")
-        for name in entries.recognition
-    ]
+    return [read_run(name, entries, evaluated, models, curves) for name in entries.recognition]
 
 
-def _read_run(name: str, entries: Entries, folder: Path, model: Path, curve: Path) -> Run:
+def read_run(name: str, entries: Entries, evaluated: Path, models: Path, curves: Path) -> Run:
+    """Read one training, and what it made of every input of its task.
+
+    Args:
+        name: Of the recogniser.
+        entries: Of the params.
+        evaluated: Folder with a folder for each recogniser.
+        models: Folder of the weights, whose cards are read.
+        curves: Folder of what the trainings logged.
+
+    Raises:
+        StageNotRunError: A stage has not run, or before an input was added; the message names it.
+        ValueError: A file holds something else than its stage writes.
+    """
+    folder, model, curve = evaluated / name, models / name, curves / f"{name}.csv"
     settings = entries.recognition[name]
     task = entries.tasks[settings.task]
     card = read_card(model / "card.json", f"learn@{name}")
@@ -269,13 +281,17 @@ def _read_run(name: str, entries: Entries, folder: Path, model: Path, curve: Pat
     }
     inputs = read_inputs(folder, stage)
     wanted = entries.inputs_of(settings.task)
+    new = [one for one in wanted if one not in inputs.cards]
+    if new and inputs.kind == task.kind:
+        raise StageNotRunError(
+            f"{folder}: nothing of input '{new[0]}' yet; run 'dvc repro {stage}'", stage
+        )
     answers = {
         (one, measure): _answers(found, one, measure, folder, stage)
         for one in wanted
         for measure in _ANSWERED[LEADING[task.kind]]
     }
-    unknown = [one for one in wanted if one not in inputs.cards]
-    if unknown or inputs.kind != task.kind:
+    if inputs.kind != task.kind:
         raise ValueError(
             f"{folder}: expected a task of kind {task.kind} with inputs {', '.join(wanted)}; came "
             f"kind {inputs.kind} and {', '.join(inputs.cards)}; run 'dvc repro --force {stage}'"

@@ -24,7 +24,6 @@ from pipeline.report.recogniser_results import (
     Run,
     Score,
     merge_runs,
-    read_runs,
 )
 from pipeline.report.recognition_words import describe_protocol_name
 from pipeline.report.repetitions import find_repetitions
@@ -191,27 +190,20 @@ class Recognised:
         return list(dict.fromkeys(one.number.source for one in references if one is not None))
 
 
-def read_recognition(
-    entries: Entries,
-    evaluated: Path,
-    models: Path,
-    curves: Path,
-    published: Sequence[PublishedRecognition],
+def compare_recognisers(
+    entries: Entries, runs: Sequence[Run], published: Sequence[PublishedRecognition]
 ) -> Recognised:
-    """Read what recognisers reached, and compare it.
+    """Compare what recognisers reached.
 
     Args:
-        entries: Of the params.
-        evaluated: Folder with a folder for each recogniser.
-        models: Folder of the weights, whose cards are read.
-        curves: Folder of what the trainings logged.
+        entries: Of the params; the recognisers are those that ran.
+        runs: One each, in their order.
         published: Numbers of the literature.
 
     Raises:
-        FileNotFoundError: A stage has not run; the message names it.
+        FileNotFoundError: A map is not there.
         ValueError: A file holds something else than its stage writes.
     """
-    runs = read_runs(entries, evaluated, models, curves)
     repetition_of = find_repetitions(entries.recognition)
     recognisers = merge_runs(runs, repetition_of)
     downstream = compare_inputs(recognisers, entries)

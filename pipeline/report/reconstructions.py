@@ -38,7 +38,7 @@ def read_restoring(path: Path, stage: str) -> Restoring:
         stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: The file says something else.
     """
     require_output(path, stage)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
+from pipeline.arrays.stage_outputs import StageNotRunError
 from pipeline.arrays.tables import Number, write_table
 from pipeline.literature.published import Key, Published, system_of_baseline
 from pipeline.measuring.metrics import PROTOCOLS
 from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
+from pipeline.measuring.score_table import INPUT
 from pipeline.measuring.statistics import Interval, difference, mean, mean_interval
 from pipeline.nearest import nearest_known
 from pipeline.running.stage_tables import read_rows
@@ -49,6 +51,10 @@ ResultKey = tuple[str, str, str, str, str]
 
 Place = tuple[str, str, str]
 """Data set, level and protocol: what numbers must share to be compared."""
+
+
+Inputs = Mapping[tuple[Place, str], tuple[float, float]]
+"""PSNR and SSIM of degraded images, by place and name of the image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,35 +149,72 @@ class Result:
         return None if self.published is None else difference(self.psnr, self.published.psnr)
 
 
-def read_measurements(path: Path, stage: str) -> list[Measurement]:
-    """Read the rows that an evaluation wrote, one an image and protocol.
+def read_baselines(path: Path, stage: str) -> tuple[Inputs, list[Measurement]]:
+    """Read the scores of the degraded images of a benchmark, and of its classical methods.
 
     Args:
         path: File to read.
         stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
+        ValueError: The columns or a value are not what the stage writes.
+    """
+    rows = list(read_rows(path, MEASURED_COLUMNS, stage))
+    inputs: dict[tuple[Place, str], tuple[float, float]] = {}
+    for where, values in rows:
+        if values[0] == INPUT:
+            found = _measurement(values, where, stage, None)
+            inputs[found.place, found.image] = (found.psnr, found.ssim)
+    methods = [
+        _measurement(values, where, stage, inputs) for where, values in rows if values[0] != INPUT
+    ]
+    return inputs, methods
+
+
+def read_measurements(path: Path, stage: str, inputs: Inputs) -> list[Measurement]:
+    """Read the rows that an evaluation wrote, one an image and protocol.
+
+    Args:
+        path: File to read.
+        stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
+        inputs: Scores of the degraded images of the same benchmark.
+
+    Raises:
+        StageNotRunError: The stage has not run, or not with the degraded images of the benchmark.
         ValueError: The columns or a value are not what the stage writes.
     """
     rows = read_rows(path, MEASURED_COLUMNS, stage)
-    return [_measurement(values, where, stage) for where, values in rows]
+    return [_measurement(values, where, stage, inputs) for where, values in rows]
 
 
-def _measurement(values: Sequence[str], where: str, stage: str) -> Measurement:
+def _measurement(
+    values: Sequence[str], where: str, stage: str, inputs: Inputs | None
+) -> Measurement:
+    """Return a row; that of a degraded image, which is its own input, where ``inputs`` is None."""
     try:
         row = dict(zip(MEASURED_COLUMNS, values, strict=True))
+        protocol = _protocol(row["protocol"])
+        place: Place = (row["data_set"], row["degradation"], protocol)
+        scores = float(row["psnr"]), float(row["ssim"])
+        before = scores if inputs is None else inputs.get((place, row["image"]))
+        if before is None:
+            raise StageNotRunError(
+                f"{where}: the degraded image '{row['image']}' of {', '.join(place)} was not "
+                f"measured; run 'dvc repro {stage}'",
+                stage,
+            )
         found = Measurement(
             experiment=row["experiment"],
             model=row["model"],
             data_set=row["data_set"],
             image=row["image"],
             degradation=row["degradation"],
-            protocol=_protocol(row["protocol"]),
-            psnr=float(row["psnr"]),
-            ssim=float(row["ssim"]),
-            psnr_input=float(row["psnr_input"]),
-            ssim_input=float(row["ssim_input"]),
+            protocol=protocol,
+            psnr=scores[0],
+            ssim=scores[1],
+            psnr_input=before[0],
+            ssim_input=before[1],
         )
     except ValueError as error:
         raise ValueError(f"{where}: {error}; run 'dvc repro --force {stage}'") from error

@@ -40,6 +40,7 @@ SECTIONS = {
     "threads": "resources.threads",
     "tile": "inference.tile",
     "precision": "inference.precision",
+    "pairs": "pairs",
     "experiments": "experiments",
     "benchmarks": "benchmarks",
     "imported": "imported",

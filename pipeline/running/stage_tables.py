@@ -4,19 +4,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-
-def require_output(path: Path, stage: str) -> None:
-    """Refuse to go on without a file.
-
-    Args:
-        path: The file.
-        stage: Stage of ``dvc.yaml`` that writes it.
-
-    Raises:
-        FileNotFoundError: The stage has not run.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; run 'dvc repro {stage}', which writes it")
+from pipeline.arrays.stage_outputs import require_output
 
 
 def read_rows(path: Path, columns: Sequence[str], stage: str) -> Iterator[tuple[str, list[str]]]:
@@ -28,7 +16,7 @@ def read_rows(path: Path, columns: Sequence[str], stage: str) -> Iterator[tuple[
         stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The file is not there.
         ValueError: The columns are not what the stage writes.
     """
     require_output(path, stage)

@@ -451,7 +451,7 @@ def _flattened(
 
 def log_evaluation(
     experiment: str,
-    card: Path,
+    weights: str,
     means: Mapping[str, Any],
     pictures: Mapping[str, Array],
     tables: Sequence[Path],
@@ -460,12 +460,11 @@ def log_evaluation(
 
     Args:
         experiment: Name of the experiment.
-        card: Model card of the weights; its checksum finds the run.
+        weights: Checksum of the weights, which finds the run.
         means: Mean scores, nested by data set, degradation and protocol.
         pictures: ``(H, W, C)`` in [0, 1] by name.
         tables: Files to keep with the run.
     """
-    weights = json.loads(card.read_text())["weights_sha256"]
     tags = {"restore.experiment": experiment, "restore.weights": weights, **_provenance()}
     recorder = Recorder(experiment, tags, find="restore.weights")
     recorder.record(kind="metrics", step=0, metrics=dict(_flattened(means, "/")))

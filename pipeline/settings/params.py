@@ -98,6 +98,18 @@ class Patches(Section):
     """Each image is also cut after downscaling by these factors; ``[1.0]`` for none."""
 
 
+class TrainingPairs(Section):
+    """A training set: the patches of a bank, and their degraded partners.
+
+    Experiments that train on the same pairs share what was drawn for them.
+    """
+
+    bank: Name
+    """The patches, an entry of ``patches``."""
+    degradation: Name
+    """What the network learns to undo, an entry of ``degradations``."""
+
+
 Layout = Literal[
     "restore",
     "kair",
@@ -249,12 +261,12 @@ RANDOM = "random"
 
 
 class Experiment(Section):
-    """One network trained on one degradation with one recipe, and what it is tested on."""
+    """One network trained on pairs of patches with one recipe, and what it is tested on."""
 
     arch: Architecture
     model: Name
     train_on: Name
-    degradation: Name
+    """The training set, an entry of ``pairs``."""
     recipe: Name
     start: Name
     """``random`` weights, or those of another experiment of the same architecture: its tensors
@@ -368,6 +380,7 @@ class Params(Section):
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
     patches: dict[Name, Patches]
     degradations: dict[Name, Degradation]
+    pairs: dict[Name, TrainingPairs]
     models: Models
     recipes: dict[Name, Recipe]
     benchmarks: Annotated[

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays.randomness import generator, seed_of
-from pipeline.degradations.settings import FloatRange
+from pipeline.arrays.training_set import Between, Values
 
 WAYS = 8
 """Flips and quarter turns of a square: four turns, each of them also mirrored."""
@@ -43,9 +43,7 @@ class Draws:
         """Return for each pair of a batch which of the eight flips and quarter turns it gets."""
         return generator(*self.key, "turn", step).integers(WAYS, size=self.batch)
 
-    def values(
-        self, what: str, levels: float | list[float] | FloatRange, step: int
-    ) -> NDArray[np.float64]:
+    def values(self, what: str, levels: Values, step: int) -> NDArray[np.float64]:
         """Return a value for each pair of a batch, such as the sigma of its noise.
 
         Args:
@@ -54,9 +52,9 @@ class Draws:
             step: The step.
         """
         rng = generator(*self.key, what, step)
-        if isinstance(levels, FloatRange):
-            return rng.uniform(levels.min, levels.max, self.batch)
-        if isinstance(levels, list):
+        if isinstance(levels, Between):
+            return rng.uniform(levels.low, levels.high, self.batch)
+        if isinstance(levels, tuple):
             return rng.choice(np.asarray(levels, float), self.batch)
         return np.full(self.batch, levels, float)
 

@@ -7,11 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.degradations.settings import FloatRange, Gaussian, Noise, Poisson
+from pipeline.arrays.training_set import DrawnNoise, Values
 from pipeline.machine.transfer import upload
 from pipeline.training.draws import Draws
-
-_Levels = float | list[float] | FloatRange
 
 
 class FreshNoise:
@@ -25,11 +23,11 @@ class FreshNoise:
     """
 
     def __init__(
-        self, noises: Sequence[Noise | None], patches: int, draws: Draws, device: torch.device
+        self, noises: Sequence[DrawnNoise | None], patches: int, draws: Draws, device: torch.device
     ) -> None:
-        self._sigmas = [_sigma(noise) for noise in noises]
-        self._peaks = [_peak(noise) for noise in noises]
-        self._rounded = [noise is not None and noise.quantise for noise in noises]
+        self._sigmas = [noise.sigma_8bit if noise else 0.0 for noise in noises]
+        self._peaks = [noise.peak if noise else 0.0 for noise in noises]
+        self._rounded = [noise is not None and noise.rounded for noise in noises]
         self._patches = patches
         self._draws = draws
         self._device = device
@@ -84,7 +82,7 @@ class FreshNoise:
         rounded = upload(np.array(self._rounded)[self._versions(step)], self._device)
         return torch.where(rounded.reshape(-1, 1, 1, 1), _in_8bit(noisy), noisy)
 
-    def _drawn(self, what: str, of_versions: Sequence[_Levels], step: int) -> NDArray[np.float64]:
+    def _drawn(self, what: str, of_versions: Sequence[Values], step: int) -> NDArray[np.float64]:
         """Return a value for each patch of a batch, drawn from what its version has."""
         if len(of_versions) == 1:
             return self._draws.values(what, of_versions[0], step)
@@ -99,14 +97,6 @@ class FreshNoise:
         """Return which version each patch of a batch is."""
         versions: NDArray[np.int64] = self._draws.chosen(step) // self._patches
         return versions
-
-
-def _sigma(noise: Noise | None) -> _Levels:
-    return 0.0 if noise is None or isinstance(noise, Poisson) else noise.sigma_8bit
-
-
-def _peak(noise: Noise | None) -> _Levels:
-    return 0.0 if noise is None or isinstance(noise, Gaussian) else noise.peak
 
 
 def _in_8bit(noisy: Tensor) -> Tensor:

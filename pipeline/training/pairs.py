@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pipeline.arrays.pixels import Bytes
-from pipeline.degradations.settings import Noise
+from pipeline.arrays.training_set import DrawnNoise
 from pipeline.machine.memory import free_memory
 from pipeline.machine.transfer import upload
 from pipeline.training.draws import WAYS, Draws
@@ -26,7 +26,7 @@ class Pairs:
             versions of each clean patch, the whole bank once a version; smaller than the clean
             ones by a whole number where the network enlarges. None where clean patches with noise
             are the partners.
-        noise: Settings of noise that is drawn anew at every step: of each of the V versions, or
+        noise: What is drawn anew at every step: of each of the V versions, or
             one for all; None for no noise.
         key: (seed, experiment): what the random numbers depend on, beside the step.
         batch: Pairs a step.
@@ -45,7 +45,7 @@ class Pairs:
         self,
         clean: Bytes,
         degraded: Stored | None,
-        noise: Noise | Sequence[Noise | None] | None,
+        noise: DrawnNoise | Sequence[DrawnNoise | None] | None,
         key: tuple[int, str],
         batch: int,
         augment: bool,
@@ -56,7 +56,7 @@ class Pairs:
     ) -> None:
         noises = list(noise) if isinstance(noise, Sequence) else [noise]
         if degraded is None and None in noises:
-            raise ValueError("expected stored degraded patches or settings of noise, came neither")
+            raise ValueError("expected stored degraded patches or noise to draw, came neither")
         pairs = len(noises) * len(clean) if degraded is None else len(degraded)
         if pairs < batch:
             raise ValueError(

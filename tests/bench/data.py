@@ -119,7 +119,7 @@ def extracting(raw: Path, out: Path, stride: int) -> int:
 
 def degrading(patches: Path, out: Path, settings: Degradation) -> None:
     """Run the stage ``degrade``."""
-    degrade(experiment="bench", degradation=settings, patches=patches, out=out, seed=0)
+    degrade(name="bench", degradation=settings, patches=patches, out=out, seed=0)
 
 
 def degradation(**settings: object) -> Degradation:

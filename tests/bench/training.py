@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pipeline.arrays.training_set import DrawnNoise
 from pipeline.running.process import compute_environment, restart_with, usable_threads
 
 if __name__ == "__main__":
@@ -26,7 +27,6 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.arrays.pixels import Bytes
-from pipeline.degradations.settings import Gaussian
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import convolution_rate, name_of
 from pipeline.machine.transfer import wait_for
@@ -133,7 +133,7 @@ def our_steps(case: Case, device: torch.device, way: Way, folder: Path) -> Steps
     pairs = Pairs(
         clean=patches(case),
         degraded=None,
-        noise=Gaussian(kind="gaussian", sigma_8bit=25.0, quantise=False),
+        noise=DrawnNoise(sigma_8bit=25.0, peak=0.0, rounded=False),
         key=(0, "benchmark"),
         batch=case.batch,
         augment=True,

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from pipeline.graph.prefect_server import local_url, start_server, who_answers
 from pipeline.graph.supervise import Children
 from pipeline.running.workers import count_cores
-from tests.toy import call, copy_toy, edit, environment, make_toy, program, trace
+from tests.toy import call, copy_toy, edit, environment, gather, make_toy, program, trace
 
 pytestmark = pytest.mark.slow
 
@@ -172,6 +172,65 @@ def test_one_experiment_brings_only_what_it_needs(fresh: Path, server: dict[str,
 
     assert ended.returncode == 0, ended.stderr
     assert begun(fresh) == {"seed", "branch@right"}
+
+
+def test_what_gathers_runs_with_one_experiment_and_again_when_something_changed(
+    fresh: Path, server: dict[str, str]
+) -> None:
+    gather(fresh)
+
+    some = call(fresh, "restore", "run", "--experiments", "right", **server)
+    after_some = (fresh / "digest").read_text().split()
+    planned = call(fresh, "restore", "plan", "--experiments", "right").stdout
+    status = call(fresh, "dvc", "status").stdout
+    rest = call(fresh, "restore", "run", **server)
+    after_rest = (fresh / "digest").read_text().split()
+    again = call(fresh, "restore", "run", "--experiments", "right", **server)
+
+    assert some.returncode == 0, some.stderr
+    assert after_some == ["branch@right", "seed"]
+    left = "left stale: 3 stages of join, aside: `restore run` brings them up to date"
+    assert some.stdout.splitlines()[-2:] == [
+        "3 stages ran; everything asked for is up to date",
+        left,
+    ]
+    assert planned.splitlines() == ["nothing to do: all 3 stages are up to date", left]
+    assert "digest" not in status
+    assert "branch@left:" in status
+    assert rest.returncode == 0, rest.stderr
+    assert "4 stages ran" in rest.stdout
+    assert set(after_rest) == {"aside", "branch@left", "branch@right", "join", "seed"}
+    assert again.stdout == "nothing to do: all 3 stages are up to date\n"
+    assert (fresh / "runs").read_text() == "digest\ndigest\n"
+
+
+def test_what_gathers_does_not_run_again_for_results_that_came_out_the_same(
+    toy: Path, server: dict[str, str]
+) -> None:
+    gather(toy)
+    call(toy, "restore", "run", **server)
+    edit(toy / "settings.yaml", "{text: two}", "{text: two, more: 1}")
+
+    some = call(toy, "restore", "run", "--experiments", "left", **server)
+    rest = call(toy, "restore", "run", **server)
+
+    assert "left stale: 2 stages of join:" in some.stdout
+    assert "1 stage ran" in rest.stdout
+    assert (toy / "runs").read_text() == "digest\n"
+
+
+def test_what_gathers_is_not_run_after_a_failure_of_what_it_should_show(
+    fresh: Path, server: dict[str, str]
+) -> None:
+    gather(fresh)
+    (fresh / "branch@left.fail").touch()
+
+    ended = call(fresh, "restore", "run", "--experiments", "left", **server)
+
+    assert ended.returncode == 1
+    assert "not run because of that: digest" in ended.stderr
+    assert "left stale: 3 stages of join, aside:" in ended.stderr
+    assert not (fresh / "digest").exists()
 
 
 def test_a_failed_stage_names_itself_and_spares_the_others(
@@ -393,3 +452,19 @@ def test_the_deployments_of_prefect_yaml_can_be_deployed(toy: Path, server: dict
 
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     assert "restore/train-all" in deployed.stdout
+
+
+def test_a_worker_runs_the_flow(fresh: Path, done: Path, server: dict[str, str]) -> None:
+    (fresh / "prefect.yaml").write_text((ROOT / "prefect.yaml").read_text())
+    (fresh / "pipeline").symlink_to(ROOT / "pipeline")
+    pool = ("work-pool", "create", "--overwrite", "--type", "process", "restore-pool")
+    assert call(fresh, "prefect", *pool, **server).returncode == 0
+    assert call(fresh, "prefect", "--no-prompt", "deploy", "--all", **server).returncode == 0
+    asked = call(fresh, "prefect", "deployment", "run", "restore/train-all", **server)
+
+    worker = ("worker", "start", "--pool", "restore-pool", "--run-once")
+    worked = call(fresh, "prefect", *worker, **server)
+
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    assert worked.returncode == 0, worked.stdout + worked.stderr
+    assert lock(fresh) == lock(done)

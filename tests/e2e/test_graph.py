@@ -73,7 +73,41 @@ def test_a_changed_model_touches_only_the_experiments_that_name_it(project: Path
 def test_a_changed_degradation_touches_only_the_experiments_that_name_it(project: Path) -> None:
     edit_params(project, "degradations", "jpeg_low", "draws", value=3)
 
-    assert touched(project) == {"degrade@rednet_jpeg", "train@rednet_jpeg"}
+    assert touched(project) == {"degrade@gray_jpeg"}
+
+
+def test_experiments_on_the_same_pairs_share_them(done: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(done, tmp_path / "project", symlinks=True))
+    experiments = YAML(typ="safe", pure=True).load(project / "params.yaml")["experiments"]
+    edit_params(project, "experiments", "again", value=experiments["dncnn_s25"])
+
+    output = run(project, "dvc", "repro", "evaluate@again").stdout
+
+    assert "Running stage 'train@again'" in output
+    assert "Running stage 'degrade@" not in output
+    assert "Running stage 'train@dncnn_s25'" not in output
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "contamination/alignment.py",
+        "degradations/levels.py",
+        "images/resize.py",
+        "measuring/metrics.py",
+        "tiling/restorer.py",
+    ],
+)
+def test_an_edited_room_that_no_training_depends_on_trains_nothing(
+    project: Path, file: str
+) -> None:
+    with (project / "pipeline" / file).open("a") as code:
+        code.write("# edited\n")
+
+    stages = touched(project)
+
+    assert stages
+    assert not {name for name in stages if name.startswith(("train@", "learn@"))}
 
 
 def test_another_tile_size_trains_nothing_again(project: Path) -> None:
@@ -184,12 +218,27 @@ def test_a_fault_in_the_params_stops_before_any_other_stage(project: Path) -> No
     assert "Running stage 'train" not in failed.stdout
 
 
-def test_the_flow_and_dvc_leave_the_same_lock_file(done: Path, tmp_path: Path) -> None:
+def test_the_flow_and_dvc_leave_the_same_lock_file_after_one_experiment_and_the_rest(
+    done: Path, tmp_path: Path
+) -> None:
     other = copy_project(tmp_path / "project", preset="smoke")
     yaml = YAML(typ="safe", pure=True)
 
-    run(other, "restore", "run")
+    one = run(other, "restore", "run", "--experiments", "dncnn_s25")
+    page = (other / "data/report/index.html").read_text(encoding="utf-8")
+    results = (other / "data/report/results.csv").read_text()
+    status = json.loads(run(other, "dvc", "status", "--json").stdout)
+    rest = run(other, "restore", "run")
 
+    assert "left stale: 21 stages of vdsr_x23, rednet_jpeg, mobilenet," in one.stdout
+    assert "not measured yet, so left out of the report: networks vdsr_x23" in one.stderr
+    assert "restore run --experiments vdsr_x23 rednet_jpeg mobilenet baseline@" in page
+    assert {line.split(",")[0] for line in results.splitlines()[1:]} == {"dncnn_s25"}
+    assert "report" not in status
+    assert {"train@vdsr_x23", "baseline@denoise"} <= set(status)
+    assert "22 stages ran" in rest.stdout
+    page = (other / "data/report/index.html").read_text(encoding="utf-8")
+    assert "Not measured yet" not in page
     assert yaml.load(other / "dvc.lock") == yaml.load(done / "dvc.lock")
 
 

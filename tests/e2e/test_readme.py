@@ -1,4 +1,4 @@
-"""Every command that the README shows is run: here, by another test, or by CI."""
+"""Every command that README.md and docs/ show is run: here, by another test, or by CI."""
 
 import csv
 import json
@@ -22,56 +22,91 @@ from pipeline.checking.params_file import load_params
 from pipeline.images.files import write_png
 from pipeline.models.parts.building import build_model
 from tests.foreign_layouts import simplenn, write_version_7_3
+from tests.pages import PAGES, blocks, commands, paste, section_of
 from tests.project import ROOT, command_environment, copy_project, run
 
+GRAPH, FLOW = "tests/e2e/test_graph.py", "tests/e2e/test_flow.py"
+
 ELSEWHERE = {
-    "dvc repro": "the graph's tests",
-    "restore serve": "the flow's tests",
-    "prefect deployment run restore/train-all --watch": "the flow's tests",
-    "restore run": "the graph's tests",
-    "pre-commit install": "CI",
-    "ruff check && ruff format --check && mypy && lint-imports && pytest": "CI",
+    "dvc repro": (GRAPH, "test_a_second_run_has_nothing_to_do"),
+    "restore run": (GRAPH, "test_the_flow_and_dvc_leave_the_same_lock_file"),
+    "restore doctor": (FLOW, "test_the_doctor_sees_the_server_start"),
+    "restore serve": (FLOW, "test_the_served_deployment_does_what_dvc_repro_does"),
+    "prefect deployment run restore/train-all --watch": (
+        FLOW,
+        "test_the_served_deployment_does_what_dvc_repro_does",
+    ),
+    "prefect deployment run restore/train-all --watch --param experiments='[\"dncnn_s25\"]' "
+    "--param force=true": (FLOW, "test_the_served_deployment_tells_the_truth_about_failures"),
+    "prefect work-pool create --type process restore-pool": (FLOW, "test_a_worker_runs_the_flow"),
+    "prefect deploy --all": (FLOW, "test_a_worker_runs_the_flow"),
+    "prefect worker start --pool restore-pool": (FLOW, "test_a_worker_runs_the_flow"),
 }
-"""Commands that something else than this file runs."""
+"""Commands that a test of another file runs, with its own names and values where they matter."""
+
+BY_CI = {
+    "pip install --quiet --constraint .ci/constraints.txt --editable '.[dev]'": (
+        "pip install --quiet --constraint .ci/constraints.txt --editable '.[dev]'"
+    ),
+    "pre-commit install": "pre-commit install",
+    "ruff check && ruff format --check && mypy && lint-imports && pytest": (
+        "ruff check && ruff format --check && mypy && lint-imports"
+    ),
+}
+"""Commands that ``.ci/run`` has a line of, beside those that make the environment."""
+
+LAUNCHED = "test_an_experiment_is_launched_by_editing_the_params"
+COSTS = "test_a_preset_says_what_it_would_cost"
+PRESETS = "test_presets_are_listed_and_put_in_place"
+PUBLISHED = "test_published_sets_are_listed_fetched_and_verified"
+WEIGHTS = "test_published_weights_are_measured_like_an_experiment"
+TRIED = "test_changed_values_are_tried_listed_kept_and_dropped"
+BENCHMARK = "test_the_benchmark_measures_all_and_stands_beside_an_earlier_one"
 
 HERE = {
     "mlflow ui": "test_mlflow_ui_shows_the_runs",
-    "restore plan": "test_an_experiment_is_launched_by_editing_the_params",
-    "restore plan --estimate": "test_an_experiment_is_launched_by_editing_the_params",
-    "restore plan --preset paper": "test_a_preset_says_what_it_would_cost",
-    "restore data list": "test_published_sets_are_listed_fetched_and_verified",
-    "restore data fetch set12 polyu_crops --accept-terms": (
-        "test_published_sets_are_listed_fetched_and_verified"
-    ),
-    "restore data verify set12": "test_published_sets_are_listed_fetched_and_verified",
+    "restore plan": LAUNCHED,
+    "restore plan --estimate": LAUNCHED,
+    "restore report": LAUNCHED,
+    "dvc metrics diff": LAUNCHED,
+    "dvc repro evaluate@dncnn_s25": "test_real_noise_comes_from_a_mirror",
+    "restore plan --preset paper": COSTS,
+    "restore plan --preset literature": COSTS,
+    "restore data list": PUBLISHED,
+    "restore data fetch set12 polyu_crops --accept-terms": PUBLISHED,
+    "restore data verify set12": PUBLISHED,
+    "restore data verify": PUBLISHED,
     "restore data import photos": "test_photographs_of_ones_own_are_checked",
+    "RESTORE_ACCEPT_TERMS=polyu_crops,cc15 dvc repro": "test_real_noise_comes_from_a_mirror",
+    "RESTORE_MIRROR=/data/image-sets dvc repro": "test_real_noise_comes_from_a_mirror",
+    "restore preset": PRESETS,
+    "restore preset literature": PRESETS,
+    "restore preset recognition": PRESETS,
     "restore preset official": "test_inputs_that_nobody_restored_have_their_published_scores",
+    "restore import weights/DnCNN3.mat": WEIGHTS,
     "restore import weights/DnCNN3.mat --as dncnn_3 --test-on upscale_as_dncnn3 "
-    "--compare-with DnCNN-3 --add": "test_published_weights_are_measured_like_an_experiment",
+    "--compare-with DnCNN-3 --add": WEIGHTS,
     "restore export dncnn_s25 --to dncnn_s25.onnx": (
         "test_a_trained_network_runs_without_the_project"
     ),
-    "dvc metrics diff": "test_an_experiment_is_launched_by_editing_the_params",
-    "dvc exp run -S recipes.quick.learning_rate=0.0005": "test_one_value_is_changed_from_the_shell",
+    "restore run --experiments dncnn_s25 vdsr_x23": "test_the_command_line_runs_some",
     "restore run --experiments dncnn_s25 vdsr_x23 --parallel 2": "test_the_command_line_runs_some",
-    "restore preset": "test_presets_are_listed_and_put_in_place",
-    "restore preset literature": "test_presets_are_listed_and_put_in_place",
-    "RESTORE_MIRROR=/data/image-sets dvc repro": "test_real_noise_comes_from_a_mirror",
-    "python -m tests.bench": "test_the_benchmark_measures_all_and_stands_beside_an_earlier_one",
-    "python -m tests.bench training startup --against benchmark/benchmark.jsonl": (
-        "test_the_benchmark_measures_all_and_stands_beside_an_earlier_one"
+    "restore try dncnn_s25 --set recipe.steps=1300 --name twice_as_long": TRIED,
+    "restore try dncnn_s25 --set recipe.learning_rate=2.0e-3 --set model.width=48": TRIED,
+    "restore try": TRIED,
+    "restore try --keep twice_as_long": TRIED,
+    "restore try --drop twice_as_long": TRIED,
+    "python -m tests.bench": BENCHMARK,
+    "python -m tests.bench training startup --against benchmark/benchmark.jsonl": BENCHMARK,
+    "python -m tests.bench.calibration /data/image-sets": (
+        "test_the_calibration_prints_ours_beside_the_published"
     ),
+    "python -m tests.bench.guard /data/image-sets": "test_the_figures_of_the_guard_are_printed",
     "restore schema > pipeline/checking/params.schema.json": (
         "test_the_schema_for_editors_is_up_to_date"
     ),
 }
 """Commands that a test of this file runs, with its own names and values where they matter."""
-
-
-def shown_commands() -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -89,39 +124,64 @@ def project(done: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(done, tmp_path / "project", symlinks=True))
 
 
-def test_every_command_of_the_readme_is_run_somewhere() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_the_pages_is_run_somewhere(page: str) -> None:
     by_ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    own_tests = Path(__file__).read_text(encoding="utf-8")
 
-    for command in shown_commands():
+    for command in commands(page):
         if command.startswith("python3 -m venv"):
             assert f"readme_command {command.rsplit('&& ', 1)[1]}" in by_ci.replace("'", "")
-        elif command.startswith("pip install"):
-            assert "--editable '.[dev]'" in by_ci
-        elif command in HERE:
-            assert f"def {HERE[command]}" in own_tests
+        elif command in BY_CI:
+            assert BY_CI[command] in by_ci
         else:
-            assert any(command.startswith(known) for known in ELSEWHERE), command
+            file, test = ELSEWHERE.get(command) or ("tests/e2e/test_readme.py", HERE.get(command))
+            assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), command
 
 
-def test_the_worked_example_of_the_readme_is_valid(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    example = re.search(r"^  (dncnn_s25_longer: .*)$", text, re.MULTILINE)
-    assert example is not None
-    quick = (ROOT / "pipeline/checking/presets/quick.yaml").read_text(encoding="utf-8")
-    recipe = re.search(r"^  quick:\n((?:    .*\n)+)", quick, re.MULTILINE)
-    assert recipe is not None
-    longer = re.sub(r"steps: \d+", "steps: 20000", recipe[1])
-    edited = quick.replace("\nbenchmarks:", f"  longer:\n{longer}\nbenchmarks:")
-    edited = edited.replace("experiments:\n", f"experiments:\n  {example[1]}\n")
+def test_no_command_is_accounted_for_that_no_page_shows() -> None:
+    shown = {command for page in PAGES for command in commands(page)}
 
-    (tmp_path / "params.yaml").write_text(edited)
+    assert shown >= {*ELSEWHERE, *BY_CI, *HERE}
 
-    command = [sys.executable, "-m", "stages.check", "--params", "params.yaml"]
-    command += ["--out", "ok", "--random", "random"]
-    environment = command_environment(ROOT)
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
+
+def test_commands_name_experiments_of_the_shipped_params() -> None:
+    known = load_params(ROOT / "params.yaml").experiments
+    for command in (command for page in PAGES for command in commands(page)):
+        named = re.findall(r"(?:restore try|restore export|@) ?([a-z]\w+)", command)
+        named += re.findall(r"experiments='\[\"(\w+)\"\]'", command)
+        for several in re.findall(r"--experiments((?: \w+)+)", command):
+            named += several.split()
+
+        assert set(named) <= known.keys(), command
+
+
+def worked_example() -> dict[str, str]:
+    """Return the lines that the README has people paste, by section of ``params.yaml``."""
+    return {str(section_of(block)): block.text for block in blocks("README.md", "yaml")}
+
+
+def planned(project: Path) -> set[str]:
+    """Return the stages that ``restore plan`` names."""
+    plan = run(project, "restore", "plan").stdout
+    return set(re.findall(r"^([\w@]+)  ", plan, re.MULTILINE))
+
+
+def test_the_worked_example_of_the_readme_adds_one_experiment(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project", preset="quick")
+    params = project / "params.yaml"
+    before, known = planned(project), load_params(params)
+    for section, lines in worked_example().items():
+        params.write_text(paste(params.read_text(encoding="utf-8"), section, lines))
+
+    edited = load_params(params)
+
+    (experiment,) = edited.experiments.keys() - known.experiments.keys()
+    (recipe,) = edited.recipes.keys() - known.recipes.keys()
+    assert edited.experiments[experiment].recipe == recipe
+    assert edited.recipes[recipe].steps == 3000
+    assert planned(project) - before == {
+        f"{stage}@{experiment}" for stage in ("train", "reconstruct", "evaluate")
+    }
 
 
 def test_the_schema_for_editors_is_up_to_date() -> None:
@@ -136,27 +196,50 @@ def test_an_experiment_is_launched_by_editing_the_params(project: Path) -> None:
     params = (project / "params.yaml").read_text()
     line = next(line for line in params.splitlines() if line.startswith("  dncnn_s25:"))
     added = line.replace("dncnn_s25:", "dncnn_again:")
-    (project / "params.yaml").write_text(params.replace(line, f"{line}\n{added}"))
+    (project / "params.yaml").write_text(paste(params, "experiments", f"{added}\n"))
 
-    plan = run(project, "restore", "plan").stdout
+    plan = planned(project)
     estimate = run(project, "restore", "plan", "--estimate").stdout
     output = run(project, "dvc", "repro").stdout
     difference = run(project, "dvc", "metrics", "diff").stdout
+    results = run(project, "restore", "report").stdout
 
-    assert "train@dncnn_again" in plan
-    assert "train@vdsr_x23" not in plan
+    new = {f"{stage}@dncnn_again" for stage in ("train", "reconstruct", "evaluate")}
+    assert plan == {"check", "report", *new}
     assert re.search(r"^dncnn_again +dncnn.tiny +12 +8 +96 ", estimate, re.MULTILINE)
     assert "to write: about" in estimate
     assert "Running stage 'train@dncnn_again'" in output
     assert "Running stage 'train@dncnn_s25'" not in output
     assert "data/metrics/dncnn_again.json" in difference
+    assert re.search(r"^dncnn_again ", results, re.MULTILINE)
 
 
 @pytest.mark.slow
-def test_one_value_is_changed_from_the_shell(project: Path) -> None:
-    run(project, "dvc", "exp", "run", "-S", "recipes.smoke_sgd.learning_rate=0.0005")
+def test_changed_values_are_tried_listed_kept_and_dropped(project: Path) -> None:
+    params = project / "params.yaml"
+    before = params.read_text()
 
-    assert "learning_rate: 0.0005" in (project / "params.yaml").read_text()
+    tried = run(
+        project, "restore", "try", "dncnn_s25", "--set", "recipe.steps=24", "--name", "longer"
+    ).stdout
+    other = run(
+        project, "restore", "try", "dncnn_s25", "--set", "recipe.learning_rate=1.0e-3",
+        "--set", "model.width=12", "--name", "wider",
+    ).stdout  # fmt: skip
+    listed = run(project, "restore", "try").stdout
+    untouched = params.read_text()
+    run(project, "restore", "try", "--keep", "longer")
+    run(project, "restore", "try", "--drop", "wider")
+
+    assert re.search(r"\d+\.\d+", tried)
+    assert "dncnn_s25" in other
+    assert {"longer", "wider"} <= set(re.findall(r"\w+", listed))
+    assert untouched == before
+    kept = load_params(params)
+    assert kept.recipes[kept.experiments["longer"].recipe].steps == 24
+    assert "wider" not in kept.experiments
+    assert set(before.splitlines()) <= set(params.read_text().splitlines())
+    assert "wider" not in run(project, "restore", "try").stdout
 
 
 @pytest.mark.slow
@@ -174,6 +257,7 @@ def test_presets_are_listed_and_put_in_place(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project", preset="quick")
 
     listed = run(project, "restore", "preset").stdout
+    run(project, "restore", "preset", "recognition")
     run(project, "restore", "preset", "literature")
 
     assert all(name in listed for name in ("quick", "smoke", "literature", "paper"))
@@ -199,10 +283,12 @@ def test_published_sets_are_listed_fetched_and_verified(real_data: Path, tmp_pat
     names = ["set12", "polyu_crops", "--accept-terms"]
     fetched = run(project, "restore", "data", "fetch", *names, settings=mirror)
     verified = run(project, "restore", "data", "verify", "set12", settings=mirror).stdout
+    everything = run(project, "restore", "data", "verify", settings=mirror).stdout
 
     assert all(name in listed for name in ("set12", "div2k_train", "sidd_small", "cifar10"))
     assert "Non-commercial use only" in fetched.stdout + fetched.stderr
     assert "12 download(s)" in verified
+    assert "212 download(s)" in everything
 
 
 def test_photographs_of_ones_own_are_checked(tmp_path: Path) -> None:
@@ -227,9 +313,11 @@ def test_published_weights_are_measured_like_an_experiment(project: Path) -> Non
     place = ["--as", "official", "--test-on", experiment.test_on]
     place += ["--compare-with", "DnCNN-S", "--add"]
 
+    shown = run(project, "restore", "import", "weights/official.mat").stdout
     run(project, "restore", "import", "weights/official.mat", *place)
     run(project, "dvc", "repro")
 
+    assert "imported:" in shown
     assert load_params(project / "params.yaml").imported["official"].layout == "matconvnet"
     own, imported = (
         json.loads((project / f"data/metrics/{name}.json").read_text())["photos_test"]
@@ -244,11 +332,10 @@ def test_published_weights_are_measured_like_an_experiment(project: Path) -> Non
 @pytest.mark.slow
 def test_a_trained_network_runs_without_the_project(project: Path, tmp_path: Path) -> None:
     file = tmp_path / "dncnn_s25.onnx"
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (shown,) = blocks("docs/export.md", "python")
     image = next((project / "data/restored/dncnn_s25").glob("*/gaussian_25/*.npy"))
     (degraded,) = (project / "data/benchmarks").glob(f"*/*/gaussian_25/degraded/{image.name}")
-    program += f"\nbatch = np.load('{degraded}').transpose(2, 0, 1)[None]\n"
+    program = f"{shown.text}\nbatch = np.load('{degraded}').transpose(2, 0, 1)[None]\n"
     program += "np.save('restored.npy', restore(batch, tile=64)[0].transpose(1, 2, 0))\n"
 
     run(project, "restore", "export", "dncnn_s25", "--to", str(file))
@@ -372,3 +459,25 @@ def test_an_unknown_part_of_the_benchmark_is_refused() -> None:
 
     assert done.returncode == 2
     assert "no part is called trainings" in done.stderr
+
+
+def test_the_calibration_prints_ours_beside_the_published(real_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "set5").symlink_to(real_data / "set5")
+
+    printed = run(ROOT, sys.executable, "-m", "tests.bench.calibration", str(tmp_path)).stdout
+
+    assert re.search(r"^set5 +bicubic_x2 +y-shave +33.66\d +33.66 ", printed, re.MULTILINE)
+
+
+def test_the_figures_of_the_guard_are_printed(real_data: Path, tmp_path: Path) -> None:
+    for name, ending in (("bsd68", "png"), ("bsds500_train", "jpg")):
+        (tmp_path / name).mkdir()
+        image = min((real_data / name).rglob(f"*.{ending}"))
+        (tmp_path / name / image.name).symlink_to(image)
+    command = (sys.executable, "-m", "tests.bench.guard", str(tmp_path), "--images", "2")
+
+    printed = run(ROOT, *command).stdout
+
+    assert re.search(r"^mirrored +1 \(0\) ", printed, re.MULTILINE)
+    assert "bsds500_train and bsd68, live1, set14, classic5, cc15, nam25: 0 false alarms" in printed
+    assert "2 images of bsds500_train, polyu_crops against 1 test images" in printed

@@ -18,16 +18,16 @@ import resource, sys
 import numpy as np, torch
 from pathlib import Path
 from pipeline.machine.memory import free_memory
-from pipeline.models import build_model
-from pipeline.degradation_settings import Gaussian
-from pipeline.network_settings import VDSR
-from pipeline.params import Recipe
-from pipeline.tiling.restoring import Restorer
+from pipeline.arrays.training_set import DrawnNoise
+from pipeline.models.parts.building import build_model
+from pipeline.models.vdsr.settings import VDSR
+from pipeline.settings.params import Recipe
+from pipeline.tiling.restorer import Restorer
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.loop import Training
 from pipeline.training.pairs import Pairs
 from pipeline.training.step import Way
-import pipeline.tiling.restoring, pipeline.training.choosing
+import pipeline.tiling.restorer, pipeline.training.choosing
 
 torch.set_num_threads(1)
 megabytes, asks_before, folder = int(sys.argv[1]), sys.argv[2] == "asks", Path(sys.argv[3])
@@ -39,7 +39,7 @@ recipe = Recipe.model_validate(dict(
     precision="float32", compile="never", augment=True, log_every=3, checkpoint_every=3))
 pairs = Pairs(
     clean=rng.integers(0, 256, (64, 64, 64, 1), dtype=np.uint8), degraded=None,
-    noise=Gaussian(kind="gaussian", sigma_8bit=25.0, quantise=False), key=(0, "e"), batch=32,
+    noise=DrawnNoise(sigma_8bit=25.0, peak=0.0, rounded=False), key=(0, "e"), batch=32,
     augment=True, device=torch.device("cpu"))
 image = rng.random((700, 700, 1), dtype=np.float32)
 # What libraries take once for themselves is taken before.

@@ -116,5 +116,5 @@ def extract_bank(folder: Path, settings: Patches | None = None, raw: Path | None
 
 def degrade_bank(folder: Path, settings: Degradation, patches: Path, seed: int = 0) -> Path:
     out = folder / f"degraded-{settings.kind}"
-    degrade(experiment="e1", degradation=settings, patches=patches, out=out, seed=seed)
+    degrade(name="e1", degradation=settings, patches=patches, out=out, seed=seed)
     return out

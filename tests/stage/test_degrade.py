@@ -217,7 +217,7 @@ def test_what_is_drawn_for_an_image_does_not_depend_on_the_others(tmp_path: Path
 def test_noise_is_left_to_the_training(tmp_path: Path) -> None:
     out = degrade_bank(tmp_path, NOISE, extract_bank(tmp_path))
 
-    assert [path.name for path in out.iterdir()] == ["card.csv"]
+    assert not (out / "degraded.npy").exists()
     assert cards(out) == [{"label": "gaussian_25", "drawn": "at every step"}]
 
 
@@ -252,7 +252,7 @@ def test_a_mixture_of_noises_stores_nothing(tmp_path: Path) -> None:
 
     out = degrade_bank(tmp_path, noises, extract_bank(tmp_path))
 
-    assert [path.name for path in out.iterdir()] == ["card.csv"]
+    assert not (out / "degraded.npy").exists()
     assert [row["label"] for row in cards(out)] == ["gaussian_1-5", "poisson_30_8bit"]
 
 
@@ -268,7 +268,7 @@ def test_real_pairs_of_a_bank_without_partners_are_refused(tmp_path: Path) -> No
     patches = extract_bank(tmp_path)
 
     with pytest.raises(ValueError, match="expected degraded partners"):
-        degrade(experiment="e1", degradation=REAL, patches=patches, out=tmp_path / "x", seed=0)
+        degrade(name="e1", degradation=REAL, patches=patches, out=tmp_path / "x", seed=0)
 
     assert not (tmp_path / "x").exists()
 

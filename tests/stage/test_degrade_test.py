@@ -111,10 +111,7 @@ def test_low_results_are_written_small_and_interpolated_when_asked(
     for result, settings in results.items():
         degrade_test(trials=[trial(settings)], raw=raw, out=tmp_path / result, seed=0)
 
-    images = {
-        result: next(images_of(tmp_path / result, [trial(settings)]))
-        for result, settings in results.items()
-    }
+    images = {result: next(images_of(tmp_path / result)) for result, settings in results.items()}
     height, width = images["low"].clean().shape[:2]
     assert images["low"].degraded().shape[:2] == (round(height / scale), round(width / scale))
     np.testing.assert_array_equal(images["low"].clean(), images["interpolated"].clean())
@@ -133,7 +130,7 @@ def test_luma_of_a_low_result_is_that_of_the_small_rgb_image(tmp_path: Path) -> 
 
     degrade_test(trials=trials, raw=raw, out=tmp_path / "out", seed=0)
 
-    (image,) = images_of(tmp_path / "out", trials)
+    (image,) = images_of(tmp_path / "out")
     in_rgb = from_8bit(to_8bit(resize(clean, 18, 25)))
     np.testing.assert_allclose(image.degraded()[..., 0], rgb_to_luma(in_rgb), atol=1e-6)
     assert image.interpolated().shape == image.clean().shape == (36, 50, 1)
@@ -157,7 +154,7 @@ def test_a_sequence_is_cut_to_a_multiple_of_its_scale_and_carded_step_by_step(
 
     degrade_test(trials=[trial(settings)], raw=raw, out=tmp_path / "out", seed=0)
 
-    images = list(images_of(tmp_path / "out", [trial(settings)]))
+    images = list(images_of(tmp_path / "out"))
     with (tmp_path / "out/card.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {image.scale for image in images} == {3}
@@ -177,7 +174,7 @@ def test_luma_of_an_rgb_image_is_degraded_in_rgb_and_never_rounded(tmp_path: Pat
 
     degrade_test(trials=trials, raw=raw, out=tmp_path / "out", seed=0)
 
-    (image,) = images_of(tmp_path / "out", trials)
+    (image,) = images_of(tmp_path / "out")
     in_rgb = resize(from_8bit(to_8bit(resize(clean, 18, 25))), 36, 50)
     np.testing.assert_allclose(image.clean()[..., 0], rgb_to_luma(clean), atol=1e-6)
     np.testing.assert_allclose(image.degraded()[..., 0], rgb_to_luma(in_rgb), atol=1e-6)

@@ -11,7 +11,7 @@ from pipeline.images.files import write_png
 from pipeline.settings.params import AcceptedOverlap, FolderDataset
 from stages.download import download
 from stages.guard import guard
-from tests.stage.graph_data import bank, trial
+from tests.stage.graph_data import bank
 
 ACCEPTED = AcceptedOverlap(train="set", test="mine", why="a test")
 
@@ -45,10 +45,11 @@ def add_set(folder: Path, name: str, images: dict[str, Array]) -> None:
 def run(raw: Path, *tests: str, accepted: tuple[AcceptedOverlap, ...] = ()) -> Path:
     """Return the folder with what the stage wrote."""
     folder = raw.parent
+    (folder / "tests.txt").write_text("".join(f"{name}\n" for name in tests))
     guard(
-        experiment="e1",
+        name="pairs",
         bank=bank(),
-        trials=[trial(dataset=name) for name in tests],
+        tests=folder / "tests.txt",
         raw=raw,
         out=folder / "overlaps.csv",
         passed=folder / "passed.txt",

@@ -8,8 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipeline.images.benchmarks import drawn_sigmas, images_of, restored_path
+from pipeline.images.benchmarks import drawn_sigmas, images_of, restored_path, write_trials
 from pipeline.images.files import read_image
+from pipeline.measuring.score_table import INPUT
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
 from pipeline.settings.params import Trial
@@ -67,14 +68,14 @@ def restore_all(
     return folder / "restored"
 
 
-def evaluate_all(folder: Path, trials: list[Trial]) -> list[dict[str, str]]:
+def evaluate_all(folder: Path) -> list[dict[str, str]]:
+    baseline(benchmark=folder / "bench", out=folder / "baselines.csv")
     evaluate(
         experiment="e1",
         model_name="dncnn.tiny",
-        trials=trials,
         benchmark=folder / "bench",
         restored=folder / "restored",
-        weights=folder / "weights",
+        baselines=folder / "baselines.csv",
         out=folder / "rows.csv",
         metrics=folder / "metrics.json",
     )
@@ -86,7 +87,7 @@ def test_whole_images_of_odd_sizes_are_restored_as_if_untiled(tmp_path: Path) ->
     restored = restore_all(tmp_path, [trial()])
 
     network = build_model(MODEL, seed=3).eval()
-    for image in images_of(tmp_path / "bench", [trial()]):
+    for image in images_of(tmp_path / "bench"):
         whole = apply(image.degraded(), network, torch.device("cpu"))
         np.testing.assert_allclose(np.load(restored_path(restored, image)), whole, atol=1e-5)
 
@@ -103,6 +104,7 @@ def test_the_measured_halo_is_noted(tmp_path: Path) -> None:
     facts = json.loads((restore_all(tmp_path, [trial()]) / "tiling.json").read_text())
 
     assert facts == {
+        "weights_sha256": CARD["weights_sha256"],
         "way": "plain",
         "halo": MODEL.receptive_field // 2,
         "tile": TILE,
@@ -114,7 +116,7 @@ def test_every_image_level_and_protocol_that_applies_has_a_row(tmp_path: Path) -
     trials = [trial(JPEG)]
     restore_all(tmp_path, trials)
 
-    rows = evaluate_all(tmp_path, trials)
+    rows = evaluate_all(tmp_path)
 
     assert len(rows) == 3 * 2 * 2
     assert {row["protocol"] for row in rows} == {"gray-uint8", "gray-float"}
@@ -123,56 +125,66 @@ def test_every_image_level_and_protocol_that_applies_has_a_row(tmp_path: Path) -
 
 
 def test_the_noisy_input_has_the_psnr_of_its_noise(tmp_path: Path) -> None:
-    restore_all(tmp_path, [trial()])
+    rows = baseline_rows(tmp_path, [trial()])
 
-    rows = [row for row in evaluate_all(tmp_path, [trial()]) if row["protocol"] == "gray-float"]
+    psnrs = [float(row["psnr"]) for row in rows if row["protocol"] == "gray-float"]
+    assert {row["experiment"] for row in rows} == {INPUT}
+    assert np.mean(psnrs) == pytest.approx(20 * np.log10(255 / 25), abs=0.2)
 
-    expected = 20 * np.log10(255 / 25)
-    assert np.mean([float(row["psnr_input"]) for row in rows]) == pytest.approx(expected, abs=0.2)
+
+def baseline_rows(folder: Path, trials: list[Trial]) -> list[dict[str, str]]:
+    """Measure a benchmark as it is and restored by its methods; return the rows."""
+    write_benchmark(folder, trials)
+    baseline(benchmark=folder / "bench", out=folder / "rows.csv")
+    with (folder / "rows.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def psnrs_of(rows: list[dict[str, str]], method: str) -> dict[tuple[str, ...], float]:
+    keys = ("image", "degradation", "protocol")
+    return {
+        tuple(row[key] for key in keys): float(row["psnr"])
+        for row in rows
+        if row["experiment"] == method
+    }
 
 
 def test_the_metrics_are_the_means_of_the_rows(tmp_path: Path) -> None:
     restore_all(tmp_path, [trial()])
 
-    rows = evaluate_all(tmp_path, [trial()])
+    rows = evaluate_all(tmp_path)
 
     means = json.loads((tmp_path / "metrics.json").read_text())["set"]["gaussian_25"]
     assert set(means) == {row["protocol"] for row in rows}
     for protocol, mean in means.items():
         psnrs = [float(row["psnr"]) for row in rows if row["protocol"] == protocol]
         assert mean["psnr"] == pytest.approx(np.mean(psnrs), abs=1e-4)
+        assert mean["psnr_input"] == pytest.approx(20 * np.log10(255 / 25), abs=0.5)
 
 
 def test_an_empty_benchmark_is_refused(tmp_path: Path) -> None:
     restore_all(tmp_path, [trial()])
+    write_trials(tmp_path / "bench", [trial(dataset="other")])
 
     with pytest.raises(ValueError, match="expected test images"):
-        evaluate_all(tmp_path, [trial(dataset="other")])
+        evaluate_all(tmp_path)
 
 
 def test_the_identity_scores_as_its_input(tmp_path: Path) -> None:
-    trials = [trial(JPEG, baselines=["identity"])]
-    write_benchmark(tmp_path, trials)
+    rows = baseline_rows(tmp_path, [trial(JPEG, baselines=["identity"])])
 
-    baseline(trials=trials, benchmark=tmp_path / "bench", out=tmp_path / "rows.csv")
-
-    with (tmp_path / "rows.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * 2 * 2
-    assert all(row["psnr"] == row["psnr_input"] for row in rows)
+    assert len(psnrs_of(rows, INPUT)) == 3 * 2 * 2
+    assert psnrs_of(rows, "identity") == psnrs_of(rows, INPUT)
 
 
 def test_classical_denoisers_remove_noise(tmp_path: Path) -> None:
     methods = ["nl_means", "bayes_shrink", "tv"]
-    trials = [trial(NOISE, baselines=methods)]
-    write_benchmark(tmp_path, trials)
+    rows = baseline_rows(tmp_path, [trial(NOISE, baselines=methods)])
 
-    baseline(trials=trials, benchmark=tmp_path / "bench", out=tmp_path / "rows.csv")
-
-    with (tmp_path / "rows.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert {row["model"] for row in rows} == set(methods)
-    assert all(float(row["psnr"]) > float(row["psnr_input"]) + 3 for row in rows)
+    before = psnrs_of(rows, INPUT)
+    assert {row["model"] for row in rows} == {INPUT, *methods}
+    for method in methods:
+        assert all(psnr > before[key] + 3 for key, psnr in psnrs_of(rows, method).items())
 
 
 @pytest.mark.parametrize(
@@ -199,20 +211,19 @@ def test_bicubic_scores_the_same_for_small_and_interpolated_images(
         small = degradation(**settings, result=result)
         trials = [trial(small, baselines=["bicubic", "identity"])]
         write_benchmark(folder, trials)
-        baseline(trials=trials, benchmark=folder / "bench", out=folder / "rows.csv")
+        baseline(benchmark=folder / "bench", out=folder / "rows.csv")
         tables[result] = (folder / "rows.csv").read_text()
 
-    assert len(tables["low"].splitlines()) == 1 + 2 * 3 * 2
+    assert len(tables["low"].splitlines()) == 1 + 3 * 3 * 2
     assert tables["low"] == tables["interpolated"]
 
 
-def test_a_benchmark_without_classical_methods_has_an_empty_table(tmp_path: Path) -> None:
-    trials = [trial(degradation(kind="bicubic", scale=2, quantise=False, result="interpolated"))]
-    write_benchmark(tmp_path, trials)
+def test_a_benchmark_without_classical_methods_has_its_input_measured(tmp_path: Path) -> None:
+    small = degradation(kind="bicubic", scale=2, quantise=False, result="interpolated")
 
-    baseline(trials=trials, benchmark=tmp_path / "bench", out=tmp_path / "rows.csv")
+    rows = baseline_rows(tmp_path, [trial(small)])
 
-    assert len((tmp_path / "rows.csv").read_text().splitlines()) == 1
+    assert {row["experiment"] for row in rows} == {INPUT}
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
@@ -238,7 +249,7 @@ def test_patches_without_surroundings_show_their_seams(tmp_path: Path) -> None:
     restored = restore_all(tmp_path, [trial()], way="patches")
 
     network = build_model(MODEL, seed=3).eval()
-    for image in images_of(tmp_path / "bench", [trial()]):
+    for image in images_of(tmp_path / "bench"):
         found = np.load(restored_path(restored, image))
         whole = apply(image.degraded(), network, torch.device("cpu"))
         first = apply(image.degraded()[:12, :11], network, torch.device("cpu"))
@@ -250,7 +261,7 @@ def test_the_mean_of_flips_and_turns_is_another_result(tmp_path: Path) -> None:
     restored = restore_all(tmp_path, [trial()], way="self_ensemble")
 
     network = SelfEnsemble(build_model(MODEL, seed=3).eval())
-    for image in images_of(tmp_path / "bench", [trial()]):
+    for image in images_of(tmp_path / "bench"):
         whole = apply(image.degraded(), network, torch.device("cpu"))
         np.testing.assert_allclose(np.load(restored_path(restored, image)), whole, atol=1e-5)
 
@@ -261,7 +272,7 @@ def test_a_shared_network_restores_colour_images_channel_by_channel(tmp_path: Pa
     restored = restore_all(tmp_path, [trial(colour="rgb")], model=shared)
 
     network = build_model(shared, seed=3).eval()
-    for image in images_of(tmp_path / "bench", [trial(colour="rgb")]):
+    for image in images_of(tmp_path / "bench"):
         found, degraded = np.load(restored_path(restored, image)), image.degraded()
         assert found.shape == degraded.shape == (*degraded.shape[:2], 3)
         alone = apply(degraded[..., 1:2], network, torch.device("cpu"))

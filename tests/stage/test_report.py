@@ -17,9 +17,11 @@ from pipeline.arrays.tables import columns_of
 from pipeline.contamination.overlap_table import COLUMNS as OVERLAP_COLUMNS
 from pipeline.contamination.overlap_table import write_overlaps
 from pipeline.degradations.settings import Gaussian
+from pipeline.images.benchmarks import write_trials
 from pipeline.images.files import read_image, write_png
 from pipeline.literature import published
 from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
+from pipeline.measuring.score_table import INPUT
 from pipeline.report.crops import detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import ResultRow
@@ -83,8 +85,7 @@ class Project:
         return Experiment(
             arch="dncnn",
             model="dncnn_s",
-            train_on="photos",
-            degradation="noise",
+            train_on="pairs",
             recipe="quick",
             start="random",
             test_on=benchmark,
@@ -106,9 +107,16 @@ class Project:
         tiling.write_text('{"way": "plain", "halo": 8, "tile": 512, "precision": "float32"}')
         self.write_scores(self.folders["evaluated"] / f"{name}.csv", name, "dncnn.dncnn_s", psnr)
         self.write_card(
-            name, {"degradation": NOISE, "recipe": RECIPE, "trained_on": BANK, **SEEDED}
+            name,
+            {
+                "pairs": "pairs",
+                "degradation": NOISE,
+                "recipe": RECIPE,
+                "trained_on": BANK,
+                **SEEDED,
+            },
         )
-        self.write_overlaps(name)
+        self.write_overlaps("pairs")
         curve = self.folders["curves"] / f"{name}.csv"
         curve.parent.mkdir(exist_ok=True)
         curve.write_text(
@@ -139,8 +147,7 @@ class Project:
         self.write_experiment(name, 29.5)
         file = {"file": "weights.mat", "sha256": "cd" * 32, "layout": "matconvnet"}
         self.write_card(name, {"imported": file})
-        for place in ("curves", "overlaps"):
-            (self.folders[place] / f"{name}.csv").unlink()
+        (self.folders["curves"] / f"{name}.csv").unlink()
 
     def write_benchmark(self, name: str) -> None:
         for level in self.levels:
@@ -150,17 +157,31 @@ class Project:
                     (place / kind).mkdir(parents=True, exist_ok=True)
                 write_png(place / "clean" / f"{image}.png", picture(number))
                 np.save(place / "degraded" / f"{image}.npy", picture(number) + picture(99) - 0.5)
-        self.write_scores(self.folders["baselines"] / f"{name}.csv", "tv", "tv", 26.5)
+        write_trials(self.folders["benchmark_images"] / name, self.benchmarks["denoise"])
+        baselines = self.folders["baselines"] / f"{name}.csv"
+        self.write_scores(baselines, INPUT, INPUT, 20, (0, 0))
+        self.write_scores(baselines, "tv", "tv", 26.5, more=True)
 
-    def write_scores(self, path: Path, experiment: str, model: str, psnr: float) -> None:
+    def write_scores(
+        self,
+        path: Path,
+        experiment: str,
+        model: str,
+        psnr: float,
+        worse_by: tuple[float, float] = (0, 0.25),
+        *,
+        more: bool = False,
+    ) -> None:
+        ssim = 0.4 if experiment == INPUT else 0.8
         path.parent.mkdir(exist_ok=True)
-        with path.open("w", newline="") as file:
+        with path.open("a" if more else "w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(MEASURED_COLUMNS)
+            if not more:
+                writer.writerow(MEASURED_COLUMNS)
             for level in self.levels:
                 for number, image in enumerate(IMAGES):
-                    for protocol, worse in (("gray-uint8", 0), ("gray-float", 0.25)):
-                        scores = (psnr + number - worse, 0.8, 20 + number, 0.4)
+                    for protocol, worse in zip(("gray-uint8", "gray-float"), worse_by, strict=True):
+                        scores = (psnr + number - worse, ssim)
                         writer.writerow(
                             [experiment, model, "bsd68", image, level, protocol, *scores]
                         )
@@ -321,7 +342,7 @@ def test_imported_weights_are_reported_without_training(project: Project) -> Non
 
 def test_an_accepted_overlap_is_said(project: Project) -> None:
     project.accepted = [AcceptedOverlap(train="photos", test="bsd68", why="the paper did so")]
-    project.write_overlaps("net", "photos,left,bsd68,bridge,crop,0.9,80,1,1,0.5")
+    project.write_overlaps("pairs", "photos,left,bsd68,bridge,crop,0.9,80,1,1,0.5")
 
     project.report()
 
@@ -397,30 +418,83 @@ def test_a_benchmark_shared_by_experiments_gives_each_classical_row_once(project
         ("baselines/denoise.csv", "baseline@denoise"),
         ("curves/net.csv", "train@net"),
         ("models/net", "train@net"),
-        ("overlaps/net.csv", "guard@net"),
+        ("overlaps/pairs.csv", "guard@pairs"),
         ("evaluated/zhang.csv", "evaluate_imported@zhang"),
         ("models/zhang", "import_weights@zhang"),
         ("restored/zhang", "reconstruct_imported@zhang"),
         ("restored/net", "reconstruct@net"),
-        ("benchmark_images/denoise", "evaluate@net"),
+        ("benchmark_images/denoise", "degrade_test@denoise"),
     ],
 )
-def test_something_missing_is_refused_by_the_stage_to_run(
-    project: Project, tmp_path: Path, lost: str, stage: str
+def test_what_has_not_run_is_left_out_and_said_with_the_command_that_runs_it(
+    project: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture, lost: str, stage: str
 ) -> None:
     project.import_network("zhang")
-    project.report()
-    before = {path.name: path.read_bytes() for path in project.out.iterdir()}
+    project.experiments["other"] = project.experiments["net"].model_copy(update={"recipe": "long"})
+    project.write_experiment("other")
     path = tmp_path / lost
     if path.is_dir():
         shutil.rmtree(path)
     else:
         path.unlink()
 
-    with pytest.raises(FileNotFoundError, match=rf"'dvc repro {stage}'"):
+    project.report()
+
+    everything = {"net", "zhang", "other", "baseline@denoise"}
+    of_all = {"denoise": everything, "pairs": {"net", "other"}}
+    gone = of_all.get(Path(lost).stem, {Path(lost).stem})
+    names = {row["experiment"] for row in project.table()}
+    assert names == {name.replace("baseline@denoise", "tv") for name in everything - gone}
+    (said,) = (record.getMessage() for record in caplog.records)
+    command = said.split("`")[1].removeprefix("restore run --experiments ").split()
+    assert set(command) == gone
+    head = project.page().partition("<nav")[0]
+    assert f"restore run --experiments {' '.join(command)}" in head
+    assert f"stage {stage} has not run" in head
+    assert Tags(project.page()).open == []
+
+
+def test_scores_of_images_that_the_benchmark_had_before_are_left_out(project: Project) -> None:
+    project.experiments["other"] = project.experiments["net"].model_copy(update={"recipe": "long"})
+    project.write_experiment("other")
+    scores = project.folders["evaluated"] / "other.csv"
+    scores.write_text(scores.read_text().replace(",gaussian_15,", ",gaussian_10,"))
+
+    project.report()
+
+    assert {row["experiment"] for row in project.table()} == {"net", "tv"}
+    assert "stage evaluate@other has not run" in project.page()
+
+
+def test_a_repetition_of_what_has_not_run_stands_for_itself(project: Project) -> None:
+    project.experiments["again"] = project.experiments["net"]
+    project.write_experiment("again")
+    (project.folders["evaluated"] / "net.csv").unlink()
+
+    project.report()
+
+    rows = [(row["experiment"], row["repetition_of"]) for row in project.table()]
+    assert set(rows) == {("again", ""), ("tv", "")}
+
+
+def test_a_report_of_nothing_is_a_page_that_says_so(project: Project) -> None:
+    for name in ("evaluated", "baselines"):
+        shutil.rmtree(project.folders[name])
+
+    project.report()
+
+    assert project.table() == []
+    assert "restore run --experiments net baseline@denoise" in project.page()
+    assert Tags(project.page()).open == []
+
+
+def test_a_picture_that_is_missing_beside_others_is_an_error(project: Project) -> None:
+    (project.folders["restored"] / "net" / "bsd68" / "gaussian_15" / "harbour.png").unlink()
+
+    with pytest.raises(FileNotFoundError, match=r"harbour.png: .*--force reconstruct@net'"):
         project.report()
 
-    assert before == {path.name: path.read_bytes() for path in project.out.iterdir()}
+    assert not project.out.exists()
 
 
 def test_rows_of_another_experiment_are_refused(project: Project) -> None:
@@ -616,21 +690,23 @@ def test_a_project_without_recognisers_has_headers_alone_and_no_section(project:
     ("lost", "stage"),
     [("evaluated/clean", "recognise@clean"), ("models/clean", "learn@clean")],
 )
-def test_a_recogniser_that_has_not_run_is_refused_by_the_stage_to_run(
+def test_a_recogniser_that_has_not_run_is_left_out_and_said(
     project: Project, tmp_path: Path, lost: str, stage: str
 ) -> None:
     project.recognised = faces(tmp_path)
     shutil.rmtree(tmp_path / lost)
 
-    with pytest.raises(FileNotFoundError, match=rf"'dvc repro {stage}'"):
-        project.report()
+    project.report()
+
+    assert project.table("recognition") == []
+    assert '<section id="recognition">' not in project.page()
+    assert f'title="stage {stage} has not run">clean</span>' in project.page()
 
 
 def apply_net(project: Project, name: str, way: Way) -> None:
     """Let the project have measured the weights of ``net`` in another way."""
     project.write_experiment(name, 29)
-    for place in ("curves", "overlaps"):
-        (project.folders[place] / f"{name}.csv").unlink()
+    (project.folders["curves"] / f"{name}.csv").unlink()
     project.applied[name] = Applied(
         arch="dncnn", model="dncnn_s", weights="net", way=way, test_on="denoise"
     )

@@ -60,24 +60,23 @@ def write_benchmark(folder: Path) -> None:
 
 def write_baselines(folder: Path) -> None:
     write_benchmark(folder)
-    baseline(trials=TRIALS, benchmark=folder / "bench", out=folder / "rows.csv")
+    baseline(benchmark=folder / "bench", out=folder / "rows.csv")
 
 
 def write_scores(folder: Path) -> None:
     write_benchmark(folder)
-    for image in images_of(folder / "bench", TRIALS):
+    for image in images_of(folder / "bench"):
         path = restored_path(folder / "restored", image)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, 0.9 * image.degraded())
-    (folder / "weights").mkdir()
-    (folder / "weights/card.json").write_text('{"weights_sha256": "ab"}')
+    baseline(benchmark=folder / "bench", out=folder / "baselines.csv")
+    (folder / "restored/tiling.json").write_text('{"weights_sha256": "ab"}')
     evaluate(
         experiment="e1",
         model_name="dncnn.tiny",
-        trials=TRIALS,
         benchmark=folder / "bench",
         restored=folder / "restored",
-        weights=folder / "weights",
+        baselines=folder / "baselines.csv",
         out=folder / "rows.csv",
         metrics=folder / "metrics.json",
     )

@@ -48,10 +48,8 @@ def run(
     train(
         experiment="e1",
         model=MODEL,
-        degradation=degraded_by,
         recipe=recipe,
-        patches=patches,
-        degraded=degraded,
+        training_set=degraded,
         guarded=folder / "guarded.txt",
         start=folder / start,
         checkpoints=folder / f"checkpoints-{out}",
@@ -136,7 +134,8 @@ def test_the_card_says_what_made_the_weights(tmp_path: Path) -> None:
 
     assert card["recipe"] == RECIPE.model_dump()
     assert card["parameters"] == sum(t.numel() for t in weights_trained(tmp_path / "out"))
-    assert set(card["data"]) == {"clean", "degraded"}
+    assert (card["pairs"], set(card["data"])) == ("e1", {"e1"})
+    assert card["degradation"] == NOISE.model_dump()
 
 
 def test_the_card_says_how_much_was_trained_on(tmp_path: Path) -> None:

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from pipeline.degradations.levels import levels, scale_of
-from pipeline.images.benchmarks import degraded_images, images_of, restored_path, smallest_side
+from pipeline.images.benchmarks import (
+    degraded_images,
+    images_of,
+    restored_path,
+    smallest_side,
+    write_trials,
+)
 from pipeline.images.files import write_png
 from pipeline.images.resize import resize
 from pipeline.measuring.metrics import applicable, measure
@@ -47,11 +53,12 @@ def folder(tmp_path: Path) -> Path:
             write_png(tmp_path / place / "clean" / f"{name}.png", clean)
             np.save(tmp_path / place / "degraded" / f"{name}.npy", clean - np.float32(0.5))
     (tmp_path / "card.csv").write_text("data_set\n")
+    write_trials(tmp_path, [NOISE, SMALL])
     return tmp_path
 
 
 def test_images_come_by_trial_by_level_by_name(folder: Path) -> None:
-    found = [(image.place.as_posix(), image.name) for image in images_of(folder, [NOISE, SMALL])]
+    found = [(image.place.as_posix(), image.name) for image in images_of(folder)]
 
     assert found == [
         *[("b_set/gaussian_25", name) for name in ("a", "c", "d", "e", "one", "two.1")],
@@ -62,7 +69,7 @@ def test_images_come_by_trial_by_level_by_name(folder: Path) -> None:
 
 
 def test_image_has_its_clean_and_its_degraded_version(folder: Path) -> None:
-    images = list(images_of(folder, [NOISE, SMALL]))
+    images = list(images_of(folder))
 
     grays = [round(255 * float(image.clean()[0, 0, 0])) for image in images]
 
@@ -73,13 +80,15 @@ def test_image_has_its_clean_and_its_degraded_version(folder: Path) -> None:
 
 
 def test_image_of_full_size_is_not_interpolated(folder: Path) -> None:
-    for image in images_of(folder, [NOISE, SMALL]):
+    for image in images_of(folder):
         assert np.array_equal(image.interpolated(), image.degraded())
 
 
 def test_small_image_is_interpolated_to_the_size_of_the_clean_one(folder: Path) -> None:
     small = SMALL.degradation.model_copy(update={"result": "low"})
-    (image,) = images_of(folder, [SMALL.model_copy(update={"degradation": small})])
+    write_trials(folder, [SMALL.model_copy(update={"degradation": small})])
+
+    (image,) = images_of(folder)
     degraded = np.random.default_rng(0).random((3, 3, 1), dtype=np.float32)
     np.save(folder / image.place / "degraded" / "one.npy", degraded)
 
@@ -90,7 +99,7 @@ def test_small_image_is_interpolated_to_the_size_of_the_clean_one(folder: Path) 
 
 
 def test_only_super_resolution_has_a_scale(folder: Path) -> None:
-    scales = {image.level.label: image.scale for image in images_of(folder, [NOISE, SMALL])}
+    scales = {image.level.label: image.scale for image in images_of(folder)}
 
     assert scales == {"gaussian_25": 1, "gaussian_15": 1, "bicubic_x3": 3}
 
@@ -98,7 +107,9 @@ def test_only_super_resolution_has_a_scale(folder: Path) -> None:
 def test_trial_without_images_yields_none(folder: Path) -> None:
     absent = trial("c_set", {"kind": "paired"})
 
-    assert list(images_of(folder, [absent])) == []
+    write_trials(folder, [absent])
+
+    assert list(images_of(folder)) == []
 
 
 def test_every_degraded_image_is_found_without_the_trials(folder: Path) -> None:
@@ -108,10 +119,7 @@ def test_every_degraded_image_is_found_without_the_trials(folder: Path) -> None:
 
 
 def test_restored_image_lies_at_the_same_place(folder: Path) -> None:
-    places = {
-        restored_path(Path("restored"), image).as_posix()
-        for image in images_of(folder, [NOISE, SMALL])
-    }
+    places = {restored_path(Path("restored"), image).as_posix() for image in images_of(folder)}
 
     expected = {
         f"restored/{place.as_posix()}/{path.name}" for place, path in degraded_images(folder)

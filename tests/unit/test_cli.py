@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
-from tests.toy import call, copy_toy, edit, environment, make_toy, program, trace
+from tests.toy import call, copy_toy, edit, environment, gather, make_toy, program, trace
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,7 +129,33 @@ def test_plan_can_be_asked_about_one_experiment(
     edit(toy / "settings.yaml", "{text: two}", "{text: two, more: 1}")
 
     assert cli.main(["plan", "--experiments", "left"]) == 0
-    assert capsys.readouterr().out == "nothing to do: all 2 stages are up to date\n"
+    assert capsys.readouterr().out.startswith("nothing to do: all 2 stages are up to date\n")
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_what_one_experiment_leaves_stale_is_said(
+    command: str, toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(toy / "settings.yaml", "{text: two}", "{text: two, more: 1}")
+
+    assert cli.main([command, "--experiments", "left"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "nothing to do: all 2 stages are up to date",
+        "left stale: 2 stages of join: `restore run` brings them up to date",
+    ]
+
+
+def test_a_plan_of_one_experiment_has_what_gathers_and_what_stays_stale(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gather(toy)
+
+    assert cli.main(["plan", "--experiments", "left"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "digest  it never ran",
+        "",
+        "1 of 3 stages to run; `restore run --experiments left` does it",
+    ]
 
 
 @pytest.mark.usefixtures("toy")
@@ -241,7 +267,9 @@ def test_preset_lists_and_takes(toy: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_preset_refuses_to_lose_edits(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copytree(ROOT / "pipeline" / "checking" / "presets", toy / "pipeline" / "presets")
+    shutil.copytree(
+        ROOT / "pipeline" / "checking" / "presets", toy / "pipeline" / "checking" / "presets"
+    )
     (toy / "params.yaml").write_text("mine: true\n")
 
     assert cli.main(["preset", "smoke"]) == 1

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.arrays.patches import PatchBank
+from pipeline.checking.training_sets import bank_of
 from pipeline.commands.costs import DiskCost, disk_needed, set_costs, task_costs, training_costs
 from pipeline.datasets.fetching import fetch_dataset
 from pipeline.images.files import write_png
@@ -121,13 +122,13 @@ def test_degraded_patches_take_the_room_that_the_stage_takes(
         mirror=None,
         out=raw,
     )
-    bank = changed.patches[changed.experiments["upscaler"].train_on]
+    bank = bank_of(changed.experiments["upscaler"], changed)
 
     disk = needed(project, changed, ["upscaler"])
 
     extract(bank=bank, images=raw, out=project / "bank")
     degrade(
-        experiment="upscaler",
+        name="upscaler",
         degradation=changed.degradations["small"],
         patches=project / "bank",
         out=project / "degraded",

@@ -1,13 +1,15 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.graph import dag
 from pipeline.graph.dag import GraphError, Stage, UnknownStageError
-from tests.toy import call, copy_toy, edit, make_toy
+from pipeline.graph.left_stale import describe_left_stale
+from tests.toy import call, copy_toy, edit, gather, make_toy
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +64,21 @@ def test_what_a_stage_needs_of_the_machine_is_read_after_templates_are_filled_in
     graph = dag.read_graph(toy)
 
     assert (graph["branch@left"].cpus, graph["branch@left"].gpus) == (3, 1)
-    assert not graph["branch@left"].constant
     assert (graph["seed"].cpus, graph["seed"].gpus) == (1, 0)
 
 
 def test_a_stage_can_be_said_to_write_the_same_always(toy: Path) -> None:
-    edit(toy / "dvc.yaml", "      - raw.txt\n", "      - raw.txt\n    meta: {constant: true}\n")
+    assert dag.read_graph(toy)["branch@left"].follows == ("seed",)
+    edit(
+        toy / "dvc.yaml",
+        "      - out/seed\n  branch",
+        "      - out/seed\n    meta: {constant: [out/seed]}\n  branch",
+    )
 
-    assert dag.read_graph(toy)["seed"].constant
+    graph = dag.read_graph(toy)
+
+    assert graph["branch@left"].needs == ("seed",)
+    assert graph["branch@left"].follows == ()
 
 
 def test_a_wrong_need_is_refused_with_its_place(toy: Path) -> None:
@@ -205,8 +214,14 @@ def test_the_ways_to_link_that_work_are_among_those_asked_for(toy: Path) -> None
 # ------------------------------------------------------------------- parts of a graph
 
 
-def stage(name: str, *needs: str, reasons: tuple[str, ...] = (), constant: bool = False) -> Stage:
-    return Stage(name=name, needs=needs, cpus=1, gpus=0, constant=constant, stale=reasons)
+def stage(
+    name: str,
+    *needs: str,
+    reasons: tuple[str, ...] = (),
+    follows: tuple[str, ...] | None = None,
+) -> Stage:
+    followed = needs if follows is None else follows
+    return Stage(name=name, needs=needs, cpus=1, gpus=0, follows=followed, stale=reasons)
 
 
 GRAPH = {
@@ -235,6 +250,63 @@ def test_several_names_add_up() -> None:
     assert list(dag.select(GRAPH, ["train@b", "a"])) == ["get", "train@a", "train@b", "test@a"]
 
 
+def test_what_gathers_comes_along_without_all_that_it_could_gather() -> None:
+    graph = GRAPH | {"report": replace(GRAPH["report"], gathers=(Path("tests"),))}
+
+    assert list(dag.select(graph, ["a"])) == ["get", "train@a", "test@a", "report"]
+    assert list(dag.affected(dag.select(graph, ["a"]))) == []
+    assert list(dag.affected(dag.select(graph, ["b"]))) == ["train@b", "test@b", "report"]
+    assert list(dag.select(graph, ["train@a"])) == ["get", "train@a"]
+    assert list(dag.select(graph, ["report"])) == list(graph)
+
+
+def test_what_gathers_does_not_come_along_for_what_is_constant() -> None:
+    report = stage("report", "check", "test", follows=("test",))
+    graph = {
+        one.name: one
+        for one in [
+            stage("check"),
+            stage("get", "check"),
+            stage("test", "get"),
+            replace(report, gathers=(Path("tests"),)),
+        ]
+    }
+
+    assert list(dag.select(graph, ["get"])) == ["check", "get"]
+    assert list(dag.select(graph, ["test"])) == ["check", "get", "test", "report"]
+
+
+def test_the_folders_that_a_stage_gathers_from_are_those_that_others_write_into(
+    toy: Path,
+) -> None:
+    gather(toy)
+
+    graph = dag.read_graph(toy)
+
+    assert graph["digest"].gathers == (toy / "out",)
+    assert set(graph["digest"].needs) == {"seed", "branch@left", "branch@right", "join", "aside"}
+    assert graph["join"].gathers == ()
+
+
+def test_what_is_left_stale_is_named_by_what_nobody_else_needs() -> None:
+    graph = GRAPH | {"report": replace(GRAPH["report"], gathers=(Path("tests"),))}
+
+    assert describe_left_stale(graph, dag.select(graph, ["a"])) == (
+        "left stale: 2 stages of b: `restore run` brings them up to date"
+    )
+    assert describe_left_stale(graph, dag.select(graph, ["b"])) == ""
+    assert describe_left_stale(graph, ["train@b"]).startswith("left stale: 2 stages of b, report:")
+
+
+def test_many_names_of_what_is_left_stale_are_cut_short() -> None:
+    graph = {f"train@n{number}": stage(f"train@n{number}", reasons=("x",)) for number in range(30)}
+
+    said = describe_left_stale(graph, [])
+
+    assert said.startswith("left stale: 30 stages of n0, n1, ")
+    assert ", n23 and 6 more: `restore run`" in said
+
+
 def test_an_unknown_name_is_refused_with_the_nearest_known() -> None:
     with pytest.raises(UnknownStageError, match=r"'tran@a'; the nearest known: train@a"):
         dag.select(GRAPH, ["tran@a"])
@@ -261,8 +333,8 @@ def test_nobody_follows_a_stage_whose_output_never_changes() -> None:
     graph = {
         one.name: one
         for one in [
-            stage("check", reasons=("edited",), constant=True),
-            stage("get", "check"),
+            stage("check", reasons=("edited",)),
+            stage("get", "check", follows=()),
             stage("train", "get", reasons=("edited",)),
         ]
     }

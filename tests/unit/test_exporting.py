@@ -1,7 +1,6 @@
 """Networks as files: what they compute, what they say of themselves, and what is refused."""
 
 import json
-import re
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +26,7 @@ from pipeline.models.parts.building import build_model
 from pipeline.models.parts.grid import pad_to_multiple
 from pipeline.models.parts.settings import Model
 from pipeline.settings.architectures import NETWORKS
+from tests.pages import blocks
 from tests.unit.test_models import SMALL, with_history
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -241,11 +241,10 @@ def test_networks_that_enlarge_do_so_at_any_size(form: Any, tmp_path: Path) -> N
 # ------------------------------------------------------------------------------ tiles
 
 
-def example_of_the_readme(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Run the README's program, which is all that somebody needs beside the file."""
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    (folder / "program.py").write_text(program)
+def example_for_people(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Run the program of ``docs/export.md``, all that somebody needs beside the file."""
+    (program,) = blocks("docs/export.md", "python")
+    (folder / "program.py").write_text(program.text)
     monkeypatch.chdir(folder)
     return runpy.run_path("program.py")
 
@@ -256,7 +255,7 @@ def test_tiles_with_the_halo_of_the_file_give_what_the_whole_image_gives(
 ) -> None:
     model = TINY[name]
     network, facts = exported(model, tmp_path / "dncnn_s25.onnx")
-    program = example_of_the_readme(tmp_path, monkeypatch)
+    program = example_for_people(tmp_path, monkeypatch)
     batch = torch.rand(2, model.planes, 75, 90)
     with torch.no_grad():
         whole = network(batch).numpy()

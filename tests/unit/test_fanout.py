@@ -9,7 +9,7 @@ from pipeline.graph.slots import Slots
 
 def stage(name: str, *needs: str, stale: bool = True, cpus: int = 1) -> Stage:
     reasons = ("edited",) if stale else ()
-    return Stage(name=name, needs=needs, cpus=cpus, gpus=0, constant=False, stale=reasons)
+    return Stage(name=name, needs=needs, cpus=cpus, gpus=0, follows=needs, stale=reasons)
 
 
 class Workshop:

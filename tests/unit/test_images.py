@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.arrays import pixels
 from pipeline.arrays.pixels import from_8bit, to_8bit
-from pipeline.images import files as images
 from pipeline.images.colours import in_colour, in_colour_8bit, rgb_to_luma
 from pipeline.images.files import (
     ImageError,
@@ -106,7 +106,7 @@ def test_rounding_is_exact_next_to_the_halves_and_in_blocks_of_any_size(
     values = np.concatenate([around_halves(dtype), rng.uniform(-0.2, 1.2, 4012).astype(dtype)])
     # 255 times a number of up to 24 bits has at most 32, which float64 holds exactly.
     expected = np.floor(np.clip(values, 0, 1).astype(np.float64) * 255 + 0.5)
-    monkeypatch.setattr(images, "_BLOCK", block)
+    monkeypatch.setattr(pixels, "_BLOCK", block)
     grid = values.reshape(-1, 3, 8)
 
     assert np.array_equal(to_8bit(values), expected)

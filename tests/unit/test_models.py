@@ -229,7 +229,7 @@ def side_seen(settings: Model) -> int:
 def test_network_takes_what_its_settings_hold(arch: str) -> None:
     settings = NETWORKS[arch]
 
-    network = getattr(import_module(f"pipeline.models.{arch}"), settings.__name__)
+    network = getattr(import_module(f"pipeline.models.{arch}.network"), settings.__name__)
 
     assert set(inspect.signature(network).parameters) == set(settings.model_fields)
 

@@ -10,14 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.arrays.pixels import Bytes, from_8bit, to_8bit
+from pipeline.arrays.training_set import DrawnNoise
 from pipeline.degradations.settings import (
     FloatRange,
     Gaussian,
-    Noise,
     PeakRange,
     Poisson,
     PoissonGaussian,
 )
+from pipeline.degrading.drawn_noise import drawn_noise
 from pipeline.training.pairs import Pairs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -36,17 +37,17 @@ def random_patches(patches: int, size: int, channels: int = 1) -> Bytes:
     return rng.integers(0, 256, (patches, size, size, channels), dtype=np.uint8)
 
 
-def noise(sigma_8bit: Any, *, quantise: bool = False) -> Gaussian:
-    return Gaussian(kind="gaussian", sigma_8bit=sigma_8bit, quantise=quantise)
+def noise(sigma_8bit: Any, *, quantise: bool = False) -> DrawnNoise:
+    return drawn_noise(Gaussian(kind="gaussian", sigma_8bit=sigma_8bit, quantise=quantise))
 
 
-def photons(peak: Any, *, quantise: bool = False) -> Poisson:
-    return Poisson(kind="poisson", peak=peak, quantise=quantise)
+def photons(peak: Any, *, quantise: bool = False) -> DrawnNoise:
+    return drawn_noise(Poisson(kind="poisson", peak=peak, quantise=quantise))
 
 
-def sensor(peak: Any, sigma_8bit: Any) -> PoissonGaussian:
-    return PoissonGaussian(
-        kind="poisson_gaussian", peak=peak, sigma_8bit=sigma_8bit, quantise=False
+def sensor(peak: Any, sigma_8bit: Any) -> DrawnNoise:
+    return drawn_noise(
+        PoissonGaussian(kind="poisson_gaussian", peak=peak, sigma_8bit=sigma_8bit, quantise=False)
     )
 
 
@@ -434,7 +435,7 @@ STORED = 90
 """Value of the patches of a version that is stored, in the tests of versions."""
 
 
-def mixture(noises: list[Noise | None], **changes: Any) -> Pairs:
+def mixture(noises: list[DrawnNoise | None], **changes: Any) -> Pairs:
     """Return pairs of white patches; versions without noise are stored as ``STORED``."""
     clean = flat(255, 8, 32)
     parts = [clean if one else np.full_like(clean, STORED) for one in noises]
@@ -442,7 +443,7 @@ def mixture(noises: list[Noise | None], **changes: Any) -> Pairs:
     return pairs_of(clean, **{**settings, **changes})
 
 
-NOISES: list[Noise | None] = [noise(10), None, photons(20), noise(FloatRange(min=40, max=50))]
+NOISES: list[DrawnNoise | None] = [noise(10), None, photons(20), noise(FloatRange(min=40, max=50))]
 
 
 def test_each_version_gets_the_noise_that_is_its_own(device: torch.device) -> None:

@@ -63,6 +63,13 @@ GOOD: dict[str, Any] = {
         },
         "real": {"kind": "paired"},
     },
+    "pairs": {
+        "gray_noise": {"bank": "gray_40", "degradation": "noise"},
+        "luma_small": {"bank": "y_48", "degradation": "small"},
+        "gray_blind": {"bank": "gray_40", "degradation": "blind"},
+        "colour_noise": {"bank": "rgb_40", "degradation": "noise"},
+        "real": {"bank": "real_40", "degradation": "real"},
+    },
     "models": {
         "vdsr": {
             "gray": {"channels": 1, "width": 8, "depth": 10},
@@ -123,8 +130,7 @@ GOOD: dict[str, Any] = {
         "denoiser": {
             "arch": "vdsr",
             "model": "gray",
-            "train_on": "gray_40",
-            "degradation": "noise",
+            "train_on": "gray_noise",
             "recipe": "quick",
             "start": "random",
             "test_on": "denoise",
@@ -132,8 +138,7 @@ GOOD: dict[str, Any] = {
         "upscaler": {
             "arch": "vdsr",
             "model": "gray",
-            "train_on": "y_48",
-            "degradation": "small",
+            "train_on": "luma_small",
             "recipe": "quick",
             "start": "random",
             "test_on": "upscale",
@@ -222,9 +227,10 @@ def test_preset_fetches_and_cuts_nothing_that_none_of_its_experiments_uses(path:
     trials = [trial for trials in params.benchmarks.values() for trial in trials]
     datasets = {bank.dataset for bank in params.patches.values()}
     datasets |= {trial.dataset for trial in trials}
-    assert set(params.patches) == {experiment.train_on for experiment in experiments}
+    assert set(params.pairs) == {experiment.train_on for experiment in experiments}
+    assert set(params.patches) == {pairs.bank for pairs in params.pairs.values()}
     recognition = params.recognition.values()
-    used = {experiment.degradation for experiment in experiments}
+    used = {pairs.degradation for pairs in params.pairs.values()}
     used |= {given.degradation for given in params.inputs.values()}
     assert set(params.degradations) == used
     recipes = {one.recipe for one in experiments} | {one.recipe for one in recognition}
@@ -502,11 +508,16 @@ def test_all_faults_are_listed_at_once(file: Path) -> None:
         ),
         (
             "experiments/denoiser/train_on",
+            "gray_nois",
+            "entry of pairs 'gray_nois' is not defined; the nearest known one is 'gray_noise'",
+        ),
+        (
+            "pairs/gray_noise/bank",
             "gray_41",
             "patch bank 'gray_41' is not defined; the nearest known one is 'gray_40'",
         ),
         (
-            "experiments/denoiser/degradation",
+            "pairs/gray_noise/degradation",
             "nois",
             "degradation 'nois' is not defined; the nearest known one is 'noise'",
         ),
@@ -553,9 +564,9 @@ def test_undefined_name_is_named_with_the_nearest_known_one(
         ),
         (
             "experiments/denoiser/train_on",
-            "rgb_40",
-            "experiments.denoiser: model vdsr.gray has 1 channel(s), patch bank 'rgb_40' (rgb) "
-            "has 3",
+            "colour_noise",
+            "experiments.denoiser: model vdsr.gray has 1 channel(s), the patches of 'colour_noise' "
+            "(rgb) have 3",
         ),
         (
             "benchmarks/denoise/0/protocols",
@@ -623,9 +634,9 @@ def test_undefined_name_is_named_with_the_nearest_known_one(
             "'mine' is of kind 'folder'",
         ),
         (
-            "experiments/denoiser/degradation",
+            "pairs/gray_noise/degradation",
             "real",
-            "experiments.denoiser: degradation kind 'paired' needs a data set with degraded "
+            "pairs.gray_noise: degradation kind 'paired' needs a data set with degraded "
             "partners; 'train' is of kind 'skimage'",
         ),
         (
@@ -756,7 +767,9 @@ def faults_of(
     gray = network(channels=1, width=8, depth=10)
     models = params.models.model_copy(update={"vdsr": {"gray": gray, "colour": gray}})
     found = contradictions(params.model_copy(update={"models": models}))
-    return [fault for fault in found if fault.startswith("experiments.upscaler")]
+    return [
+        fault for fault in found if fault.startswith(("pairs.luma_small", "experiments.upscaler"))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -781,21 +794,21 @@ def test_a_network_that_enlarges_is_trained_and_tested_on_small_images(
             Doubling,
             {**LOW, "result": "interpolated"},
             LOW,
-            "experiments.upscaler: degradation 'small' leaves images of full size, vdsr.gray makes "
-            "them 2 times larger: a scale that the network was not built for",
+            "experiments.upscaler: training set 'luma_small' has images of full size, vdsr.gray "
+            "makes them 2 times larger: a scale that the network was not built for",
         ),
         (
             Doubling,
             {**LOW, "scale": 4},
             LOW,
-            "experiments.upscaler: degradation 'small' leaves images 4 times smaller, vdsr.gray "
+            "experiments.upscaler: training set 'luma_small' has images 4 times smaller, vdsr.gray "
             "makes them 2 times larger: a scale that the network was not built for",
         ),
         (
             VDSR,
             LOW,
             NOISE,
-            "experiments.upscaler: degradation 'small' leaves images 2 times smaller, vdsr.gray "
+            "experiments.upscaler: training set 'luma_small' has images 2 times smaller, vdsr.gray "
             "keeps their size: a scale that the network was not built for",
         ),
         (
@@ -823,7 +836,7 @@ def test_a_scale_that_the_network_was_not_built_for_is_refused(
 @pytest.mark.parametrize(("size", "stride"), [(41, 41), (48, 25), (47, 24)])
 def test_a_scale_that_does_not_divide_the_patch_is_refused(size: int, stride: int) -> None:
     assert faults_of(Doubling, LOW, LOW, size=size, stride=stride) == [
-        "experiments.upscaler: degradation 'small' has scale 2, a scale that does not divide the "
+        "pairs.luma_small: degradation 'small' has scale 2, a scale that does not divide the "
         f"patch: 'y_48' has patches of {size} pixels at a stride of {stride}"
     ]
 
@@ -832,8 +845,8 @@ def test_a_batch_of_small_patches_of_several_sizes_is_refused() -> None:
     first, *_ = faults_of(Doubling, {**LOW, "scale": [2, 3]}, LOW)
 
     assert first == (
-        "experiments.upscaler: degradation 'small' leaves patches of several sizes (scales 2, 3), "
-        "but those of a batch must have one: train on one scale, or on interpolated results"
+        "pairs.luma_small: degradation 'small' leaves patches of several sizes (scales 2, 3), but "
+        "those of a batch must have one: train on one scale, or on interpolated results"
     )
 
 
@@ -879,23 +892,11 @@ def test_noise_whose_level_cannot_be_told_is_refused(degradation: dict[str, Any]
 
     assert fault == (
         "experiments.upscaler: vdsr.gray is told the noise level, which needs Gaussian noise, and "
-        "that it comes last: 'small' has other noise, or none"
+        "that it comes last: 'luma_small' has other noise, or none"
     )
     if degradation["kind"] != "mixture":
         (fault,) = faults_of(Told, NOISE, degradation)
         assert "that it comes last: benchmarks.upscale.0 has other noise" in fault
-
-
-def test_degradations_that_the_readme_shows_are_valid(file: Path, root: Path) -> None:
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"```yaml\n(degradations:\n.*?)```", readme, re.DOTALL)
-
-    assert len(shown) == 2
-    for example in shown:
-        content = deepcopy(GOOD)
-        content["degradations"].update(YAML(typ="safe", pure=True).load(example)["degradations"])
-        file.write_text(as_yaml(content))
-        assert len(load_params(file).degradations) == len(GOOD["degradations"]) + 1
 
 
 def test_a_mixture_is_not_tested(refuse: Refuse) -> None:
@@ -965,12 +966,10 @@ def test_what_keeps_its_size_is_not_super_resolution(refuse: Refuse) -> None:
 
 def test_real_pairs_are_trained_on(file: Path) -> None:
     content = deepcopy(GOOD)
-    content["experiments"]["denoiser"].update(
-        model="colour", train_on="real_40", degradation="real", test_on="real"
-    )
+    content["experiments"]["denoiser"].update(model="colour", train_on="real", test_on="real")
     file.write_text(as_yaml(content))
 
-    assert load_params(file).experiments["denoiser"].degradation == "real"
+    assert load_params(file).experiments["denoiser"].train_on == "real"
 
 
 # ---------------------------------------------------------- published weights, overlaps
@@ -993,7 +992,7 @@ def test_entry_of_published_weights_is_held_against_the_rest(
 
 def test_nothing_need_be_trained(file: Path) -> None:
     content = changed("imported", {"official": OFFICIAL})
-    for section in ("patches", "degradations", "recipes", "experiments"):
+    for section in ("patches", "degradations", "pairs", "recipes", "experiments"):
         content[section] = {}
     file.write_text(as_yaml(content))
 
@@ -1178,7 +1177,7 @@ def test_no_experiment_is_called_random(file: Path) -> None:
 
 def test_a_shared_network_takes_every_colour(file: Path) -> None:
     content = changed("models/vdsr/gray/channels", "shared")
-    content["experiments"]["denoiser"].update(train_on="real_40", test_on="real")
+    content["experiments"]["denoiser"].update(train_on="real", test_on="real")
     file.write_text(as_yaml(content))
 
     assert load_params(file).models.named("vdsr")["gray"].accepts(3)

@@ -10,7 +10,7 @@ from pipeline.running.process import compute_environment, restart_with
 
 PROGRAM = """\
 import json, os, sys
-from pipeline.process import compute_environment, restart_with
+from pipeline.running.process import compute_environment, restart_with
 with open("starts", "a") as file:
     file.write("start ")
 restart_with(compute_environment(1))

@@ -71,6 +71,7 @@ def good() -> dict[str, Any]:
     ]
     low = {"kind": "bicubic", "scale": 2, "quantise": False, "result": "low"}
     content["degradations"]["low"] = low
+    content["pairs"]["luma_low"] = {"bank": "y_48", "degradation": "low"}
     content["benchmarks"]["low"] = [
         {**GOOD["benchmarks"]["upscale"][0], "degradation": low, "baselines": ["bicubic"]}
     ]
@@ -81,10 +82,10 @@ def good() -> dict[str, Any]:
             **content["experiments"]["upscaler"],
             "arch": "edsr",
             "model": "twice",
-            "degradation": "low",
+            "train_on": "luma_low",
             "test_on": "low",
         },
-        "colour": {**denoiser, "model": "colour", "train_on": "rgb_40", "test_on": "real"},
+        "colour": {**denoiser, "model": "colour", "train_on": "colour_noise", "test_on": "real"},
     }
     content["tasks"] = {**deepcopy(TASKS), "spare": TASKS["faces"]}
     content["inputs"] = {
@@ -488,7 +489,8 @@ def warnings_of(weights: str, source: str) -> list[str]:
     content = good()
     denoiser = content["experiments"]["denoiser"]
     content["patches"]["mine_40"] = {**content["patches"]["gray_40"], "dataset": "mine"}
-    content["experiments"]["tuned"] = {**denoiser, "train_on": "mine_40", "start": "denoiser"}
+    content["pairs"]["mine"] = {"bank": "mine_40", "degradation": "noise"}
+    content["experiments"]["tuned"] = {**denoiser, "train_on": "mine", "start": "denoiser"}
     content["tasks"]["faces"] = {**TASKS["faces"], "source": source}
     content["restored_inputs"] = {"faces_vdsr": {**RESTORED, "weights": weights}}
     found = warnings(Params.model_validate(content))

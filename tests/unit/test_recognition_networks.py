@@ -167,7 +167,7 @@ def test_multiply_adds_are_those_of_every_layer() -> None:
 def test_a_network_takes_what_its_settings_give(arch: str) -> None:
     examples = [settings for settings, _, _ in EVERY_NETWORK.values()]
     settings = next(one for one in examples if type(one) is RECOGNISERS[arch])
-    module = import_module(f"pipeline.recognition.networks.{arch}")
+    module = import_module(f"pipeline.models.{arch}.network")
 
     taken = inspect.signature(getattr(module, type(settings).__name__)).parameters.values()
 

@@ -17,6 +17,7 @@ from pipeline.report.page import Findings, Report, render_page
 from pipeline.report.recognition import Recognised
 from pipeline.report.reconstructions import Restoring
 from pipeline.report.results import Measurement, Result
+from pipeline.report.unmeasured import LeftOut, Unmeasured
 from pipeline.settings.params import Experiment, Imported, Trial
 from tests.unit.report_data import PAPER, result_of
 
@@ -57,7 +58,6 @@ def report(*crops: Crop, **changes: object) -> Report:
         arch="dncnn",
         model="dncnn_s",
         train_on="a",
-        degradation="b",
         recipe="c",
         start="random",
         test_on="d",
@@ -105,6 +105,7 @@ def page_of(
     leading: set[tuple[str, str, str]] | None = None,
     networks: tuple[Network, ...] = (),
     recognition: Recognised | None = None,
+    left_out: Mapping[str, list[Unmeasured]] | None = None,
 ) -> str:
     return render_page(
         [report()] if reports is None else reports,
@@ -116,8 +117,30 @@ def page_of(
             repetition_of=repetition_of or {},
             check=checks,
             recognition=recognition,
+            left_out=LeftOut(kinds=left_out or {}),
         ),
     )
+
+
+def test_what_is_not_measured_is_named_in_the_head_with_the_command_that_measures_it() -> None:
+    left_out = {
+        "networks": [Unmeasured(name=name, ask=name, stage="train@x") for name in ("one", "two")],
+        "recognisers": [],
+        "classical methods on": [
+            Unmeasured(name="set", ask="baseline@set", stage="baseline@set"),
+        ],
+    }
+
+    page = page_of(NETWORK, left_out=left_out)
+
+    assert (
+        "Not measured yet, so left out of this page: networks one , two ; classical methods on set "
+        ". restore run --experiments one two baseline@set measures them."
+    ) in text_of(page.partition("<nav")[0])
+
+
+def test_a_page_with_everything_on_it_says_nothing_of_what_is_missing() -> None:
+    assert "Not measured" not in page_of(NETWORK)
 
 
 def text_of(markup: str) -> str:

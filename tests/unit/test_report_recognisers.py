@@ -129,11 +129,23 @@ def test_an_input_that_the_params_do_not_name_is_left_out(tmp_path: Path) -> Non
     assert {name for name, _ in found.first.answers} == {"faces", "noisy", "noisy_net"}
 
 
-def test_an_input_without_answers_is_refused_by_the_stage_to_run(tmp_path: Path) -> None:
+def test_an_input_that_came_after_the_recogniser_ran_is_refused_by_the_stage_to_run(
+    tmp_path: Path,
+) -> None:
     made = faces(tmp_path)
     made.restore("noisy_new", "noisy", "new", 2.0)
 
-    with pytest.raises(ValueError, match=r"input 'noisy_new' by accuracy.*recognise@clean'"):
+    with pytest.raises(FileNotFoundError, match=r"input 'noisy_new' yet.*recognise@clean'"):
+        read(made)
+
+
+def test_an_input_without_answers_is_refused(tmp_path: Path) -> None:
+    made = faces(tmp_path)
+    path = made.evaluated / "clean" / "samples.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("noisy_tiny,")))
+
+    with pytest.raises(ValueError, match=r"input 'noisy_tiny' by accuracy.*recognise@clean'"):
         read(made)
 
 

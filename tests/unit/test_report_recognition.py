@@ -9,12 +9,14 @@ import pytest
 from pipeline.arrays.tables import columns_of
 from pipeline.literature.published_recognition import PublishedRecognition
 from pipeline.report.page import Findings, render_page
+from pipeline.report.recogniser_results import read_runs
 from pipeline.report.recognition import (
     Recognised,
     RecognitionRow,
-    read_recognition,
+    compare_recognisers,
     write_recognition,
 )
+from pipeline.report.unmeasured import LeftOut
 from tests.recognised import Recognised as Made
 from tests.recognised import cube_task, faces, fold_task, image_task
 
@@ -39,7 +41,8 @@ NUMBERS = [
 
 
 def read(made: Made) -> Recognised:
-    return read_recognition(made.entries, made.evaluated, made.models, made.curves, NUMBERS)
+    runs = read_runs(made.entries, made.evaluated, made.models, made.curves)
+    return compare_recognisers(made.entries, runs, NUMBERS)
 
 
 def page(found: Recognised | None) -> str:
@@ -53,6 +56,7 @@ def page(found: Recognised | None) -> str:
             repetition_of={},
             check=lambda *_: [],
             recognition=found,
+            left_out=LeftOut(kinds={}),
         ),
     )
 

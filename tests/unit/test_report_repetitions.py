@@ -19,7 +19,6 @@ ENTRY = Experiment(
     arch="dncnn",
     model="small",
     train_on="a",
-    degradation="b",
     recipe="c",
     start="random",
     test_on="d",

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.arrays.stage_outputs import StageNotRunError
 from pipeline.arrays.tables import columns_of
 from pipeline.literature.published import Published
 from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
+from pipeline.measuring.score_table import INPUT
 from pipeline.report.results import (
     Measurement,
     ResultRow,
     merge_baselines,
+    read_baselines,
     read_measurements,
     summarise,
     summarise_baselines,
@@ -33,10 +36,17 @@ ONE = Measurement(
 )
 TWO = replace(ONE, image="two", psnr=30.0, ssim=0.9, psnr_input=21.0, ssim_input=0.5)
 
+COMMA = 'comma, "quote" and ü'
+
+INPUTS = {
+    (ONE.place, "one"): (20.0, 0.4),
+    (ONE.place, COMMA): (21.0, 0.5),
+}
+
 
 def write_measurements(path: Path, *rows: Measurement) -> Path:
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, MEASURED_COLUMNS)
+        writer = csv.DictWriter(file, MEASURED_COLUMNS, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(map(vars, rows))
     return path
@@ -206,15 +216,15 @@ def test_unlike_rows_of_two_benchmarks_both_stay_and_say_where_they_are_from() -
 
 
 def test_measurements_are_read_back(tmp_path: Path) -> None:
-    perfect = replace(TWO, psnr=math.inf, image='comma, "quote" and ü')
+    perfect = replace(TWO, psnr=math.inf, image=COMMA)
     path = write_measurements(tmp_path / "net.csv", ONE, perfect)
 
-    assert read_measurements(path, "evaluate@net") == [ONE, perfect]
+    assert read_measurements(path, "evaluate@net", INPUTS) == [ONE, perfect]
 
 
 def test_a_missing_file_names_the_stage_that_writes_it(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"net.csv: .*'dvc repro evaluate@net'"):
-        read_measurements(tmp_path / "net.csv", "evaluate@net")
+        read_measurements(tmp_path / "net.csv", "evaluate@net", INPUTS)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +232,7 @@ def test_a_missing_file_names_the_stage_that_writes_it(tmp_path: Path) -> None:
     [
         (("29.0", "much"), "line 2: .*'much'.*evaluate@net"),
         (("29.0", "nan"), "line 2: .*nan for image 'one'.*evaluate@net"),
-        ((",0.4", ""), "line 2: .*evaluate@net"),
+        ((",0.8", ""), "line 2: .*evaluate@net"),
         (("gray-uint8", "gray"), "line 2: unknown protocol 'gray'.*gray-uint8.*evaluate@net"),
         (("psnr,", "db,"), "line 1: expected the columns .*evaluate@net"),
     ],
@@ -234,4 +244,24 @@ def test_a_file_of_something_else_is_refused(
     path.write_text(path.read_text().replace(*change))
 
     with pytest.raises(ValueError, match=complaint):
-        read_measurements(path, "evaluate@net")
+        read_measurements(path, "evaluate@net", INPUTS)
+
+
+def test_the_degraded_images_of_a_benchmark_are_no_row_of_their_own(tmp_path: Path) -> None:
+    degraded = replace(ONE, experiment=INPUT, model=INPUT, psnr=20.0, ssim=0.4)
+    method = replace(ONE, experiment="tv", model="tv")
+    path = write_measurements(tmp_path / "denoise.csv", degraded, method)
+
+    inputs, rows = read_baselines(path, "baseline@denoise")
+
+    assert inputs == {(ONE.place, "one"): (20.0, 0.4)}
+    assert rows == [method]
+
+
+def test_a_row_whose_degraded_image_was_not_measured_is_refused(tmp_path: Path) -> None:
+    path = write_measurements(tmp_path / "net.csv", ONE)
+
+    with pytest.raises(
+        StageNotRunError, match=r"line 2: the degraded image 'one' .* was not measured"
+    ):
+        read_measurements(path, "evaluate@net", {})

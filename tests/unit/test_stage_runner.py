@@ -114,6 +114,9 @@ def test_sections_are_not_options() -> None:
 
 # -------------------------------------------------------------------------- delivery
 
+DEGRADATION = "gaussian_25"
+"""An entry of the preset."""
+
 
 def test_names_of_entries_become_the_entries(run: Run, project: Params) -> None:
     name, experiment = next(iter(project.experiments.items()))
@@ -122,7 +125,7 @@ def test_names_of_entries_become_the_entries(run: Run, project: Params) -> None:
     run(
         entries,
         *("--experiment", name, "--out", "data/out", "--model", model),
-        *("--degradation", experiment.degradation, "--recipe", experiment.recipe),
+        *("--degradation", DEGRADATION, "--recipe", experiment.recipe),
         *("--trials", experiment.test_on),
     )
 
@@ -130,7 +133,7 @@ def test_names_of_entries_become_the_entries(run: Run, project: Params) -> None:
         "experiment": name,
         "out": Path("data/out"),
         "model": project.models.named(experiment.arch)[experiment.model],
-        "degradation": project.degradations[experiment.degradation],
+        "degradation": project.degradations[DEGRADATION],
         "recipe": project.recipes[experiment.recipe],
         "trials": project.benchmarks[experiment.test_on],
     }
@@ -167,7 +170,7 @@ def test_unknown_entry_is_named_with_its_section(
         "experiment": "e",
         "out": "out",
         "model": f"{experiment.arch}.{experiment.model}",
-        "degradation": experiment.degradation,
+        "degradation": DEGRADATION,
         "recipe": experiment.recipe,
         "trials": experiment.test_on,
         option: value,

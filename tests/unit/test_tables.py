@@ -1,4 +1,4 @@
-"""What has a name has all that belongs to it: module, schema, words, presets, a README row.
+"""What has a name has all that belongs to it: module, schema, words, presets, a row for people.
 
 Whoever adds a network or a degradation and forgets a part is told here which.
 """
@@ -14,12 +14,14 @@ import pytest
 from pydantic import TypeAdapter
 
 from pipeline.checking.params_file import load_params
+from pipeline.cli import main
 from pipeline.degradations.levels import levels
 from pipeline.degradations.settings import Degradation, Mixture, Sequence
 from pipeline.measuring.classical import METHODS
 from pipeline.report.words import describe_degradation, describe_way
 from pipeline.settings.architectures import NETWORKS, RECOGNISERS, Models
-from pipeline.settings.params import Baseline, Params, Way
+from pipeline.settings.params import Baseline, Dataset, Params, Protocol, Way
+from tests.pages import first_column
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,14 +35,6 @@ KINDS = sorted(SCHEMA["discriminator"]["mapping"])
 @cache
 def preset(name: str) -> Params:
     return load_params(ROOT / f"pipeline/checking/presets/{name}.yaml")
-
-
-def readme_table(heading: str) -> set[str]:
-    """Return the names in the first column of the tables of a section."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text[text.index(f"\n## {heading}\n") + 1 :].split("\n## ")[0]
-    # A heading has the name of a key, and a line of dashes below it.
-    return set(re.findall(r"^\| `(\w+)` \|(?!.*\n\| ---)", section, re.MULTILINE))
 
 
 # --------------------------------------------------------------- networks that recognise
@@ -71,10 +65,10 @@ def test_a_recogniser_is_trained_by_the_presets_for_it(arch: str, name: str) -> 
     assert arch in {one.arch for one in preset(name).recognition.values()}
 
 
-def test_the_readme_has_a_row_for_each_recogniser_and_kind_of_task() -> None:
+def test_a_page_has_a_row_for_each_recogniser_and_kind_of_task() -> None:
     kinds = {kind.takes for kind in RECOGNISERS.values()}
 
-    assert readme_table("Recognition: is a restored image worth more?") == {*RECOGNISERS, *kinds}
+    assert first_column("docs/recognition.md") == {*RECOGNISERS, *kinds}
 
 
 # ----------------------------------------------------------------------------- networks
@@ -120,10 +114,10 @@ def test_no_size_of_a_network_is_left_over_in_the_quick_and_tour_presets(arch: s
         assert set(preset(name).models.named(arch)) == used
 
 
-def test_the_readme_lists_the_networks_and_the_ways_to_apply_them() -> None:
+def test_a_page_lists_the_networks_and_the_ways_to_apply_them() -> None:
     ways = set(get_args(Way)) - {"plain"}
 
-    assert readme_table("Networks") == set(NETWORKS) | ways
+    assert first_column("docs/networks.md") == set(NETWORKS) | ways
 
 
 @pytest.mark.parametrize("way", get_args(Way))
@@ -137,8 +131,8 @@ def test_a_way_has_words_and_an_example(way: str) -> None:
 # ------------------------------------------------------------------------- degradations
 
 
-def test_the_readme_lists_the_degradations() -> None:
-    assert readme_table("Degradations") == set(KINDS)
+def test_a_page_lists_the_degradations() -> None:
+    assert first_column("docs/degradations.md") == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -174,16 +168,29 @@ def test_nested_degradations_are_of_known_kinds() -> None:
 # ----------------------------------------------------------------- methods, literature
 
 
-def test_every_classical_method_is_there() -> None:
+def test_every_classical_method_is_there_and_on_a_page_with_the_kinds_of_data_sets() -> None:
+    kinds = TypeAdapter(Dataset).json_schema()["discriminator"]["mapping"]
+
     assert set(METHODS) == set(get_args(Baseline))
+    assert first_column("docs/data-sets.md") == {*METHODS, *kinds}
+
+
+def test_a_page_lists_the_protocols() -> None:
+    assert first_column("docs/protocols.md") == set(get_args(Protocol))
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_is_valid_and_in_the_readme(name: str) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-
+def test_a_preset_is_valid(name: str) -> None:
     assert preset(name)
-    assert f"| `{name}` |" in text
+
+
+def test_the_readme_lists_the_commands_and_the_presets(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    commands = {f"restore {name}" for name in listed}
+
+    assert first_column("README.md") == {*commands, *PRESETS}
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -50,6 +50,11 @@ def runs() -> list[Run]:
     return list(client.search_runs([experiment.experiment_id]))
 
 
+def checksum(weights: Path) -> str:
+    found: str = json.loads((weights / "card.json").read_text())["weights_sha256"]
+    return found
+
+
 def run_named(name: str) -> Run:
     (found,) = [run for run in runs() if run.info.run_name == name]
     return found
@@ -98,7 +103,7 @@ def test_an_experiment_is_nested_in_its_launch(folder: Path) -> None:
 
 def test_stages_of_one_process_tree_share_one_launch(folder: Path) -> None:
     record_training(folder)
-    log_evaluation("e2", write_weights(folder / "other", b"others") / "card.json", MEANS, {}, [])
+    log_evaluation("e2", checksum(write_weights(folder / "other", b"others")), MEANS, {}, [])
 
     parents = {run_named(name).data.tags["mlflow.parentRunId"] for name in ("e1", "e2")}
 
@@ -109,7 +114,7 @@ def test_scores_go_to_the_run_of_the_same_weights(folder: Path) -> None:
     record_training(folder)
     picture = np.full((12, 12, 1), 0.5, np.float32)
 
-    log_evaluation("e1", folder / "model/card.json", MEANS, {"set5": picture}, [])
+    log_evaluation("e1", checksum(folder / "model"), MEANS, {"set5": picture}, [])
 
     run = run_named("e1")
     assert run.data.metrics["set5/bicubic_x2/y-shave/psnr"] == 33.66
@@ -129,7 +134,7 @@ def test_score_without_its_protocol_is_refused(folder: Path, name: str) -> None:
 
 
 def test_scores_of_weights_that_no_run_made_get_a_run_of_their_own(folder: Path) -> None:
-    log_evaluation("e1", write_weights(folder / "model") / "card.json", MEANS, {}, [])
+    log_evaluation("e1", checksum(write_weights(folder / "model")), MEANS, {}, [])
 
     assert run_named("e1").data.metrics["set5/bicubic_x2/y-shave/ssim"] == 0.93
 

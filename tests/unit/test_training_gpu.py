@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.degradations.settings import Gaussian
+from pipeline.arrays.training_set import DrawnNoise
 from pipeline.models.parts.building import build_model
 from pipeline.models.vdsr.settings import VDSR
 from pipeline.tiling.restorer import Restorer
@@ -72,7 +72,7 @@ def test_a_batch_that_the_gpu_cannot_hold_is_trained_on_all_the_same(
     pairs = Pairs(
         clean=rng.integers(0, 256, (64, 96, 96, 1), dtype=np.uint8),
         degraded=None,
-        noise=Gaussian(kind="gaussian", sigma_8bit=25, quantise=False),
+        noise=DrawnNoise(sigma_8bit=25.0, peak=0.0, rounded=False),
         key=(0, "e"),
         batch=64,
         augment=True,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.degradations.settings import Gaussian
+from pipeline.arrays.training_set import DrawnNoise
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.building import build_model
 from pipeline.settings.params import Recipe
@@ -63,7 +63,7 @@ def training(
     pairs = Pairs(
         clean=rng.integers(0, 256, (11, 10, 10, 1), dtype=np.uint8),
         degraded=None,
-        noise=Gaussian(kind="gaussian", sigma_8bit=25, quantise=False),
+        noise=DrawnNoise(sigma_8bit=25.0, peak=0.0, rounded=False),
         key=(0, "e"),
         batch=chosen.batch,
         augment=chosen.augment,

@@ -147,7 +147,7 @@ def read_samples(folder: Path, stage: str) -> list[Answers]:
         stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: The file is not what the stage writes.
     """
     path, again = folder / SAMPLES, f"run 'dvc repro --force {stage}'"
@@ -206,7 +206,7 @@ def read_inputs(folder: Path, stage: str) -> Inputs:
         stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
 
     Raises:
-        FileNotFoundError: The stage has not run.
+        StageNotRunError: The stage has not run.
         ValueError: The file is not what the stage writes.
     """
     path = folder / INPUTS

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from pipeline.arrays.stage_outputs import StageNotRunError, require_output
 from pipeline.degradations.levels import levels
 from pipeline.images.benchmarks import TRIALS, BenchmarkImage, images_of, read_trials
 from pipeline.literature.papers import Paper, read_papers
@@ -41,7 +42,6 @@ from pipeline.report.results import (
 from pipeline.report.unmeasured import LeftOut, Unmeasured, read_measured
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
-from pipeline.running.stage_tables import StageNotRunError, require_output
 from pipeline.settings.params import (
     AcceptedOverlap,
     Applied,

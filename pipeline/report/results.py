@@ -1,39 +1,50 @@
 """The table of results: what was measured, averaged over images, beside what was published."""
 
-import csv
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
+from pipeline.arrays.stage_outputs import StageNotRunError
+from pipeline.arrays.tables import Number, write_table
 from pipeline.literature.published import Key, Published, system_of_baseline
 from pipeline.measuring.metrics import PROTOCOLS
 from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
 from pipeline.measuring.score_table import INPUT
 from pipeline.measuring.statistics import Interval, difference, mean, mean_interval
 from pipeline.nearest import nearest_known
-from pipeline.running.stage_tables import StageNotRunError, read_rows
+from pipeline.running.stage_tables import read_rows
 from pipeline.settings.params import Protocol
 
-COLUMNS = (
-    "experiment",
-    "model",
-    "data_set",
-    "degradation",
-    "protocol",
-    "images",
-    "psnr",
-    "ssim",
-    "psnr_input",
-    "ssim_input",
-    "psnr_published",
-    "psnr_gap",
-    "psnr_low",
-    "psnr_high",
-    "repetition_of",
-)
-"""Of ``results.csv``, in this order."""
+Decibels = Annotated[float, Number(".4f", infinite=True)]
+"""In a table; images without any difference have infinitely many."""
+
+Similarity = Annotated[float, Number(".5f")]
+"""SSIM in a table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultRow:
+    """A row of ``results.csv``: means over the images, as ``Result`` says."""
+
+    experiment: str
+    model: str
+    data_set: str
+    degradation: str
+    protocol: str
+    images: int
+    psnr: Decibels
+    ssim: Similarity
+    psnr_input: Decibels
+    ssim_input: Similarity
+    psnr_published: Decibels | None
+    psnr_gap: Decibels | None
+    psnr_low: Decibels | None
+    psnr_high: Decibels | None
+    repetition_of: str | None
+
 
 ResultKey = tuple[str, str, str, str, str]
 """Experiment, model, data set, degradation and protocol."""
@@ -361,36 +372,38 @@ def order(result: Result) -> Order:
 
 
 def write_results(path: Path, results: Iterable[Result], repetition_of: Mapping[str, str]) -> None:
-    """Write ``results.csv``: decibels with four digits after the point, SSIM with five.
+    """Write ``results.csv``.
 
     Args:
         path: File to write.
         results: One row each.
         repetition_of: Names of the experiments that repeat another one, and which.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for result in results:
-            writer.writerow([*_cells(result), repetition_of.get(result.experiment, "")])
+    rows = (_row(result, repetition_of.get(result.experiment)) for result in results)
+    write_table(path, ResultRow, rows)
 
 
-def _cells(result: Result) -> Iterator[str]:
-    yield from (result.experiment, result.model, result.data_set)
-    yield from (result.degradation, result.protocol, str(result.images))
-    yield from (fixed(result.psnr, 4), fixed(result.ssim, 5))
-    yield from (fixed(result.psnr_input, 4), fixed(result.ssim_input, 5))
-    yield "" if result.published is None else fixed(result.published.psnr, 4)
-    yield fixed(result.gap, 4)
-    yield from bounds(result.interval)
+def _row(result: Result, repetition_of: str | None) -> ResultRow:
+    low, high = bounds(result.interval)
+    return ResultRow(
+        experiment=result.experiment,
+        model=result.model,
+        data_set=result.data_set,
+        degradation=result.degradation,
+        protocol=result.protocol,
+        images=result.images,
+        psnr=result.psnr,
+        ssim=result.ssim,
+        psnr_input=result.psnr_input,
+        ssim_input=result.ssim_input,
+        psnr_published=result.published.psnr if result.published else None,
+        psnr_gap=result.gap,
+        psnr_low=low,
+        psnr_high=high,
+        repetition_of=repetition_of,
+    )
 
 
-def bounds(interval: Interval | None) -> tuple[str, str]:
-    """Return the bounds of an interval for a table, empty if there is none."""
-    return ("", "") if interval is None else (fixed(interval.low, 4), fixed(interval.high, 4))
-
-
-def fixed(value: float | None, digits: int) -> str:
-    """Return a number for a table, empty if there is none."""
-    # Adding 0.0 turns the -0.0 that rounding leaves into 0.0.
-    return "" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+def bounds(interval: Interval | None) -> tuple[float | None, float | None]:
+    """Return the bounds of an interval for a table; none if there is none."""
+    return (None, None) if interval is None else (interval.low, interval.high)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline.arrays.pixels import Array, Bytes, to_8bit
+from pipeline.arrays.tables import columns_of
 from pipeline.contamination.overlap_table import COLUMNS as OVERLAP_COLUMNS
 from pipeline.contamination.overlap_table import write_overlaps
 from pipeline.degradations.settings import Gaussian
@@ -23,7 +24,7 @@ from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
 from pipeline.measuring.score_table import INPUT
 from pipeline.report.crops import detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
-from pipeline.report.results import COLUMNS
+from pipeline.report.results import ResultRow
 from pipeline.settings.params import AcceptedOverlap, Applied, Experiment, Imported, Trial, Way
 from stages.report import report
 from tests.recognised import Recognised, faces
@@ -93,7 +94,7 @@ class Project:
 
     def write_published(self, *lines: str) -> None:
         (self.literature / "published.csv").write_text(
-            "\n".join([",".join(published.COLUMNS), *lines]) + "\n"
+            "\n".join([",".join(columns_of(published.Line)), *lines]) + "\n"
         )
 
     def write_experiment(self, name: str, psnr: float = 28.5) -> None:
@@ -241,7 +242,7 @@ def test_the_table_has_a_row_for_each_result(project: Project) -> None:
     project.report()
 
     rows = project.table()
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == columns_of(ResultRow)
     assert [
         (row["experiment"], row["degradation"], row["protocol"], row["psnr"]) for row in rows
     ] == [

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.arrays.stage_outputs import StageNotRunError
+from pipeline.arrays.tables import columns_of
 from pipeline.literature.published import Published
 from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
 from pipeline.measuring.score_table import INPUT
 from pipeline.report.results import (
-    COLUMNS,
     Measurement,
+    ResultRow,
     merge_baselines,
     read_baselines,
     read_measurements,
@@ -18,7 +20,6 @@ from pipeline.report.results import (
     summarise_baselines,
     write_results,
 )
-from pipeline.running.stage_tables import StageNotRunError
 from tests.unit.report_data import PAPER
 
 ONE = Measurement(
@@ -63,8 +64,8 @@ def table(
 def test_the_table_has_the_promised_columns(tmp_path: Path) -> None:
     (row,) = table(tmp_path / "results.csv", ONE)
 
-    assert tuple(row) == COLUMNS
-    assert ",".join(COLUMNS) == (
+    assert tuple(row) == columns_of(ResultRow)
+    assert ",".join(columns_of(ResultRow)) == (
         "experiment,model,data_set,degradation,protocol,images,psnr,ssim,psnr_input,ssim_input,"
         "psnr_published,psnr_gap,psnr_low,psnr_high,repetition_of"
     )

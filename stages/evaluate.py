@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.arrays.pixels import Array
 from pipeline.images.benchmarks import BenchmarkImage, images_of, restored_path
 from pipeline.measuring.score_table import Row, mean_scores, rows_of, write_rows
-from pipeline.running import tracking
+from pipeline.running.evaluation_record import log_evaluation
 from pipeline.running.outputs import new_file
 from pipeline.running.stage_runner import run_stage
 from pipeline.running.workers import each
@@ -59,7 +59,7 @@ def evaluate(
     with new_file(metrics) as file:
         file.write_text(json.dumps(means, indent=2) + "\n")
     pictures = {"-".join(image.place.parts): image for image in reversed(images)}
-    tracking.log_evaluation(
+    log_evaluation(
         experiment,
         weights / "card.json",
         means,

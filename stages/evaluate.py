@@ -16,7 +16,7 @@ from pipeline.measuring.score_table import (
     with_inputs,
     write_rows,
 )
-from pipeline.running import tracking
+from pipeline.running.evaluation_record import log_evaluation
 from pipeline.running.outputs import new_file
 from pipeline.running.stage_runner import run_stage
 from pipeline.running.workers import each
@@ -62,7 +62,7 @@ def evaluate(
     with new_file(metrics) as file:
         file.write_text(json.dumps(means, indent=2) + "\n")
     pictures = {"-".join(image.place.parts): image for image in reversed(images)}
-    tracking.log_evaluation(
+    log_evaluation(
         experiment,
         json.loads((restored / "tiling.json").read_text(encoding="utf-8"))["weights_sha256"],
         means,

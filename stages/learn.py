@@ -35,8 +35,8 @@ from pipeline.recognition.learning.loading import facts_of
 from pipeline.recognition.learning.recogniser_objectives import build_objective
 from pipeline.recognition.learning.recognising import predict
 from pipeline.recognition.learning.retrieval import search
-from pipeline.running import tracking
 from pipeline.running.outputs import new_file
+from pipeline.running.training_record import training_run
 from pipeline.settings.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile, digest_of, digest_of_code
 from pipeline.training.choosing import choose_way
@@ -126,7 +126,7 @@ def learn(
         keep_best=keep == "best",
     )
     inputs = {"labelled": (labelled, digest)}
-    with tracking.training_run(recogniser, causes, inputs, TrainingStoppedError) as run:
+    with training_run(recogniser, causes, inputs, TrainingStoppedError) as run:
         run_to_end(
             training,
             recogniser,

@@ -42,6 +42,7 @@ from pipeline.report.results import (
 from pipeline.report.unmeasured import LeftOut, Unmeasured, read_measured
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
+from pipeline.running.tracking import deliver
 from pipeline.settings.params import (
     AcceptedOverlap,
     Applied,
@@ -366,4 +367,4 @@ def _report(
 
 
 if __name__ == "__main__":
-    run_stage(report)
+    run_stage(report, afterwards=deliver)

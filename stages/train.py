@@ -24,8 +24,8 @@ from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
-from pipeline.running import tracking
 from pipeline.running.outputs import new_file
+from pipeline.running.training_record import training_run
 from pipeline.settings.params import RANDOM, Recipe
 from pipeline.training.checkpoints import CheckpointFile, digest_of, digest_of_code
 from pipeline.training.choosing import choose_way
@@ -118,9 +118,8 @@ def train(
             checkpoints, digest_of({**causes, "data": digest, "code": _code(type(network))})
         ),
     )
-    with tracking.training_run(
-        experiment, causes, {data.name: (training_set, digest)}, TrainingStoppedError
-    ) as run:
+    inputs = {data.name: (training_set, digest)}
+    with training_run(experiment, causes, inputs, TrainingStoppedError) as run:
         run_to_end(training, experiment, lambda point: run.log_point(point.step, _values(point)))
         card = {
             **causes,

@@ -12,6 +12,7 @@ from pipeline.images.benchmarks import TRIALS, BenchmarkImage, images_of, read_t
 from pipeline.literature.papers import Paper, read_papers
 from pipeline.literature.published import Published, joined, read_published
 from pipeline.literature.published_recognition import read_published_recognition
+from pipeline.measuring.score_table import Inputs, Place
 from pipeline.report.checklist import Check, check_gap
 from pipeline.report.comparisons import compare_all, write_comparisons
 from pipeline.report.crops import ImageKey, choose_crops
@@ -27,9 +28,7 @@ from pipeline.report.recognition import Recognised, compare_recognisers, write_r
 from pipeline.report.reconstructions import read_restoring
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
 from pipeline.report.results import (
-    Inputs,
     Measurement,
-    Place,
     Result,
     merge_baselines,
     order,

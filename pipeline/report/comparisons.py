@@ -6,8 +6,9 @@ from itertools import combinations
 from pathlib import Path
 
 from pipeline.arrays.tables import write_table
+from pipeline.measuring.score_table import Place
 from pipeline.measuring.statistics import Difference, difference, paired_difference
-from pipeline.report.results import Decibels, Place, Result, bounds
+from pipeline.report.results import Decibels, Result, bounds
 
 SAME_INPUT = 0.001
 """Two degraded images whose PSNR differs by less, in decibels, are taken to be the same."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from pipeline.arrays.tables import write_table
 from pipeline.literature.papers import Paper
-from pipeline.report.results import Decibels, Place, Result
+from pipeline.measuring.score_table import Place
+from pipeline.report.results import Decibels, Result
 
 
 @dataclass(frozen=True, kw_only=True)

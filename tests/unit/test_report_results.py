@@ -8,8 +8,7 @@ import pytest
 from pipeline.arrays.stage_outputs import StageNotRunError
 from pipeline.arrays.tables import columns_of
 from pipeline.literature.published import Published
-from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
-from pipeline.measuring.score_table import INPUT
+from pipeline.measuring.score_table import INPUT, Score
 from pipeline.report.results import (
     Measurement,
     ResultRow,
@@ -46,7 +45,7 @@ INPUTS = {
 
 def write_measurements(path: Path, *rows: Measurement) -> Path:
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, MEASURED_COLUMNS, extrasaction="ignore")
+        writer = csv.DictWriter(file, columns_of(Score), extrasaction="ignore")
         writer.writeheader()
         writer.writerows(map(vars, rows))
     return path
@@ -231,7 +230,7 @@ def test_a_missing_file_names_the_stage_that_writes_it(tmp_path: Path) -> None:
     ("change", "complaint"),
     [
         (("29.0", "much"), "line 2: .*'much'.*evaluate@net"),
-        (("29.0", "nan"), "line 2: .*nan for image 'one'.*evaluate@net"),
+        (("29.0", "nan"), "line 2: expected a number for psnr, came 'nan'.*evaluate@net"),
         ((",0.8", ""), "line 2: .*evaluate@net"),
         (("gray-uint8", "gray"), "line 2: unknown protocol 'gray'.*gray-uint8.*evaluate@net"),
         (("psnr,", "db,"), "line 1: expected the columns .*evaluate@net"),

@@ -22,6 +22,7 @@ from pipeline.commands import (
     data,
     export,
     plan,
+    trying,
     weights,
 )
 from pipeline.commands.graph import add_selection, read_graph
@@ -253,6 +254,7 @@ _COMMANDS = {
         _serve, "offer the experiments to Prefect: pages, triggers, logs", _add_serve_options
     ),
     "plan": _Command(plan.run, plan.SUMMARY, plan.add_options),
+    "try": _Command(trying.run, trying.SUMMARY, trying.add_options),
     "doctor": _Command(
         _doctor, "check the installation and say how to mend it", _add_doctor_options
     ),

@@ -1,18 +1,17 @@
 """``restore import``: look at published weights, and make them ready to be measured."""
 
 import argparse
-import io
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import SUCCESS, USAGE, CommandError
 from pipeline.commands.elsewhere import ask
+from pipeline.commands.params_entries import add_to_params
 from pipeline.nearest import nearest_known
 
 if TYPE_CHECKING:
-    from ruamel.yaml import YAML
-
+    from pipeline.checking.params_text import NewEntry
     from pipeline.settings.params import Params
 
 SUMMARY = "look at published weights, and name them in params.yaml to have them measured"
@@ -60,6 +59,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
         CommandError: The file cannot be used, or an option names nothing that there is.
     """
     from pipeline.checking.params_file import ParamsError, load_params
+    from pipeline.checking.params_text import add_entries
 
     try:
         params = load_params(root / "params.yaml")
@@ -71,11 +71,10 @@ def run(root: Path, options: argparse.Namespace) -> int:
     entries = _entries(root, params, options, found)
     if not options.add:
         print("\nto have it measured, add to params.yaml (--add does it), then `dvc repro`:\n")
-        print(_as_yaml(entries), end="")
+        print(add_entries("", entries), end="")
         return SUCCESS
-    _add(root / "params.yaml", entries)
-    name = next(iter(entries["imported"]))
-    print(f"\nparams.yaml names it 'imported.{name}' now; `dvc repro` measures it")
+    add_to_params(root / "params.yaml", entries)
+    print(f"\nparams.yaml names it 'imported.{entries[-1].name}' now; `dvc repro` measures it")
     return SUCCESS
 
 
@@ -158,9 +157,11 @@ def _summary(file: Path, found: dict[str, Any]) -> str:
 
 def _entries(
     root: Path, params: "Params", options: argparse.Namespace, found: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the sections that params.yaml lacks, each with the entries to add."""
-    entries: dict[str, Any] = {}
+) -> "list[NewEntry]":
+    """Return the entries to add, that of ``imported`` last."""
+    from pipeline.checking.params_text import NewEntry
+
+    entries: list[NewEntry] = []
     arch = found["arch"]
     if found["model"]:
         model = found["model"].partition(".")[2]
@@ -168,7 +169,7 @@ def _entries(
         colour = "gray" if found["settings"]["channels"] == 1 else "colour"
         wanted = f"{colour}_{found['layers']}_{found['settings']['width']}"
         model = _free(wanted, params.models.named(arch))
-        entries["models"] = {arch: {model: found["settings"]}}
+        entries.append(NewEntry(section=("models", arch), name=model, value=found["settings"]))
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", options.file.stem).strip("_-") or "weights"
     name = options.name or _free(stem, params.imported)
     if name in params.imported and options.add:
@@ -176,18 +177,16 @@ def _entries(
     source, home = options.file, root.resolve()
     if source.is_relative_to(home):
         source = source.relative_to(home)
-    entries["imported"] = {
-        name: {
-            "arch": arch,
-            "model": model,
-            "source": str(source),
-            "layout": found["layout"],
-            "test_on": options.test_on or "BENCHMARK",
-        }
+    settings = {
+        "arch": arch,
+        "model": model,
+        "source": str(source),
+        "layout": found["layout"],
+        "test_on": options.test_on or "BENCHMARK",
     }
     if options.compare_with:
-        entries["imported"][name]["compare_with"] = options.compare_with
-    return entries
+        settings["compare_with"] = options.compare_with
+    return [*entries, NewEntry(section=("imported",), name=name, value=settings)]
 
 
 def _free(name: str, taken: object) -> str:
@@ -196,66 +195,3 @@ def _free(name: str, taken: object) -> str:
         number += 1
         free = f"{name}_{number}"
     return free
-
-
-def _yaml() -> "YAML":
-    from ruamel.yaml import YAML
-
-    yaml = YAML()
-    yaml.width = 4096
-    yaml.preserve_quotes = True
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    return yaml
-
-
-def _flow(entry: dict[str, Any]) -> object:
-    from ruamel.yaml.comments import CommentedMap
-
-    written = CommentedMap(entry)
-    written.fa.set_flow_style()
-    return written
-
-
-def _as_yaml(entries: dict[str, Any]) -> str:
-    written: dict[str, Any] = {
-        "imported": {name: _flow(one) for name, one in entries["imported"].items()}
-    }
-    if "models" in entries:
-        models = {
-            arch: {name: _flow(one) for name, one in named.items()}
-            for arch, named in entries["models"].items()
-        }
-        written = {"models": models, **written}
-    text = io.StringIO()
-    _yaml().dump(written, text)
-    return text.getvalue()
-
-
-def _add(path: Path, entries: dict[str, Any]) -> None:
-    """Write the entries into params.yaml, which keeps its comments, if the result is valid."""
-    from pipeline.checking.params_file import ParamsError, load_params
-    from pipeline.running.outputs import new_file
-
-    yaml = _yaml()
-    content = yaml.load(path)
-    for arch, named in entries.get("models", {}).items():
-        for name, one in named.items():
-            _block(content["models"], arch)[name] = _flow(one)
-    for name, one in entries["imported"].items():
-        _block(content, "imported")[name] = _flow(one)
-    with new_file(path) as unfinished:
-        yaml.dump(content, unfinished)
-        try:
-            load_params(unfinished)
-        except ParamsError as error:
-            reason = str(error).replace(str(unfinished), "it would make a params.yaml that")
-            raise CommandError(reason) from error
-
-
-def _block(section: Any, key: str) -> Any:  # noqa: ANN401  (ruamel's maps)
-    """Return a section to write entries into, made where it is missing or empty."""
-    from ruamel.yaml.comments import CommentedMap
-
-    if not section.get(key):
-        section[key] = CommentedMap()
-    return section[key]

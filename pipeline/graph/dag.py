@@ -161,6 +161,38 @@ def read_cache_links(root: Path) -> tuple[list[str], list[str]]:
         return told, list(test_links(told, cache.fs, cache.path, repo.fs, repo.root_dir))
 
 
+def read_sources(root: Path) -> list[str]:
+    """Return the files and folders that stages read and that no stage writes, params among them.
+
+    Waits while another DVC command has the project locked.
+
+    Returns:
+        Paths as ``dvc.yaml`` has them, relative to the project or absolute, each once.
+
+    Raises:
+        GraphError: The graph cannot be read.
+    """
+    with _open(root, wait=True) as repo:
+        made = [Path(out.fs_path) for out in repo.index.outs if out.protocol == "local"]
+        return sorted(
+            {
+                dep.def_path
+                for dep in repo.index.deps
+                if dep.protocol == "local" and not _overlaps(Path(dep.fs_path), made)
+            }
+        )
+
+
+def read_cache_folder(root: Path) -> Path:
+    """Return where DVC keeps the content of outputs, and which run made them.
+
+    Raises:
+        GraphError: The project or its configuration cannot be read.
+    """
+    with _open(root, wait=True) as repo:
+        return Path(repo.cache.local_cache_dir)
+
+
 def sends_analytics(root: Path) -> bool:
     """Tell whether DVC reports what it does to its makers.
 
@@ -216,9 +248,7 @@ def _may_change(stage: DvcStage, needed: DvcStage) -> bool:
     constant = set((needed.meta or {}).get("constant", []))
     changing = [Path(out.fs_path) for out in needed.outs if out.def_path not in constant]
     read = [Path(dep.fs_path) for dep in stage.deps if not isinstance(dep, ParamsDependency)]
-    return any(
-        one.is_relative_to(out) or out.is_relative_to(one) for out in changing for one in read
-    )
+    return any(_overlaps(one, changing) for one in read)
 
 
 def _gathered(stage: DvcStage) -> tuple[Path, ...]:
@@ -286,13 +316,13 @@ def _nobody_makes(stage: DvcStage) -> list[str]:
     made = [Path(out.fs_path) for out in stage.repo.index.outs if out.protocol == "local"]
     needed = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
     return [
-        dep.def_path
-        for dep in needed
-        if not dep.exists
-        and not any(
-            out.is_relative_to(dep.fs_path) or Path(dep.fs_path).is_relative_to(out) for out in made
-        )
+        dep.def_path for dep in needed if not dep.exists and not _overlaps(Path(dep.fs_path), made)
     ]
+
+
+def _overlaps(path: Path, others: Iterable[Path]) -> bool:
+    """Tell whether one of some paths lies in a path, or that in one of them."""
+    return any(one.is_relative_to(path) or path.is_relative_to(one) for one in others)
 
 
 def _reasons(entry: str | dict[str, dict[str, Any]]) -> Iterator[str]:

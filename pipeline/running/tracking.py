@@ -68,20 +68,20 @@ class Tracker:
         self._lock = FileLock(STATE / "tracking.lock")
         # Several processes on a fresh database break its migration: one at a time.
         with self._lock:
-            self._client = _quiet_client()
-            found = self._client.get_experiment_by_name(EXPERIMENT)
-            self._experiment_id = (
+            self.client = _quiet_client()
+            found = self.client.get_experiment_by_name(EXPERIMENT)
+            self.experiment_id = (
                 found.experiment_id
                 if found
                 # The kind makes the pages of MLflow speak of training, not of language models.
-                else self._client.create_experiment(
+                else self.client.create_experiment(
                     EXPERIMENT, tags={"mlflow.experimentKind": "custom_model_development"}
                 )
             )
 
     def check(self) -> None:
         """Raise what MLflow raises if it cannot be reached."""
-        self._client.get_experiment(self._experiment_id)
+        self.client.get_experiment(self.experiment_id)
 
     def open(self, run: Run) -> str:
         """Return the id of a run: of one that is there with its tag, or of a new one."""
@@ -95,12 +95,12 @@ class Tracker:
         if event["kind"] == "end":
             self._end(run, run_id, event)
         else:
-            _SEND[event["kind"]](self._client, run_id, event)
+            _SEND[event["kind"]](self.client, run_id, event)
 
     def _find(self, tag: str, value: str) -> str | None:
         """Return the id of the newest run with this tag, or None."""
-        runs = self._client.search_runs(
-            [self._experiment_id], f"tags.`{tag}` = '{value}'", max_results=1
+        runs = self.client.search_runs(
+            [self.experiment_id], f"tags.`{tag}` = '{value}'", max_results=1
         )
         return str(runs[0].info.run_id) if runs else None
 
@@ -108,20 +108,20 @@ class Tracker:
         tags = dict(run.tags)
         if run.launch is not None:
             tags["mlflow.parentRunId"] = self.open(Run.of_launch(run.launch))
-        made = self._client.create_run(
-            self._experiment_id, start_time=run.began, tags=tags, run_name=run.name
+        made = self.client.create_run(
+            self.experiment_id, start_time=run.began, tags=tags, run_name=run.name
         )
         return str(made.info.run_id)
 
     def _end(self, run: Run, run_id: str, event: Event) -> None:
-        so_far = self._client.get_run(run_id).info
+        so_far = self.client.get_run(run_id).info
         if so_far.status == "RUNNING":
-            self._client.set_terminated(run_id, event["state"], event["time"])
+            self.client.set_terminated(run_id, event["state"], event["time"])
         # Scores that come later make no training longer, but a launch lasts as long as its stages.
         elif run.launch is None and event["time"] > so_far.end_time:
             failed = so_far.status != "FINISHED"
             state = so_far.status if failed else event["state"]
-            self._client.set_terminated(run_id, state, event["time"])
+            self.client.set_terminated(run_id, state, event["time"])
         if run.launch is not None and not run.launch.attended:
             above = Run.of_launch(run.launch)
             self._end(above, self.open(above), event)

@@ -6,10 +6,9 @@ Each command imports what it needs when it runs, so that help and errors come at
 import argparse
 import atexit
 import contextlib
-import csv
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -211,25 +210,29 @@ def _preset(root: Path, options: argparse.Namespace) -> int:
 def _schema(_root: Path, _options: argparse.Namespace) -> int:
     import json
 
-    from pipeline.settings.params import Params
+    from pipeline.checking.editor_schema import editor_schema
 
-    print(json.dumps(Params.model_json_schema(), indent=2))
+    print(json.dumps(editor_schema(), indent=2))
     return SUCCESS
 
 
 def _report(root: Path, _options: argparse.Namespace) -> int:
+    from pipeline.arrays.tables import read_mappings
+
     results = root / "data" / "report" / "results.csv"
+    recognised = results.with_name("recognition.csv")
     try:
-        with results.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
+        rows = read_mappings(results)
+        others = read_mappings(recognised, _RECOGNISED) if recognised.is_file() else []
     except OSError as error:
         raise CommandError(
             f"{results}: {error.strerror}; `dvc repro` or `restore run` writes the report"
         ) from error
-    print(as_table(rows))
-    recognised = _read_columns(results.with_name("recognition.csv"), _RECOGNISED)
-    if recognised:
-        print(f"\n{as_table([_RECOGNISED, *recognised])}")
+    except ValueError as error:
+        raise CommandError(f"{error}; `dvc repro --force report` writes it again") from error
+    print(_table_of(rows, rows[0]) if rows else "nothing was restored")
+    if others:
+        print(f"\n{_table_of(others, _RECOGNISED)}")
     print(f"\n{results.with_name('index.html')}")
     return SUCCESS
 
@@ -238,12 +241,9 @@ _RECOGNISED = ("recogniser", "train_on", "input", "psnr", "samples", "measure", 
 """Columns of the table of what was recognised."""
 
 
-def _read_columns(path: Path, columns: Sequence[str]) -> list[list[str]]:
-    """Return some columns of a table; no rows of a file that is not there."""
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [[row[name] for name in columns] for row in csv.DictReader(file)]
+def _table_of(rows: Iterable[Mapping[str, str]], columns: Iterable[str]) -> str:
+    names = list(columns)
+    return as_table([names, *([row[name] for name in names] for row in rows)])
 
 
 _COMMANDS = {

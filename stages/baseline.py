@@ -3,9 +3,10 @@
 from itertools import chain
 from pathlib import Path
 
+from pipeline.arrays.tables import write_table
 from pipeline.images.benchmarks import BenchmarkImage, images_of
 from pipeline.measuring.classical import restore
-from pipeline.measuring.score_table import INPUT, Row, rows_of, write_rows
+from pipeline.measuring.score_table import INPUT, Score, rows_of
 from pipeline.running.outputs import new_file
 from pipeline.running.stage_runner import run_stage
 from pipeline.running.workers import each
@@ -27,10 +28,10 @@ def baseline(*, benchmark: Path, out: Path) -> None:
     ]
     rows = chain.from_iterable(each(_rows, todo))
     with new_file(out) as file:
-        write_rows(file, rows)
+        write_table(file, Score, rows)
 
 
-def _rows(todo: tuple[BenchmarkImage, Baseline | None]) -> list[Row]:
+def _rows(todo: tuple[BenchmarkImage, Baseline | None]) -> list[Score]:
     image, method = todo
     if method is None:
         return list(rows_of(image, image.interpolated(), INPUT, INPUT))

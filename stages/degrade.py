@@ -13,10 +13,10 @@ from pipeline.arrays.array_file import ArrayFile
 from pipeline.arrays.patches import BankImage, Grid, PatchBank, join, write_cut
 from pipeline.arrays.pixels import Bytes, from_8bit, to_8bit
 from pipeline.arrays.randomness import generator
+from pipeline.arrays.tables import write_mappings
 from pipeline.arrays.training_set import begin_training_set
 from pipeline.degradations.levels import Level, Version, in_8bit, levels, reduction_of, versions
 from pipeline.degradations.settings import Degradation, Jpeg, RealPairs
-from pipeline.degrading.cards import write_cards
 from pipeline.degrading.drawn_noise import drawn_noise
 from pipeline.degrading.synthesis import compress
 from pipeline.degrading.synthesis import degrade as degrade_image
@@ -63,7 +63,7 @@ def degrade(*, name: str, degradation: Degradation, patches: Path, out: Path, se
         if any(version.stored for version in every):
             written = _write_versions(bank, every, folder / "degraded.npy", (seed, name))
             cards = [*written, *cards]
-        write_cards(folder / "card.csv", cards)
+        write_mappings(folder / "card.csv", cards)
 
 
 def _write_versions(

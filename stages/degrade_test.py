@@ -8,9 +8,9 @@ from typing import Any
 
 from pipeline.arrays.pixels import Array
 from pipeline.arrays.randomness import generator
+from pipeline.arrays.tables import write_mappings
 from pipeline.degradations.levels import Level, levels
 from pipeline.degradations.settings import RealPairs
-from pipeline.degrading.cards import write_cards
 from pipeline.degrading.synthesis import degrade, fitting_crop
 from pipeline.images.benchmarks import BenchmarkImage, smallest_side, write_images, write_trials
 from pipeline.images.colours import in_colour, rgb_to_luma
@@ -44,7 +44,7 @@ def degrade_test(*, trials: Sequence[Trial], raw: Path, out: Path, seed: int) ->
         for trial in trials:
             write = partial(_write_levels, trial=trial, folder=folder, seed=seed)
             cards += chain.from_iterable(each(write, list_images(raw / trial.dataset)))
-        write_cards(folder / "card.csv", cards)
+        write_mappings(folder / "card.csv", cards)
         write_trials(folder, trials)
 
 

@@ -7,16 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.arrays.pixels import Array
+from pipeline.arrays.tables import read_table, write_table
 from pipeline.images.benchmarks import BenchmarkImage, images_of, restored_path
-from pipeline.measuring.score_table import (
-    Row,
-    mean_scores,
-    read_inputs,
-    rows_of,
-    with_inputs,
-    write_rows,
-)
-from pipeline.running import tracking
+from pipeline.measuring.score_table import Score, inputs_of, mean_scores, rows_of
+from pipeline.running.evaluation_record import log_evaluation
 from pipeline.running.outputs import new_file
 from pipeline.running.stage_runner import run_stage
 from pipeline.running.workers import each
@@ -51,18 +45,19 @@ def evaluate(
     if not images:
         raise ValueError(f"{benchmark}: expected test images, came none")
 
-    def score(image: BenchmarkImage) -> list[Row]:
+    def score(image: BenchmarkImage) -> list[Score]:
         output = np.load(restored_path(restored, image))
         return list(rows_of(image, output, experiment, model_name))
 
     rows = list(chain.from_iterable(each(score, images)))
-    means = mean_scores(with_inputs(rows, read_inputs(baselines)))
+    inputs = inputs_of(read_table(baselines, Score, f"baseline@{baselines.stem}"))
+    means = mean_scores(rows, inputs)
     with new_file(out) as file:
-        write_rows(file, rows)
+        write_table(file, Score, rows)
     with new_file(metrics) as file:
         file.write_text(json.dumps(means, indent=2) + "\n")
     pictures = {"-".join(image.place.parts): image for image in reversed(images)}
-    tracking.log_evaluation(
+    log_evaluation(
         experiment,
         json.loads((restored / "tiling.json").read_text(encoding="utf-8"))["weights_sha256"],
         means,

@@ -2,11 +2,12 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipeline.arrays.tables import write_table
 from pipeline.contamination import ContaminationError, Findings, Overlap, find_overlaps
-from pipeline.contamination.overlap_table import write_overlaps
+from pipeline.contamination.overlap_table import OverlapRow
 from pipeline.images.raw_images import list_images
 from pipeline.running.outputs import new_file
 from pipeline.running.stage_runner import run_stage
@@ -50,7 +51,7 @@ def guard(
     test = {one: list_images(raw / one) for one in names}
     findings = find_overlaps(train, test, threads)
     with new_file(out) as file:
-        write_overlaps(file, _rows(bank.dataset, findings))
+        write_table(file, OverlapRow, _rows(bank.dataset, findings))
     if findings.not_judged:
         logging.getLogger("pipeline").warning(
             "%d image(s) are too small or too smooth to be looked for: see %s",
@@ -90,23 +91,18 @@ def _explain(train_set: str, images: int, found: Sequence[Overlap]) -> str:
     )
 
 
-def _rows(train_set: str, findings: Findings) -> Iterable[tuple[str | int, ...]]:
-    for o in findings.overlaps:
-        numbers = (f"{value:.3f}" for value in (o.scale, o.train_share, o.test_share))
-        similar = f"{o.correlation:.3f}"
-        yield (
-            train_set,
-            o.train_image,
-            o.test_set,
-            o.test_image,
-            o.how,
-            similar,
-            o.keypoints,
-            *numbers,
-        )
+def _rows(train_set: str, findings: Findings) -> Iterator[OverlapRow]:
+    for overlap in findings.overlaps:
+        yield OverlapRow(train_set=train_set, **vars(overlap))
     for test_set, image in findings.not_judged:
-        names = (train_set, image, "", "") if test_set is None else ("", "", test_set, image)
-        yield *names, NOT_JUDGED, "", "", "", "", ""
+        of_training = test_set is None
+        yield OverlapRow(
+            train_set=train_set if of_training else None,
+            train_image=image if of_training else None,
+            test_set=test_set,
+            test_image=None if of_training else image,
+            how=NOT_JUDGED,
+        )
 
 
 if __name__ == "__main__":

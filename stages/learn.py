@@ -20,8 +20,10 @@ import pipeline.recognition.labelled
 import pipeline.recognition.learning
 import pipeline.recognition.scoring
 import pipeline.training
+from pipeline.arrays.curve_points import RecognisingPoint
 from pipeline.arrays.file_checksum import sha256_of_folder
 from pipeline.arrays.randomness import seed_of
+from pipeline.arrays.tables import write_table
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
 from pipeline.models.recogniser_parts.building import build_recogniser
@@ -33,16 +35,15 @@ from pipeline.recognition.learning.loading import facts_of
 from pipeline.recognition.learning.recogniser_objectives import build_objective
 from pipeline.recognition.learning.recognising import predict
 from pipeline.recognition.learning.retrieval import search
-from pipeline.running import tracking
+from pipeline.running.outputs import new_file
+from pipeline.running.training_record import training_run
 from pipeline.settings.params import Recipe
 from pipeline.training.checkpoints import CheckpointFile, digest_of, digest_of_code
 from pipeline.training.choosing import choose_way
 from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
 from pipeline.training.network_cost import sample_multiply_adds
 from pipeline.training.running import run_to_end
-from pipeline.training.trained_files import write_curve, write_weights
-
-_COLUMNS = ("step", "loss", "accuracy_train", "accuracy_validation", "learning_rate")
+from pipeline.training.trained_files import write_weights
 
 
 def learn(
@@ -125,7 +126,7 @@ def learn(
         keep_best=keep == "best",
     )
     inputs = {"labelled": (labelled, digest)}
-    with tracking.training_run(recogniser, causes, inputs, TrainingStoppedError) as run:
+    with training_run(recogniser, causes, inputs, TrainingStoppedError) as run:
         run_to_end(
             training,
             recogniser,
@@ -150,7 +151,8 @@ def learn(
             ),
         }
         weights = write_weights(training, card, out)
-        write_curve(training, _COLUMNS, _row, curve)
+        with new_file(curve) as file:
+            write_table(file, RecognisingPoint, map(_row, training.curve))
         run.finish(weights, out, curve)
     training.checkpoint.remove()
 
@@ -195,15 +197,14 @@ def _values(point: CurvePoint) -> dict[str, float]:
     return values if point.validation is None else {**values, "validation/score": point.validation}
 
 
-def _row(point: CurvePoint) -> list[object]:
-    validation = "" if point.validation is None else f"{point.validation:.4f}"
-    return [
-        point.step,
-        f"{point.loss:.6g}",
-        f"{point.score:.4f}",
-        validation,
-        f"{point.learning_rate:.6g}",
-    ]
+def _row(point: CurvePoint) -> RecognisingPoint:
+    return RecognisingPoint(
+        step=point.step,
+        loss=point.loss,
+        accuracy_train=point.score,
+        accuracy_validation=point.validation,
+        learning_rate=point.learning_rate,
+    )
 
 
 def _code(network: type[nn.Module]) -> str:

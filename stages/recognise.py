@@ -30,7 +30,7 @@ from pipeline.recognition.scoring.answers import (
     write_samples,
 )
 from pipeline.recognition.scoring.maps import draw_predicted, draw_truth
-from pipeline.running import tracking
+from pipeline.running.evaluation_record import log_evaluation
 from pipeline.running.outputs import new_file, new_folder
 from pipeline.settings.params import Input, RestoredInput
 
@@ -93,7 +93,7 @@ def recognise(
     with new_file(metrics) as file:
         file.write_text(json.dumps(means, indent=2) + "\n")
     card = json.loads((weights / "card.json").read_text(encoding="utf-8"))
-    tracking.log_evaluation(recogniser, card["weights_sha256"], means, pictures, [out / SAMPLES])
+    log_evaluation(recogniser, card["weights_sha256"], means, pictures, [out / SAMPLES])
 
 
 def _answers(name: str, data: Labelled, network: nn.Module, samples: Samples) -> Iterator[Answers]:

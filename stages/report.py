@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from pipeline.arrays.stage_outputs import StageNotRunError, require_output
 from pipeline.degradations.levels import levels
 from pipeline.images.benchmarks import TRIALS, BenchmarkImage, images_of, read_trials
 from pipeline.literature.papers import Paper, read_papers
 from pipeline.literature.published import Published, joined, read_published
 from pipeline.literature.published_recognition import read_published_recognition
+from pipeline.measuring.score_table import Inputs, Place
 from pipeline.report.checklist import Check, check_gap
 from pipeline.report.comparisons import compare_all, write_comparisons
 from pipeline.report.crops import ImageKey, choose_crops
@@ -26,9 +28,7 @@ from pipeline.report.recognition import Recognised, compare_recognisers, write_r
 from pipeline.report.reconstructions import read_restoring
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
 from pipeline.report.results import (
-    Inputs,
     Measurement,
-    Place,
     Result,
     merge_baselines,
     order,
@@ -41,7 +41,7 @@ from pipeline.report.results import (
 from pipeline.report.unmeasured import LeftOut, Unmeasured, read_measured
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
-from pipeline.running.stage_tables import StageNotRunError, require_output
+from pipeline.running.tracking import deliver
 from pipeline.settings.params import (
     AcceptedOverlap,
     Applied,
@@ -366,4 +366,4 @@ def _report(
 
 
 if __name__ == "__main__":
-    run_stage(report)
+    run_stage(report, afterwards=deliver)

@@ -15,14 +15,17 @@ import pipeline.arrays
 import pipeline.machine
 import pipeline.models.parts
 import pipeline.training
+from pipeline.arrays.curve_points import RestoringPoint
 from pipeline.arrays.file_checksum import sha256_of_folder
 from pipeline.arrays.randomness import seed_of
+from pipeline.arrays.tables import write_table
 from pipeline.arrays.training_set import TrainingSet
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
-from pipeline.running import tracking
+from pipeline.running.outputs import new_file
+from pipeline.running.training_record import training_run
 from pipeline.settings.params import RANDOM, Recipe
 from pipeline.training.checkpoints import CheckpointFile, digest_of, digest_of_code
 from pipeline.training.choosing import choose_way
@@ -31,9 +34,7 @@ from pipeline.training.network_cost import multiply_adds
 from pipeline.training.pairs import Pairs
 from pipeline.training.running import run_to_end
 from pipeline.training.start import take_over
-from pipeline.training.trained_files import write_curve, write_weights
-
-_COLUMNS = ("step", "loss", "psnr_train_patches", "learning_rate")
+from pipeline.training.trained_files import write_weights
 
 
 def train(
@@ -117,9 +118,8 @@ def train(
             checkpoints, digest_of({**causes, "data": digest, "code": _code(type(network))})
         ),
     )
-    with tracking.training_run(
-        experiment, causes, {data.name: (training_set, digest)}, TrainingStoppedError
-    ) as run:
+    inputs = {data.name: (training_set, digest)}
+    with training_run(experiment, causes, inputs, TrainingStoppedError) as run:
         run_to_end(training, experiment, lambda point: run.log_point(point.step, _values(point)))
         card = {
             **causes,
@@ -129,7 +129,8 @@ def train(
             "multiply_adds_256": multiply_adds(model),
         }
         weights = write_weights(training, card, out)
-        write_curve(training, _COLUMNS, _row, curve)
+        with new_file(curve) as file:
+            write_table(file, RestoringPoint, map(_row, training.curve))
         run.finish(weights, out, curve)
     training.checkpoint.remove()
 
@@ -154,13 +155,13 @@ def _values(point: CurvePoint) -> dict[str, float]:
     }
 
 
-def _row(point: CurvePoint) -> list[object]:
-    return [
-        point.step,
-        f"{point.loss:.6g}",
-        f"{point.score:.4f}",
-        f"{point.learning_rate:.6g}",
-    ]
+def _row(point: CurvePoint) -> RestoringPoint:
+    return RestoringPoint(
+        step=point.step,
+        loss=point.loss,
+        psnr_train_patches=point.score,
+        learning_rate=point.learning_rate,
+    )
 
 
 def _code(network: type[nn.Module]) -> str:

@@ -1,1 +1,1 @@
-"""Arrays and their files: pixels, patches, randomness, checksums."""
+"""Arrays, tables and their files: pixels, patches, randomness, checksums."""

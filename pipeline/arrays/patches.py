@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline.arrays.array_file import ArrayFile, Writer
 from pipeline.arrays.pixels import Bytes
+from pipeline.arrays.tables import read_table, write_table
 
 Pixel = TypeVar("Pixel", np.uint8, np.float16, np.float32)
 
@@ -202,8 +204,8 @@ class PatchBank:
         self.degraded: Bytes | None = (
             np.load(partners, mmap_mode="r") if partners.exists() else None
         )
-        with (folder / "images.csv").open(newline="") as file:
-            self.images = list(_read_images(csv.DictReader(file)))
+        rows = read_table(folder / "images.csv", _ImageRow, f"extract@{folder.name}")
+        self.images = list(_place_images(rows))
 
     def __len__(self) -> int:
         return len(self.clean)
@@ -214,12 +216,25 @@ class PatchBank:
         return join(np.asarray(self.clean)[image.patches], image.grid)
 
 
-def _read_images(rows: Iterable[dict[str, str]]) -> Iterator[BankImage]:
+@dataclass(frozen=True)
+class _ImageRow:
+    """A row of ``images.csv``."""
+
+    image: str
+    height: int
+    width: int
+    size: int
+    stride: int
+    patches: int
+    rows_left: int
+    columns_left: int
+
+
+def _place_images(rows: Iterable[_ImageRow]) -> Iterator[BankImage]:
     first = 0
     for row in rows:
-        height, width = int(row["height"]), int(row["width"])
-        grid = Grid(height, width, int(row["size"]), int(row["stride"]))
-        yield BankImage(row["image"], height, width, first, grid)
+        grid = Grid(row.height, row.width, row.size, row.stride)
+        yield BankImage(row.image, row.height, row.width, first, grid)
         first += len(grid)
 
 
@@ -328,21 +343,28 @@ def _write_tables(folder: Path, grids: list[tuple[str, Grid]]) -> None:
         file.write("image,row,column\n")
         for name, grid in grids:
             file.write(_index_lines(name, grid))
-    with (folder / "images.csv").open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(
-            ["image", "height", "width", "size", "stride", "patches", "rows_left", "columns_left"]
-        )
-        for name, grid in grids:
-            rows, columns = grid.covered
-            left = grid.height - rows, grid.width - columns
-            writer.writerow(
-                [name, grid.height, grid.width, grid.size, grid.stride, len(grid), *left]
-            )
+    write_table(folder / "images.csv", _ImageRow, starmap(_image_row, grids))
+
+
+def _image_row(name: str, grid: Grid) -> _ImageRow:
+    rows, columns = grid.covered
+    return _ImageRow(
+        image=name,
+        height=grid.height,
+        width=grid.width,
+        size=grid.size,
+        stride=grid.stride,
+        patches=len(grid),
+        rows_left=grid.height - rows,
+        columns_left=grid.width - columns,
+    )
 
 
 def _index_lines(name: str, grid: Grid) -> str:
-    """Return the lines of the index for one image."""
+    """Return the lines of the index for one image.
+
+    There may be millions, of which all but the name come again with the next image.
+    """
     start = io.StringIO()
     csv.writer(start, lineterminator="").writerow([name, ""])  # quoted if need be
     return _places(grid).replace("\0", start.getvalue())

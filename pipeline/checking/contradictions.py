@@ -6,35 +6,31 @@ from pathlib import Path
 from pipeline.checking.faults import undefined, undefined_names, wrong_network
 from pipeline.checking.recognition_contradictions import recognition_faults
 from pipeline.checking.training_sets import bank_of, degradation_of
+from pipeline.checking.trial_contradictions import (
+    level_faults,
+    pairing_faults,
+    repeated_levels,
+    trial_faults,
+)
 from pipeline.degradations.levels import Version, levels, reduction_of, versions
 from pipeline.degradations.settings import (
     NOISE,
-    Degradation,
-    FloatRange,
     Gaussian,
-    Mixture,
     RealPairs,
     Sequence,
-    measured_as,
 )
 from pipeline.literature.published import systems
-from pipeline.measuring.protocols import PROTOCOL_COLOURS, PROTOCOL_DEGRADATION
 from pipeline.nearest import nearest_few
 from pipeline.settings.params import (
     RANDOM,
     Applied,
-    Baseline,
     Experiment,
     Imported,
     Params,
     Recipe,
     SkimageDataset,
     TrainingPairs,
-    Trial,
 )
-
-_LONGEST_LABEL = 200
-"""Letters of the name of a level, which has to fit into the name of a folder."""
 
 
 def warnings(params: Params) -> list[str]:
@@ -93,12 +89,12 @@ def contradictions(params: Params) -> Iterator[str]:
     """Yield what is wrong between the keys, each with its path."""
     yield from _bank_faults(params)
     for name, degradation in params.degradations.items():
-        yield from _level_faults(f"degradations.{name}", degradation)
+        yield from level_faults(f"degradations.{name}", degradation)
     yield from _pairs_faults(params)
     for name, trials in params.benchmarks.items():
         for position, trial in enumerate(trials):
-            yield from _trial_faults(f"benchmarks.{name}.{position}", trial, params)
-        yield from _repeated_levels(f"benchmarks.{name}", trials)
+            yield from trial_faults(f"benchmarks.{name}.{position}", trial, params)
+        yield from repeated_levels(f"benchmarks.{name}", trials)
     for name, experiment in params.experiments.items():
         missing = list(_undefined_names(f"experiments.{name}", experiment, params))
         if not missing and not _pairs_are_whole(params.pairs[experiment.train_on], params):
@@ -157,7 +153,7 @@ def _pairs_faults(params: Params) -> Iterator[str]:
         if missing or params.patches[pairs.bank].dataset not in params.datasets:
             continue  # the latter is a fault of the bank, which is reported there
         bank, degradation = params.patches[pairs.bank], params.degradations[pairs.degradation]
-        yield from _pairing_faults(where, bank.dataset, degradation, params)
+        yield from pairing_faults(where, bank.dataset, degradation, params)
         found = sorted({reduction_of(level) for level in levels(degradation)})
         if len(found) > 1:
             yield (
@@ -279,91 +275,6 @@ def _acceptance_faults(params: Params) -> Iterator[str]:
         if pair in seen:
             yield f"{where}: {seen[pair]} is about the same two data sets"
         seen.setdefault(pair, where)
-
-
-def _trial_faults(where: str, trial: Trial, params: Params) -> Iterator[str]:
-    if trial.dataset not in params.datasets:
-        yield undefined(f"{where}.dataset", trial.dataset, "data set", params.datasets)
-        return
-    if isinstance(trial.degradation, Mixture):
-        yield (
-            f"{where}.degradation: a mixture is trained on, not tested: give each of its parts a "
-            "trial of its own"
-        )
-        return
-    yield from _level_faults(f"{where}.degradation", trial.degradation)
-    for protocol in trial.protocols:
-        colours = PROTOCOL_COLOURS[protocol]
-        if trial.colour not in colours:
-            yield (
-                f"{where}.protocols: {protocol} measures images in {' or '.join(colours)}; "
-                f"this trial's colour is {trial.colour}"
-            )
-        ours = measured_as(trial.degradation)
-        kind = PROTOCOL_DEGRADATION.get(protocol, ours)
-        if ours != kind:
-            yield (
-                f"{where}.protocols: {protocol} is for {kind} degradation; this trial's is "
-                f"{trial.degradation.kind}"
-            )
-    for baseline in trial.baselines:
-        if not _applies(baseline, trial.degradation):
-            yield (
-                f"{where}.baselines: {baseline} cannot undo {trial.degradation.kind} degradation "
-                "of these levels; 'identity' applies to all"
-            )
-    yield from _pairing_faults(where, trial.dataset, trial.degradation, params)
-
-
-def _level_faults(where: str, degradation: Degradation) -> Iterator[str]:
-    found = levels(degradation)
-    for level in found:
-        if len(level.label) > _LONGEST_LABEL:
-            yield (
-                f"{where}: expected steps whose names together make a folder's name of at most "
-                f"{_LONGEST_LABEL} letters, came {len(level.label)}: '{level.label}'"
-            )
-    if isinstance(degradation, Mixture):
-        for level in {one.label: one for one in found if found.count(one) > 1}.values():
-            yield f"{where}.of: '{level.label}' is in the mixture more than once"
-
-
-def _repeated_levels(where: str, trials: list[Trial]) -> Iterator[str]:
-    """Find levels that would overwrite one another: results lie by data set and level."""
-    seen: dict[tuple[str, str], str] = {}
-    for position, trial in enumerate(trials):
-        at = f"{where}.{position}"
-        for level in levels(trial.degradation):
-            place = (trial.dataset, level.label)
-            if place in seen:
-                yield (
-                    f"{at}.degradation: {seen[place]} has level {level.label} of data set "
-                    f"'{trial.dataset}' already; put one of them into a benchmark of its own"
-                )
-            seen.setdefault(place, at)
-
-
-def _applies(baseline: Baseline, degradation: Degradation) -> bool:
-    """Tell whether a classical method restores a degradation: denoisers must know the sigma."""
-    if baseline == "identity":
-        return True
-    if baseline == "bicubic":
-        return measured_as(degradation) == "bicubic"
-    if baseline == "lanczos":  # the others leave images of full size, with nothing to enlarge
-        return getattr(degradation, "result", None) == "low"
-    return isinstance(degradation, Gaussian) and not isinstance(degradation.sigma_8bit, FloatRange)
-
-
-def _pairing_faults(
-    where: str, dataset: str, degradation: Degradation, params: Params
-) -> Iterator[str]:
-    entry = params.datasets[dataset]
-    # A published set may or may not come in pairs: its catalogue says, and extract checks it.
-    if degradation.kind == "paired" and entry.kind in {"skimage", "folder"}:
-        yield (
-            f"{where}: degradation kind 'paired' needs a data set with degraded partners; "
-            f"'{dataset}' is of kind '{entry.kind}'"
-        )
 
 
 def _experiment_faults(where: str, experiment: Experiment, params: Params) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import ComposerError
 from ruamel.yaml.error import YAMLError
 
 from pipeline.checking.contradictions import contradictions
@@ -68,8 +69,23 @@ def read_yaml(path: Path) -> Yaml:
         return YAML(typ="safe", pure=True).load(path)
     except OSError as error:
         raise ParamsError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ComposerError as error:
+        raise ParamsError(f"{path}: expected YAML, but {_explain_alias(error, path)}") from error
     except (YAMLError, ValueError) as error:  # ValueError: undecodable bytes, endless numbers
         raise ParamsError(f"{path}: expected YAML, but {error}") from error
+
+
+def _explain_alias(error: ComposerError, path: Path) -> str:
+    """Say which anchor a ``*NAME`` misses, and which there are."""
+    missing = re.fullmatch(r"found undefined alias '(.+)'", str(error.problem))
+    if missing is None or error.problem_mark is None:
+        return str(error)
+    text = path.read_text(encoding="utf-8")
+    known = sorted({f"&{name}" for name in re.findall(r":[ \t]+&([\w-]+)", text)})
+    return (
+        f"line {error.problem_mark.line + 1}: '*{missing[1]}' stands for an entry with an anchor, "
+        f"but there is no anchor '&{missing[1]}'; {nearest_known(f'&{missing[1]}', known)}"
+    )
 
 
 def _refusal(path: Path, faults: Iterable[str]) -> ParamsError:

@@ -258,11 +258,11 @@ def _damaged_downloads(downloads: Iterable[tuple[Path, list[str]]]) -> Iterator[
 def _damaged_raw(name: str) -> Iterator[str]:
     from pipeline.arrays.file_checksum import sha256_of
     from pipeline.datasets.at_hand import RAW
-    from pipeline.images.raw_images import TABLE, read_table
+    from pipeline.images.raw_images import list_files
 
-    for row in read_table(RAW / name / TABLE, "a folder that the download stage wrote"):
-        path = RAW / name / row["file"]
-        if not path.is_file() or sha256_of(path) != row["sha256"]:
+    for row in list_files(RAW / name):
+        path = RAW / name / row.file
+        if not path.is_file() or sha256_of(path) != row.sha256:
             yield f"{path}: `dvc repro --force --single-item download@{name}` writes it again"
 
 

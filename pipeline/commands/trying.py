@@ -267,17 +267,14 @@ def _leading(trials: "Sequence[Benchmark]") -> list[tuple[str, str, str]]:
 
 
 def _scores(workspace: "TrialWorkspace", name: str) -> "Scores":
-    from pipeline.measuring.score_table import COLUMNS, PLACE
-    from pipeline.running.stage_tables import read_rows
+    from pipeline.arrays.tables import read_table
+    from pipeline.measuring.score_table import Score
 
     found: dict[tuple[str, str, str], dict[str, tuple[float, float]]] = {}
     path = workspace.project / "data" / "evaluated" / f"{name}.csv"
     try:
-        for _, values in read_rows(path, COLUMNS, f"evaluate@{name}"):
-            row = dict(zip(COLUMNS, values, strict=True))
-            data_set, level, protocol = (row[key] for key in PLACE)
-            scores = float(row["psnr"]), float(row["ssim"])
-            found.setdefault((data_set, level, protocol), {})[row["image"]] = scores
+        for row in read_table(path, Score, f"evaluate@{name}"):
+            found.setdefault(row.place, {})[row.image] = (row.psnr, row.ssim)
     except (OSError, ValueError) as error:
         raise CommandError(str(error)) from error
     return found

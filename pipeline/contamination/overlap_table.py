@@ -1,27 +1,27 @@
 """The table of what training and test images share: one row a pair of images."""
 
-import csv
-from collections.abc import Iterable
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Annotated
 
-COLUMNS = (
-    "train_set",
-    "train_image",
-    "test_set",
-    "test_image",
-    "how",
-    "correlation",
-    "keypoints",
-    "scale",
-    "train_share",
-    "test_share",
-)
-"""Of the table, in this order; an image that cannot be judged stands without a partner."""
+from pipeline.arrays.tables import Number
+
+_Share = Annotated[float, Number(".3f")]
 
 
-def write_overlaps(path: Path, rows: Iterable[tuple[str | int, ...]]) -> None:
-    """Write the table, its header also where nothing is shared."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
+@dataclass(frozen=True, kw_only=True)
+class OverlapRow:
+    """A training and a test image that show the same, as ``Overlap`` says.
+
+    An image that cannot be judged stands without a partner and without numbers.
+    """
+
+    train_set: str | None
+    train_image: str | None
+    test_set: str | None
+    test_image: str | None
+    how: str
+    correlation: _Share | None = None
+    keypoints: int | None = None
+    scale: _Share | None = None
+    train_share: _Share | None = None
+    test_share: _Share | None = None

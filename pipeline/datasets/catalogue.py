@@ -24,7 +24,8 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.images.raw_images import ROLES, DatasetError, read_table
+from pipeline.arrays.tables import read_mappings
+from pipeline.images.raw_images import ROLES, DatasetError
 
 ARRAY = "array"
 """Role of a file that is no image of its own: a cube, features, labels."""
@@ -303,9 +304,12 @@ def _archive(one: _ArchiveOfSet, name: str) -> Archive:
 
 # --------------------------------------------------------------------------- files.csv
 
+_COLUMNS = ("image", "role", "file", "bytes", "sha256")
+"""Of every list of files; some have more."""
+
 
 def _read_files(path: Path, name: str, description: _Description) -> tuple[CatalogueEntry, ...]:
-    rows = read_table(path, "a list of files")
+    rows = _read_list(path)
     roles = (ARRAY,) if description.content == "arrays" else ROLES
     faults = [
         f"line {number}: {fault}"
@@ -321,6 +325,18 @@ def _read_files(path: Path, name: str, description: _Description) -> tuple[Catal
         CatalogueEntry(row["image"], row["role"], _published_file(row, name, description.base_url))
         for row in rows
     )
+
+
+def _read_list(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a list of files, whose columns are at least ``_COLUMNS``."""
+    expected = f"{path}: expected a list of files"
+    try:
+        rows = read_mappings(path, _COLUMNS)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{expected}, but {error}") from error
+    if not rows:
+        raise DatasetError(f"{expected}, but it lists no file")
+    return rows
 
 
 def _published_file(row: Mapping[str, str], name: str, base_url: str | None) -> PublishedFile:
@@ -350,19 +366,17 @@ def _partner_faults(rows: list[dict[str, str]], content: Content) -> Iterator[st
         yield f"degraded files, but set.toml says content = '{content}'"
 
 
-def _row_faults(row: Mapping[str, str | None], roles: tuple[str, ...]) -> Iterator[str]:
-    if None in row.values():
-        yield "too few columns"
-        return
+def _row_faults(row: Mapping[str, str], roles: tuple[str, ...]) -> Iterator[str]:
     if row["role"] not in roles:
         yield f"role: expected one of {', '.join(roles)}, came '{row['role']}'"
-    if not re.fullmatch("[0-9]*", str(row["bytes"])):
+    if not re.fullmatch("[0-9]*", row["bytes"]):
         yield f"bytes: expected a number or nothing, came '{row['bytes']}'"
-    sha256 = str(row["sha256"])
-    if not re.fullmatch("([0-9a-f]{64})?", sha256):
-        yield f"sha256: expected 64 lower-case hexadecimal digits or nothing, came '{sha256}'"
-    image, file = str(row["image"]), PurePosixPath(str(row["file"]))
-    if not is_image_name(image):
-        yield f"image: expected a name without folders, came '{image}'"
+    if not re.fullmatch("([0-9a-f]{64})?", row["sha256"]):
+        yield (
+            f"sha256: expected 64 lower-case hexadecimal digits or nothing, came '{row['sha256']}'"
+        )
+    if not is_image_name(row["image"]):
+        yield f"image: expected a name without folders, came '{row['image']}'"
+    file = PurePosixPath(row["file"])
     if file.is_absolute() or ".." in file.parts or not file.name:
         yield f"file: expected a path inside the folder of the set, came '{file}'"

@@ -1,14 +1,14 @@
 """The copies of found files in the folder of a data set, and their table."""
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from pipeline.arrays.file_checksum import sha256_of
+from pipeline.arrays.tables import write_table
 from pipeline.datasets.finding import FoundFile
-from pipeline.images.raw_images import COLUMNS, TABLE
+from pipeline.images.raw_images import TABLE, RawFile
 from pipeline.running.workers import each
 
 
@@ -26,18 +26,15 @@ def write_files(found: Sequence[FoundFile], folder: Path, scratch: Path) -> None
     for role in {file.role for file in found}:
         (folder / role).mkdir(exist_ok=True)
     rows = list(each(partial(_write, folder=folder, scratch=scratch), found))
-    with (folder / TABLE).open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
+    write_table(folder / TABLE, RawFile, rows)
 
 
-def _write(file: FoundFile, folder: Path, scratch: Path) -> tuple[str | int, ...]:
+def _write(file: FoundFile, folder: Path, scratch: Path) -> RawFile:
     """Write one file, and return its row of the table."""
     relative = f"{file.role}/{file.image}{file.path.suffix.lower()}"
     move = file.path.is_relative_to(scratch)
     size, sha256 = _take(file.path, folder / relative, move=move)
-    return file.image, file.role, relative, size, sha256
+    return RawFile(file.image, file.role, relative, size, sha256)
 
 
 def _take(source: Path, target: Path, *, move: bool) -> tuple[int, str]:

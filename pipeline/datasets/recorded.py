@@ -4,17 +4,28 @@
 the download of somebody else the same as yours.
 """
 
-import csv
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.arrays.file_checksum import sha256_of
+from pipeline.arrays.tables import columns_of, read_table, write_table
 from pipeline.datasets.catalogue import PublishedFile
 from pipeline.images.raw_images import DatasetError
 from pipeline.running.outputs import new_file
 
-_COLUMNS = ("file", "bytes", "sha256")
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A file, its size and its checksum when it was downloaded for the first time."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if len(self.sha256) != 64:
+            raise ValueError(f"the row of {self.file} has no checksum")
 
 
 def with_recorded(file: PublishedFile, checksums: Path) -> PublishedFile:
@@ -28,7 +39,7 @@ def with_recorded(file: PublishedFile, checksums: Path) -> PublishedFile:
     row = _read(_place(file, checksums)).get(file.file)
     if row is None:
         return file
-    return replace(file, size=int(row["bytes"]), sha256=row["sha256"])
+    return replace(file, size=row.bytes, sha256=row.sha256)
 
 
 def record(found: Mapping[PublishedFile, Path], checksums: Path) -> None:
@@ -42,39 +53,23 @@ def record(found: Mapping[PublishedFile, Path], checksums: Path) -> None:
     for file, path in found.items():
         if with_recorded(file, checksums).sha256 is None:
             rows = _read(_place(file, checksums))
-            size = str(path.stat().st_size)
-            rows[file.file] = {"file": file.file, "bytes": size, "sha256": sha256_of(path)}
+            rows[file.file] = _Recorded(file.file, path.stat().st_size, sha256_of(path))
             with new_file(_place(file, checksums)) as unfinished:
-                _write(rows, unfinished)
+                write_table(unfinished, _Recorded, (rows[name] for name in sorted(rows)))
 
 
 def _place(file: PublishedFile, checksums: Path) -> Path:
     return checksums / f"{file.folder}.csv"
 
 
-def _read(path: Path) -> dict[str, dict[str, str]]:
+def _read(path: Path) -> dict[str, _Recorded]:
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = {row["file"]: row for row in csv.DictReader(stream)}
+        return {row.file: row for row in read_table(path, _Recorded)}
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-        raise _unusable(path, str(error)) from error
-    for row in rows.values():
-        if not str(row.get("bytes")).isdecimal() or len(row.get("sha256") or "") != 64:
-            raise _unusable(path, f"the row of {row['file']} has no size or no checksum")
-    return rows
-
-
-def _unusable(path: Path, why: str) -> DatasetError:
-    return DatasetError(
-        f"{path}: expected checksums of earlier downloads ({', '.join(_COLUMNS)}), but {why}; "
-        "restore the file from git, or remove it to accept the next download as the first one"
-    )
-
-
-def _write(rows: Mapping[str, Mapping[str, str]], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows[file] for file in sorted(rows))
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{path}: expected checksums of earlier downloads ({', '.join(columns_of(_Recorded))}),"
+            f" but {error}; restore the file from git, or remove it to accept the next download as "
+            "the first one"
+        ) from error

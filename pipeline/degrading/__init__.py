@@ -1,1 +1,1 @@
-"""Degrading images, and the cards that say what was drawn."""
+"""Degrading images, and saying what was drawn."""

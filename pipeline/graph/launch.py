@@ -1,4 +1,4 @@
-"""The launch under which the tracker files the runs of one fan-out.
+"""The launch of one fan-out: its stages are told of it, and the tracker of how it ended.
 
 The tracker (``pipeline/running/tracking.py``) is asked in a process of its own, so that neither its
 imports nor its faults come into this one.
@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.running.environment import LAUNCH_VARIABLE, child_environment
+from pipeline.running.environment import child_environment
+from pipeline.running.journal import Journal
+from pipeline.running.launches import Launch, begin_launch
+from pipeline.running.runs import Ending, Run, new_event
 
 PATIENCE = 120.0
 """Seconds that the tracker has to answer."""
@@ -22,27 +25,27 @@ class TrackerError(RuntimeError):
 
 
 @dataclass
-class Launch:
-    """One launch; its owner says at the end whether it succeeded."""
+class OpenLaunch:
+    """One launch that goes on; its owner says at the end whether it succeeded."""
 
-    identity: str | None
+    launch: Launch | None
     """None when nobody tracks it."""
     succeeded: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
         """Variables that stages of this launch need."""
-        return {} if self.identity is None else {LAUNCH_VARIABLE: self.identity}
+        return {} if self.launch is None else self.launch.environment
 
 
 @contextmanager
 def open_launch(
     root: Path, *, door: str, warn: Callable[[str], None], patience: float = PATIENCE
-) -> Iterator[Launch]:
-    """Open a launch with the project's tracker, and close it with what came of it.
+) -> Iterator[OpenLaunch]:
+    """Open a launch, and at its end let the tracker have what came of it and of its stages.
 
-    A tracker that fails or hangs costs no result: the stages then run without a launch. A
-    project without ``pipeline/running/tracking.py`` is not tracked.
+    A tracker that fails or hangs costs no result: what it should record is kept. A project
+    without ``pipeline/running/tracking.py`` is not tracked.
 
     Args:
         root: Folder of the project.
@@ -50,29 +53,30 @@ def open_launch(
         warn: Gets told when the tracker fails.
         patience: Seconds that the tracker has to answer.
     """
-    launch = Launch(identity=None)
-    if (root / "pipeline" / "running" / "tracking.py").is_file():
-        try:
-            launch.identity = _ask(root, patience, "open", "--door", door)
-        except TrackerError as error:
-            warn(f"this run is not tracked: {error}")
-    state = "KILLED"
+    if not (root / "pipeline" / "running" / "tracking.py").is_file():
+        yield OpenLaunch(launch=None)
+        return
+    launch = begin_launch(root, door)
+    opened = OpenLaunch(launch)
+    state: Ending = "KILLED"
     try:
-        yield launch
-        state = "FINISHED" if launch.succeeded else "FAILED"
+        yield opened
+        state = "FINISHED" if opened.succeeded else "FAILED"
     finally:
-        if launch.identity is not None:
-            try:
-                _ask(root, patience, "close", launch.identity, "--state", state)
-            except TrackerError as error:
-                warn(f"the tracker does not know that this run is {state}: {error}")
+        try:
+            with Journal(Run.of_launch(launch), root=root) as journal:
+                journal.write(new_event("end", state=state))
+            for warning in _deliver(root, patience):
+                warn(warning)
+        except (OSError, TrackerError) as error:
+            warn(f"the tracker does not know yet that this run is {state}: {error}")
 
 
-def _ask(root: Path, patience: float, *request: str) -> str:
-    question = f"tracking {request[0]}"
+def _deliver(root: Path, patience: float) -> list[str]:
+    """Let the tracker have all that is kept for it, and return its warnings."""
     try:
-        answer = subprocess.run(  # noqa: S603 - our own module
-            [sys.executable, "-m", "pipeline.running.tracking", *request],
+        answer = subprocess.run(
+            [sys.executable, "-m", "pipeline.running.tracking", "deliver"],
             cwd=root,
             env=child_environment(),
             stdin=subprocess.DEVNULL,
@@ -82,8 +86,10 @@ def _ask(root: Path, patience: float, *request: str) -> str:
             check=True,
         )
     except subprocess.TimeoutExpired as error:
-        raise TrackerError(f"{question}: no answer in {patience:.0f} s") from error
+        raise TrackerError(f"no answer in {patience:.0f} s") from error
     except subprocess.CalledProcessError as error:
         said = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
-        raise TrackerError(f"{question}: {said[-1]}") from error
-    return answer.stdout.strip()
+        raise TrackerError(said[-1]) from error
+    mark = "warning: "
+    said = answer.stderr.splitlines()
+    return [line.removeprefix(mark) for line in said if line.startswith(mark)]

@@ -7,7 +7,6 @@ than clean ones where the degradation leaves them small. Restored images
 lie under ``EXPERIMENT/DATA_SET/LEVEL/IMAGE.npy``, with a PNG of each to look at.
 """
 
-import csv
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.arrays.pixels import Array
+from pipeline.arrays.tables import read_mappings
 from pipeline.degradations.levels import Level, levels, reduction_of, scale_of
 from pipeline.degradations.settings import measured_as
 from pipeline.images.files import image_size, read_image, write_png
@@ -179,13 +179,12 @@ def drawn_sigmas(folder: Path) -> dict[Path, float]:
     """
     path = folder / "card.csv"
     sigmas = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if not row.get("sigma_8bit"):
-                raise ValueError(
-                    f"{path}: expected a level of Gaussian noise for every image, as the network "
-                    f"is told it; came none for {row['image']} ({row['label']})"
-                )
-            place = Path(row["data_set"]) / row["label"] / f"{row['image']}.npy"
-            sigmas[place] = float(row["sigma_8bit"])
+    for row in read_mappings(path, ("data_set", "image", "label")):
+        if not row.get("sigma_8bit"):
+            raise ValueError(
+                f"{path}: expected a level of Gaussian noise for every image, as the network is "
+                f"told it; came none for {row['image']} ({row['label']})"
+            )
+        place = Path(row["data_set"]) / row["label"] / f"{row['image']}.npy"
+        sigmas[place] = float(row["sigma_8bit"])
     return sigmas

@@ -4,21 +4,32 @@ The folder holds ``clean/IMAGE.ext``, for real noise ``degraded/IMAGE.ext`` besi
 ``images.csv``, which names every file with its checksum.
 """
 
-import csv
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+
+from pipeline.arrays.tables import read_table
 
 ROLES = ("clean", "degraded")
 """What a file is to its image; also the names of the folders in a data set."""
 
 TABLE = "images.csv"
-COLUMNS = ("image", "role", "file", "bytes", "sha256")
-"""Of the table, and at least of every catalogue."""
+"""Name of the table, whose rows are of the class ``RawFile``."""
 
 
 class DatasetError(ValueError):
     """A data set cannot be had, or is not what it should be; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A row of the table: a file, its place in the folder, its bytes and their checksum."""
+
+    image: str
+    role: str
+    file: str
+    bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -37,37 +48,27 @@ def list_images(raw: Path) -> list[RawImage]:
         DatasetError: ``raw`` is not the folder of one, or a file of it is missing.
     """
     files: dict[str, dict[str, Path]] = defaultdict(dict)
-    for row in read_table(raw / TABLE, "a folder that the download stage wrote"):
-        path = raw / row["file"]
+    for row in list_files(raw):
+        path = raw / row.file
         if not path.is_file():
             raise DatasetError(f"{path}: listed in {raw / TABLE}, but there is no such file")
-        files[row["image"]][row["role"]] = path
+        files[row.image][row.role] = path
     return [
         RawImage(image, roles["clean"], roles.get("degraded")) for image, roles in files.items()
     ]
 
 
-def read_table(path: Path, expected: str) -> list[dict[str, str]]:
-    """Read a CSV file that lists the files of a data set.
-
-    Args:
-        path: The file.
-        expected: What it should be, for messages.
+def list_files(raw: Path) -> list[RawFile]:
+    """Return the files of a downloaded data set, in the order of the table.
 
     Raises:
-        DatasetError: It cannot be read, lacks one of ``COLUMNS``, or lists nothing.
+        DatasetError: ``raw`` is not the folder of one, or its table is damaged or empty.
     """
+    expected = f"{raw / TABLE}: expected a folder that the download stage wrote"
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = csv.DictReader(stream)
-            missing = set(COLUMNS) - set(rows.fieldnames or ())
-            table = list(rows)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: expected {expected}, but {error}") from error
-    if missing:
-        raise DatasetError(
-            f"{path}: expected {expected}, but column(s) {sorted(missing)} are missing"
-        )
+        table = read_table(raw / TABLE, RawFile, f"download@{raw.name}")
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{expected}, but {error}") from error
     if not table:
-        raise DatasetError(f"{path}: expected {expected}, but it lists no file")
+        raise DatasetError(f"{expected}, but it lists no file")
     return table

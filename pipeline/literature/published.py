@@ -11,37 +11,28 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
-from pipeline.literature.sources import FROM_MEMORY, read_literature
-from pipeline.nearest import nearest_known
+from pipeline.arrays.tables import read_lines
 from pipeline.settings.params import Protocol
 
 SHIPPED = Path(__file__).with_name("published.csv")
 """The numbers that come with the project."""
 
-COLUMNS = (
-    "system",
-    "data_set",
-    "degradation",
-    "protocol",
-    "metric",
-    "value",
-    "from_memory",
-    "source",
-)
-"""Of ``published.csv``, in this order."""
-
 MEASURED: tuple[str, ...] = get_args(Protocol)
 """Protocols that can be measured here."""
 
-NOT_MEASURED: Mapping[str, str] = {
+_Elsewhere = Literal["own-code", "sidd-raw"]
+
+NOT_MEASURED: Mapping[_Elsewhere, str] = {
     "own-code": "code or server of the source; what it does differs from all here, or is not known",
     "sidd-raw": "raw Bayer blocks of SIDD or SIDD+, by the server of the NTIRE 2020 challenge",
 }
 """Protocols that nothing here measures, and what they are."""
 
-METRICS: Mapping[str, tuple[str, float]] = {
+Metric = Literal["psnr", "ssim"]
+
+METRICS: Mapping[Metric, tuple[str, float]] = {
     "psnr": ("decibels, mean over the images", 100),
     "ssim": ("mean over the images", 1),
 }
@@ -51,6 +42,20 @@ Key = tuple[str, str, str, str]
 """System, data set, degradation and protocol: only numbers that share all four are compared."""
 
 _LEVEL = re.compile(r"(gaussian_|bicubic_x)\d+(\.\d+)?(_8bit)?|jpeg_\d+|paired")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A row of ``published.csv``, its columns in this order."""
+
+    system: str
+    data_set: str
+    degradation: str
+    protocol: Literal[Protocol, _Elsewhere]
+    metric: Metric
+    value: str
+    from_memory: bool
+    source: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +86,7 @@ class _Reference:
 
 @dataclass(frozen=True, kw_only=True)
 class Number(_Reference):
-    """One published number: a row of ``published.csv``.
+    """One published number.
 
     Args:
         metric: One of ``METRICS``, which has its unit.
@@ -114,8 +119,8 @@ def read_published(path: Path) -> list[Number]:
     """
     numbers: list[Number] = []
     lines: dict[tuple[Key, str], int] = {}
-    for line, row in read_literature(path, COLUMNS):
-        number = _parse(row, f"{path}, line {line}")
+    for line, row in read_lines(path, Line):
+        number = _number(row, f"{path}, line {line}")
         earlier = lines.setdefault((number.key, number.metric), line)
         if earlier != line:
             raise ValueError(
@@ -188,38 +193,25 @@ _SYSTEMS = {
 """System by classical method and kind of degradation."""
 
 
-def _parse(row: Mapping[str, str], where: str) -> Number:
-    for column, known in (("protocol", (*MEASURED, *NOT_MEASURED)), ("metric", METRICS)):
-        if row[column] not in known:
-            raise ValueError(
-                f"{where}: unknown {column} '{row[column]}'; {nearest_known(row[column], known)}"
-            )
-    if not _LEVEL.fullmatch(row["degradation"]):
+def _number(row: Line, where: str) -> Number:
+    if not _LEVEL.fullmatch(row.degradation):
         raise ValueError(
             f"{where}: expected a degradation such as gaussian_25, bicubic_x2, jpeg_10 or paired; "
-            f"came '{row['degradation']}'"
+            f"came '{row.degradation}'"
         )
-    return Number(
-        system=row["system"],
-        data_set=row["data_set"],
-        degradation=row["degradation"],
-        protocol=row["protocol"],
-        metric=row["metric"],
-        value=_value(row, where),
-        from_memory=FROM_MEMORY[row["from_memory"]],
-        source=row["source"],
-    )
+    return Number(**{**vars(row), "value": _value(row, where)})
 
 
-def _value(row: Mapping[str, str], where: str) -> float:
-    unit, greatest = METRICS[row["metric"]]
+def _value(row: Line, where: str) -> float:
+    """Return the number, whose range depends on the metric."""
+    unit, greatest = METRICS[row.metric]
     try:
-        value = float(row["value"])
+        value = float(row.value)
     except ValueError:
         value = math.nan
     if not 0 <= value <= greatest:
         raise ValueError(
-            f"{where}: expected a number from 0 to {greatest:g} for {row['metric']} ({unit}); "
-            f"came '{row['value']}'"
+            f"{where}: expected a number from 0 to {greatest:g} for {row.metric} ({unit}); "
+            f"came '{row.value}'"
         )
     return value

@@ -9,18 +9,17 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from pipeline.literature.sources import FROM_MEMORY, read_literature
-from pipeline.nearest import nearest_known
+from pipeline.arrays.tables import read_lines
 from pipeline.settings.tasks import CubeTask, DisjointSplit, FoldSplit, PublishedSplit, Task
 
 SHIPPED = Path(__file__).with_name("published_recognition.csv")
 """The numbers that come with the project."""
 
-COLUMNS = ("system", "task", "protocol", "measure", "value", "unit", "source", "from_memory")
-"""Of ``published_recognition.csv``, in this order."""
+_Measure = Literal["accuracy", "aa", "kappa", "map_image_to_text", "map_text_to_image", "map"]
 
-MEASURES: Mapping[str, str] = {
+MEASURES: Mapping[_Measure, str] = {
     "accuracy": "share of the samples whose class was recognised (OA)",
     "aa": "mean over the classes of the share that was recognised",
     "kappa": "Cohen's kappa",
@@ -30,8 +29,24 @@ MEASURES: Mapping[str, str] = {
 }
 """What was published, and what it means."""
 
-UNITS: Mapping[str, float] = {"percent": 0.01, "fraction": 1.0}
+_Unit = Literal["percent", "fraction"]
+
+UNITS: Mapping[_Unit, float] = {"percent": 0.01, "fraction": 1.0}
 """Units of the values, and what one of them is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A row of ``published_recognition.csv``, its columns in this order."""
+
+    system: str
+    task: str
+    protocol: str
+    measure: _Measure
+    value: str
+    unit: _Unit
+    source: str
+    from_memory: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +101,8 @@ def read_published_recognition(path: Path = SHIPPED) -> list[PublishedRecognitio
     """
     numbers: list[PublishedRecognition] = []
     lines: dict[tuple[str, ...], int] = {}
-    for line, row in read_literature(path, COLUMNS):
-        number = _parse(row, f"{path}, line {line}")
+    for line, row in read_lines(path, Line):
+        number = _number(row, f"{path}, line {line}")
         key = (number.system, number.task, number.protocol, number.measure)
         earlier = lines.setdefault(key, line)
         if earlier != line:
@@ -141,33 +156,29 @@ def ignored_classes(task: Task) -> list[str]:
     return task.ignore if isinstance(task, CubeTask) else []
 
 
-def _parse(row: Mapping[str, str], where: str) -> PublishedRecognition:
-    for column, known in (("measure", MEASURES), ("unit", UNITS)):
-        if row[column] not in known:
-            raise ValueError(
-                f"{where}: unknown {column} '{row[column]}'; {nearest_known(row[column], known)}"
-            )
+def _number(row: Line, where: str) -> PublishedRecognition:
     return PublishedRecognition(
-        system=row["system"],
-        task=row["task"],
-        protocol=row["protocol"],
-        measure=row["measure"],
+        system=row.system,
+        task=row.task,
+        protocol=row.protocol,
+        measure=row.measure,
         value=_value(row, where),
-        source=row["source"],
-        from_memory=FROM_MEMORY[row["from_memory"]],
+        source=row.source,
+        from_memory=row.from_memory,
     )
 
 
-def _value(row: Mapping[str, str], where: str) -> float:
-    unit = UNITS[row["unit"]]
+def _value(row: Line, where: str) -> float:
+    """Return the number as a fraction; its range depends on measure and unit."""
+    unit = UNITS[row.unit]
     try:
-        value = float(row["value"])
+        value = float(row.value)
     except ValueError:
         value = math.nan
-    lowest = -1.0 if row["measure"] == "kappa" else 0.0
+    lowest = -1.0 if row.measure == "kappa" else 0.0
     if not lowest <= value * unit <= 1 + 1e-9:
         raise ValueError(
-            f"{where}: expected {row['measure']} from {lowest / unit:g} to {1 / unit:g} "
-            f"({row['unit']}); came '{row['value']}'"
+            f"{where}: expected {row.measure} from {lowest / unit:g} to {1 / unit:g} "
+            f"({row.unit}); came '{row.value}'"
         )
     return value * unit

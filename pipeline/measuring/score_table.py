@@ -1,117 +1,114 @@
 """The table of scores: one row an image and protocol."""
 
-import csv
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Annotated
 
 from pipeline.arrays.pixels import Array
+from pipeline.arrays.tables import Number
 from pipeline.images.benchmarks import BenchmarkImage
 from pipeline.measuring.metrics import applicable, measure
-
-COLUMNS = (
-    "experiment",
-    "model",
-    "data_set",
-    "image",
-    "degradation",
-    "protocol",
-    "psnr",
-    "ssim",
-)
-"""Of the table, in this order."""
+from pipeline.measuring.statistics import mean
+from pipeline.settings.params import Protocol
 
 DIGITS = {"psnr": 4, "ssim": 5, "psnr_input": 4, "ssim_input": 5}
 """Scores, and how many digits a mean has after the point."""
 
-PLACE = ("data_set", "degradation", "protocol")
-"""What scores must share to be compared."""
-
 INPUT = "input"
 """What stands for experiment and model in the rows of degraded images, as they are."""
 
-Row = dict[str, str | float]
+Place = tuple[str, str, str]
+"""Data set, level and protocol: what numbers must share to be compared."""
+
+Inputs = Mapping[tuple[Place, str], tuple[float, float]]
+"""PSNR and SSIM of degraded images, by place and name of the image."""
 
 
-def rows_of(image: BenchmarkImage, restored: Array, experiment: str, model: str) -> Iterator[Row]:
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A row of the table.
+
+    Args:
+        experiment: Name of the experiment, or of the classical method; ``INPUT`` where the image
+            is the degraded one.
+        model: Name of the model, or the same again.
+        data_set: Name of the test set.
+        image: Name of the image.
+        degradation: Label of the level.
+        protocol: How it was measured.
+        psnr: In decibels; infinite for images without any difference.
+        ssim: At most 1.
+    """
+
+    experiment: str
+    model: str
+    data_set: str
+    image: str
+    degradation: str
+    protocol: Protocol
+    psnr: Annotated[float, Number(".6f", infinite=True)]
+    ssim: Annotated[float, Number(".6f")]
+
+    @property
+    def place(self) -> Place:
+        """Return what other rows must share to be compared with this one."""
+        return (self.data_set, self.degradation, self.protocol)
+
+
+def rows_of(image: BenchmarkImage, restored: Array, experiment: str, model: str) -> Iterator[Score]:
     """Measure one image by every protocol that applies.
 
     Args:
         image: The test image.
         restored: ``(H, W, C)`` in [0, 1], or a little outside.
-        experiment: Name of the experiment, or of the classical method; ``INPUT`` where the image
-            is the degraded one.
-        model: Name of the model, or the same again.
+        experiment: As ``Score`` says.
+        model: Likewise.
     """
     clean = image.clean()
     for protocol in applicable(image.trial.colour, image.trial.degradation):
         score = measure(protocol, clean, restored, image.scale)
-        yield {
-            "experiment": experiment,
-            "model": model,
-            "data_set": image.trial.dataset,
-            "image": image.name,
-            "degradation": image.level.label,
-            "protocol": protocol,
-            "psnr": score.psnr,
-            "ssim": score.ssim,
-        }
+        yield Score(
+            experiment=experiment,
+            model=model,
+            data_set=image.trial.dataset,
+            image=image.name,
+            degradation=image.level.label,
+            protocol=protocol,
+            psnr=score.psnr,
+            ssim=score.ssim,
+        )
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write rows as CSV, with six digits after the point."""
-    import pandas as pd  # a quarter of a second, which reading rows need not take
-
-    table = pd.DataFrame(list(rows), columns=list(COLUMNS))
-    table.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
+def inputs_of(rows: Iterable[Score]) -> Inputs:
+    """Return the scores of degraded images among those that the stage ``baseline`` wrote."""
+    return {(row.place, row.image): (row.psnr, row.ssim) for row in rows if row.experiment == INPUT}
 
 
-def read_inputs(path: Path) -> dict[tuple[str, ...], tuple[float, float]]:
-    """Return the scores of degraded images, as the stage ``baseline`` wrote them.
+def mean_scores(
+    rows: Iterable[Score], inputs: Inputs
+) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """Return the means over the images, nested by data set, degradation and protocol.
+
+    Equal images have an infinite PSNR, for which JSON has no number: such a mean is left out.
 
     Args:
-        path: Its table.
-
-    Returns:
-        PSNR and SSIM by data set, degradation, protocol and image.
-    """
-    with path.open(newline="", encoding="utf-8") as file:
-        return {
-            tuple(row[key] for key in (*PLACE, "image")): (float(row["psnr"]), float(row["ssim"]))
-            for row in csv.DictReader(file)
-            if row["experiment"] == INPUT
-        }
-
-
-def with_inputs(
-    rows: Iterable[Row], inputs: Mapping[tuple[str, ...], tuple[float, float]]
-) -> list[Row]:
-    """Return rows with the scores of their degraded images beside their own.
+        rows: Of one experiment.
+        inputs: Scores of its degraded images.
 
     Raises:
         KeyError: The degraded image of a row was not measured.
     """
-    found = []
+    groups: dict[Place, list[tuple[float, ...]]] = {}
     for row in rows:
-        psnr, ssim = inputs[tuple(str(row[key]) for key in (*PLACE, "image"))]
-        found.append({**row, "psnr_input": psnr, "ssim_input": ssim})
-    return found
-
-
-def mean_scores(rows: Iterable[Row]) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
-    """Return the means over the images, nested by data set, degradation and protocol.
-
-    Equal images have an infinite PSNR, for which JSON has no number: such a mean is left out.
-    """
-    import pandas as pd
-
+        before = inputs[row.place, row.image]
+        groups.setdefault(row.place, []).append((row.psnr, row.ssim, *before))
     nested: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
-    groups = pd.DataFrame(list(rows)).groupby(list(PLACE), sort=False)[list(DIGITS)]
-    for means in groups.mean().reset_index().to_dict("records"):
-        place = nested.setdefault(means["data_set"], {}).setdefault(means["degradation"], {})
-        place[means["protocol"]] = {
-            score: round(means[score], digits)
-            for score, digits in DIGITS.items()
-            if math.isfinite(means[score])
+    for (data_set, degradation, protocol), scores in groups.items():
+        means = dict(zip(DIGITS, map(mean, zip(*scores, strict=True)), strict=True))
+        nested.setdefault(data_set, {}).setdefault(degradation, {})[protocol] = {
+            name: round(value, DIGITS[name])
+            for name, value in means.items()
+            if math.isfinite(value)
         }
     return nested

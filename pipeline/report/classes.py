@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.arrays.stage_outputs import require_output
 from pipeline.images.files import image_size
 from pipeline.recognition.scoring.class_scores import ClassScore, Confusion
 from pipeline.recognition.scoring.palette import colour_of
 from pipeline.report.recogniser_results import Entries, Recogniser
-from pipeline.running.stage_tables import require_output
 
 MOST_MAPS = 6
 """Shown of one recogniser, so that the page stays light."""

@@ -1,32 +1,33 @@
 """Comparisons: who is better than whom on the same images, and whether that could be chance."""
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from pipeline.arrays.tables import write_table
+from pipeline.measuring.score_table import Place
 from pipeline.measuring.statistics import Difference, difference, paired_difference
-from pipeline.report.results import Place, Result, bounds, fixed
-
-COLUMNS = (
-    "data_set",
-    "degradation",
-    "protocol",
-    "experiment",
-    "other",
-    "images",
-    "difference",
-    "low",
-    "high",
-    "within_noise",
-)
-"""Of ``comparisons.csv``, in this order."""
+from pipeline.report.results import Decibels, Result, bounds
 
 SAME_INPUT = 0.001
 """Two degraded images whose PSNR differs by less, in decibels, are taken to be the same."""
 
-WITHIN_NOISE = {True: "true", False: "false", None: ""}
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonRow:
+    """A row of ``comparisons.csv``: ``experiment`` minus ``other``."""
+
+    data_set: str
+    degradation: str
+    protocol: str
+    experiment: str
+    other: str
+    images: int
+    difference: Decibels
+    low: Decibels | None
+    high: Decibels | None
+    within_noise: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +79,22 @@ def compare_all(groups: Mapping[Place, Sequence[Result]]) -> Iterator[Comparison
 
 
 def write_comparisons(path: Path, comparisons: Iterable[Comparison]) -> None:
-    """Write ``comparisons.csv``: ``experiment`` minus ``other``, in decibels."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for compared in comparisons:
-            found = compared.difference
-            writer.writerow(
-                [
-                    *compared.one.place,
-                    *(compared.one.experiment, compared.other.experiment, found.images),
-                    *(fixed(found.mean, 4), *bounds(found.interval)),
-                    WITHIN_NOISE[found.within_noise],
-                ]
-            )
+    """Write ``comparisons.csv``."""
+    write_table(path, ComparisonRow, map(_row, comparisons))
+
+
+def _row(compared: Comparison) -> ComparisonRow:
+    found = compared.difference
+    low, high = bounds(found.interval)
+    return ComparisonRow(
+        data_set=compared.one.data_set,
+        degradation=compared.one.degradation,
+        protocol=compared.one.protocol,
+        experiment=compared.one.experiment,
+        other=compared.other.experiment,
+        images=found.images,
+        difference=found.mean,
+        low=low,
+        high=high,
+        within_noise=found.within_noise,
+    )

@@ -5,10 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.running.stage_tables import read_rows
-
-COLUMNS = ("step", "loss", "psnr_train_patches", "learning_rate")
-"""Of a curve file, in this order."""
+from pipeline.arrays.curve_points import RestoringPoint
+from pipeline.arrays.tables import read_table
 
 WIDTH, HEIGHT = 320, 176
 """Of a chart, in units of its view box."""
@@ -79,21 +77,15 @@ def read_curve(path: Path, stage: str) -> Curve:
         StageNotRunError: The stage has not run.
         ValueError: The columns or a value are not what the stage writes.
     """
-    rows = [_numbers(row, where) for where, row in read_rows(path, COLUMNS, stage)]
-    if not rows:
+    points = read_table(path, RestoringPoint, stage)
+    if not points:
         raise ValueError(f"{path}: expected at least one step; run 'dvc repro --force {stage}'")
-    step, loss, psnr, learning_rate = zip(*rows, strict=True)
-    return Curve(step=step, loss=loss, psnr=psnr, learning_rate=learning_rate)
-
-
-def _numbers(row: Sequence[str], where: str) -> list[float]:
-    try:
-        values = [float(value) for value in row]
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
-    if len(values) != len(COLUMNS) or not all(map(math.isfinite, values)):
-        raise ValueError(f"{where}: expected {len(COLUMNS)} finite numbers, came {', '.join(row)}")
-    return values
+    return Curve(
+        step=tuple(point.step for point in points),
+        loss=tuple(point.loss for point in points),
+        psnr=tuple(point.psnr_train_patches for point in points),
+        learning_rate=tuple(point.learning_rate for point in points),
+    )
 
 
 def draw_curve(curve: Curve) -> tuple[Chart, ...]:

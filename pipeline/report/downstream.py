@@ -1,50 +1,55 @@
 """The downstream table: what degrading costs a recogniser, and what restoring brings back."""
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
-from pipeline.measuring.statistics import Difference, Interval
-from pipeline.report.comparisons import WITHIN_NOISE
+from pipeline.arrays.tables import Number, write_table
+from pipeline.measuring.statistics import Difference
 from pipeline.report.recogniser_results import Entries, Recogniser, Score, Shown
-from pipeline.report.results import fixed
+from pipeline.report.results import Decibels, bounds
 
-COLUMNS = (
-    "task",
-    "model",
-    "recipe",
-    "keep",
-    "measure",
-    "samples",
-    "degraded",
-    "degradation",
-    "psnr_degraded",
-    "restored",
-    "restored_by",
-    "psnr_restored",
-    "psnr_gain",
-    "clean",
-    "clean_low",
-    "clean_high",
-    "on_degraded",
-    "on_degraded_low",
-    "on_degraded_high",
-    "on_restored",
-    "on_restored_low",
-    "on_restored_high",
-    "gain",
-    "gain_low",
-    "gain_high",
-    "within_noise",
-    "trained_on_degraded",
-    "trained_on_degraded_low",
-    "trained_on_degraded_high",
-    "trained_on_restored",
-    "trained_on_restored_low",
-    "trained_on_restored_high",
-)
-"""Of ``downstream.csv``, in this order; scores are fractions."""
+Fraction = Annotated[float, Number(".5f")]
+"""A score in a table, or the difference of two."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownstreamRow:
+    """A row of ``downstream.csv``: a degraded input, and one that was restored from it."""
+
+    task: str
+    model: str
+    recipe: str
+    keep: str
+    measure: str
+    samples: int
+    degraded: str
+    degradation: str
+    psnr_degraded: Decibels | None
+    restored: str | None
+    restored_by: str | None
+    psnr_restored: Decibels | None
+    psnr_gain: Decibels | None
+    clean: Fraction | None
+    clean_low: Fraction | None
+    clean_high: Fraction | None
+    on_degraded: Fraction | None
+    on_degraded_low: Fraction | None
+    on_degraded_high: Fraction | None
+    on_restored: Fraction | None
+    on_restored_low: Fraction | None
+    on_restored_high: Fraction | None
+    gain: Fraction | None
+    gain_low: Fraction | None
+    gain_high: Fraction | None
+    within_noise: bool | None
+    trained_on_degraded: Fraction | None
+    trained_on_degraded_low: Fraction | None
+    trained_on_degraded_high: Fraction | None
+    trained_on_restored: Fraction | None
+    trained_on_restored_low: Fraction | None
+    trained_on_restored_high: Fraction | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,42 +224,45 @@ def write_downstream(path: Path, tables: Iterable[Downstream]) -> None:
         path: File to write; a header alone without tables.
         tables: As returned by ``compare_inputs``.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for table in tables:
-            for degraded in table.degraded:
-                rows: Sequence[Row | None] = degraded.restored or (None,)
-                writer.writerows([*_cells(table, degraded, row)] for row in rows)
+    rows = (
+        _row(table, degraded, restored)
+        for table in tables
+        for degraded in table.degraded
+        for restored in degraded.restored or (None,)
+    )
+    write_table(path, DownstreamRow, rows)
 
 
-def _cells(table: Downstream, degraded: Degraded, restored: Row | None) -> Iterator[str]:
-    yield from (table.task, table.model, table.recipe, table.keep)
-    yield from (table.measure, str(table.samples), degraded.row.name, degraded.label)
-    yield fixed(degraded.row.psnr, 4)
-    if restored is None:
-        yield from ("",) * 4
-    else:
-        yield from (restored.name, restored.by or "")
-        yield from (fixed(restored.psnr, 4), fixed(restored.psnr_gain, 4))
-    yield from score_cells(table.clean)
-    yield from score_cells(degraded.row.score)
-    yield from score_cells(restored.score if restored else None)
+def _row(table: Downstream, degraded: Degraded, restored: Row | None) -> DownstreamRow:
     change = restored.change if restored else None
-    yield fixed(change.mean if change else None, 5)
-    yield from interval_cells(change.interval if change else None)
-    yield WITHIN_NOISE[change.within_noise if change else None]
-    yield from score_cells(degraded.row.own)
-    yield from score_cells(restored.own if restored else None)
+    gain_low, gain_high = bounds(change.interval if change else None)
+    return DownstreamRow(
+        task=table.task,
+        model=table.model,
+        recipe=table.recipe,
+        keep=table.keep,
+        measure=table.measure,
+        samples=table.samples,
+        degraded=degraded.row.name,
+        degradation=degraded.label,
+        psnr_degraded=degraded.row.psnr,
+        restored=restored.name if restored else None,
+        restored_by=restored.by if restored else None,
+        psnr_restored=restored.psnr if restored else None,
+        psnr_gain=restored.psnr_gain if restored else None,
+        **_cells("clean", table.clean),
+        **_cells("on_degraded", degraded.row.score),
+        **_cells("on_restored", restored.score if restored else None),
+        gain=change.mean if change else None,
+        gain_low=gain_low,
+        gain_high=gain_high,
+        within_noise=change.within_noise if change else None,
+        **_cells("trained_on_degraded", degraded.row.own),
+        **_cells("trained_on_restored", restored.own if restored else None),
+    )
 
 
-def score_cells(score: Score | None) -> tuple[str, str, str]:
-    """Return a score and the bounds of its interval for a table, empty where there is none."""
-    if score is None:
-        return "", "", ""
-    return fixed(score.value, 5), *interval_cells(score.interval)
-
-
-def interval_cells(interval: Interval | None) -> tuple[str, str]:
-    """Return the bounds of an interval of fractions for a table."""
-    return ("", "") if interval is None else (fixed(interval.low, 5), fixed(interval.high, 5))
+def _cells(name: str, score: Score | None) -> dict[str, Any]:
+    """Return a score and the bounds of its interval, by the names of their columns."""
+    low, high = bounds(score.interval if score else None)
+    return {name: score.value if score else None, f"{name}_low": low, f"{name}_high": high}

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from pipeline.degradations.levels import levels
 from pipeline.literature.published import Published
+from pipeline.measuring.score_table import Place
 from pipeline.measuring.statistics import Difference
 from pipeline.report.comparisons import compare
-from pipeline.report.results import Place, Result, order
+from pipeline.report.results import Result, order
 from pipeline.settings.params import Trial
 
 STRONGEST = 4

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.running.stage_tables import require_output
+from pipeline.arrays.stage_outputs import require_output
 
 REQUIRED = ("model", "parameters", "weights_sha256")
 """Keys of every card; cards of trained weights have more."""

@@ -1,29 +1,32 @@
 """The table of networks: what each costs beside what it brings."""
 
-import csv
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.arrays.tables import write_table
 from pipeline.literature.papers import Paper
-from pipeline.report.results import Place, Result, fixed
+from pipeline.measuring.score_table import Place
+from pipeline.report.results import Decibels, Result
 
-COLUMNS = (
-    "experiment",
-    "model",
-    "parameters",
-    "parameters_published",
-    "receptive_field",
-    "multiply_adds_256",
-    "steps",
-    "data_set",
-    "degradation",
-    "protocol",
-    "psnr",
-    "psnr_input",
-)
-"""Of ``networks.csv``, in this order."""
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkRow:
+    """A row of ``networks.csv``; what is not known is left empty."""
+
+    experiment: str
+    model: str
+    parameters: int
+    parameters_published: int | None
+    receptive_field: int | None
+    multiply_adds_256: int | None
+    steps: int | None
+    data_set: str
+    degradation: str
+    protocol: str
+    psnr: Decibels
+    psnr_input: Decibels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +95,23 @@ def _published(paper: Paper | None, ours: int) -> int | None:
 
 
 def write_networks(path: Path, networks: Iterable[Network]) -> None:
-    """Write ``networks.csv``; what is not known is left empty."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(_values(network) for network in networks)
+    """Write ``networks.csv``."""
+    write_table(path, NetworkRow, map(_row, networks))
 
 
-def _values(network: Network) -> Iterator[object]:
+def _row(network: Network) -> NetworkRow:
     result = network.result
-    yield from (result.experiment, result.model, network.parameters, network.published)
-    yield from (network.receptive_field, network.multiply_adds, network.steps)
-    yield from (result.data_set, result.degradation, result.protocol)
-    yield from (fixed(result.psnr, 4), fixed(result.psnr_input, 4))
+    return NetworkRow(
+        experiment=result.experiment,
+        model=result.model,
+        parameters=network.parameters,
+        parameters_published=network.published,
+        receptive_field=network.receptive_field,
+        multiply_adds_256=network.multiply_adds,
+        steps=network.steps,
+        data_set=result.data_set,
+        degradation=result.degradation,
+        protocol=result.protocol,
+        psnr=result.psnr,
+        psnr_input=result.psnr_input,
+    )

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.contamination.overlap_table import COLUMNS
-from pipeline.running.stage_tables import read_rows
+from pipeline.arrays.tables import read_lines
+from pipeline.contamination.overlap_table import OverlapRow
 from pipeline.settings.params import AcceptedOverlap
 
 
@@ -59,22 +59,17 @@ def read_overlaps(
     """
     reasons = {(entry.train, entry.test): entry.why for entry in accepted}
     scenes: dict[tuple[str, str], list[SharedScene]] = {}
-    for where, values in read_rows(path, COLUMNS, stage):
-        if len(values) != len(COLUMNS):
-            raise ValueError(
-                f"{where}: expected {len(COLUMNS)} values, came {len(values)}; "
-                f"run 'dvc repro --force {stage}'"
-            )
-        train_set, train_image, test_set, test_image, how, *_ = values
-        if not (train_image and test_image):
+    for line, row in read_lines(path, OverlapRow, stage):
+        if not (row.train_set and row.train_image and row.test_set and row.test_image):
             continue  # an image that cannot be judged, without a partner
-        if (train_set, test_set) not in reasons:
+        if (row.train_set, row.test_set) not in reasons:
             raise ValueError(
-                f"{where}: '{test_image}' of {test_set} overlaps '{train_image}' of {train_set}, "
-                f"which accepted_overlaps does not accept; run 'dvc repro {stage}'"
+                f"{path}, line {line}: '{row.test_image}' of {row.test_set} overlaps "
+                f"'{row.train_image}' of {row.train_set}, which accepted_overlaps does not accept; "
+                f"run 'dvc repro {stage}'"
             )
-        scenes.setdefault((train_set, test_set), []).append(
-            SharedScene(test_image=test_image, train_image=train_image, how=how)
+        scenes.setdefault((row.train_set, row.test_set), []).append(
+            SharedScene(test_image=row.test_image, train_image=row.train_image, how=row.how)
         )
     return {
         test: Overlap(train_set=train, test_set=test, why=reasons[train, test], scenes=tuple(found))

@@ -4,11 +4,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipeline.measuring.score_table import Place
 from pipeline.measuring.statistics import difference
 from pipeline.report.comparisons import compare, have_same_input
 from pipeline.report.curves import even_ticks
 from pipeline.report.leaderboard import Bar
-from pipeline.report.results import Place, Result
+from pipeline.report.results import Result
 from pipeline.report.words import describe_method
 
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.literature.published import Published
 from pipeline.measuring.metrics import PROTOCOLS
+from pipeline.measuring.score_table import Place
 from pipeline.measuring.statistics import RESAMPLES
 from pipeline.recognition.scoring.palette import UNLABELLED_COLOUR
 from pipeline.report import crops, curves, gains
@@ -45,7 +46,7 @@ from pipeline.report.recognition_words import (
 )
 from pipeline.report.reconstructions import Restoring
 from pipeline.report.repetitions import merge_repetitions
-from pipeline.report.results import Place, Result
+from pipeline.report.results import Result
 from pipeline.report.unmeasured import LeftOut
 from pipeline.report.words import (
     decimal,

@@ -1,15 +1,11 @@
 """Training curves of recognisers, drawn like those of restoring networks."""
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.arrays.curve_points import RecognisingPoint
+from pipeline.arrays.tables import read_table
 from pipeline.report.curves import Chart, line_chart
-from pipeline.running.stage_tables import read_rows
 from pipeline.settings.tasks import Kind
-
-COLUMNS = ("step", "loss", "accuracy_train", "accuracy_validation", "learning_rate")
-"""Of a curve file, in this order; without a validation part its column is empty."""
 
 
 def draw_recogniser_curve(path: Path, stage: str, kind: Kind) -> tuple[Chart, ...]:
@@ -24,42 +20,34 @@ def draw_recogniser_curve(path: Path, stage: str, kind: Kind) -> tuple[Chart, ..
         StageNotRunError: The stage has not run.
         ValueError: The columns or a value are not what the stage writes.
     """
-    rows = [_numbers(row, where) for where, row in read_rows(path, COLUMNS, stage)]
-    if not rows:
+    points = read_table(path, RecognisingPoint, stage)
+    if not points:
         raise ValueError(f"{path}: expected at least one step; run 'dvc repro --force {stage}'")
-    step, loss, train, validation, rate = zip(*rows, strict=True)
+    step = [point.step for point in points]
+    loss = [point.loss for point in points]
+    validated = [
+        (point.step, point.accuracy_validation)
+        for point in points
+        if point.accuracy_validation is not None
+    ]
     what, factor = ("mAP", 1.0) if kind == "features" else ("Accuracy in %", 100.0)
-    titled = {
-        "Accuracy in % of the training samples": _known(step, train, 100.0),
-        f"{what} of the validation samples": _known(step, validation, factor),
-    }
-    charts = [line_chart(title, *points) for title, points in titled.items() if points[0]]
+    charts = [
+        line_chart(
+            "Accuracy in % of the training samples",
+            step,
+            [100 * point.accuracy_train for point in points],
+        )
+    ]
+    if validated:
+        charts.append(
+            line_chart(
+                f"{what} of the validation samples",
+                [at for at, _ in validated],
+                [factor * score for _, score in validated],
+            )
+        )
     return (
         *charts,
         line_chart("Loss", step, loss, logarithmic=min(loss) > 0),
-        line_chart("Learning rate", step, rate),
+        line_chart("Learning rate", step, [point.learning_rate for point in points]),
     )
-
-
-def _known(
-    steps: Sequence[float], values: Sequence[float], factor: float
-) -> tuple[list[float], list[float]]:
-    """Leave out the steps at which nothing was measured."""
-    pairs = [(step, value) for step, value in zip(steps, values, strict=True) if value == value]
-    return [step for step, _ in pairs], [factor * value for _, value in pairs]
-
-
-def _numbers(row: Sequence[str], where: str) -> list[float]:
-    """Return the values of a row; NaN for an accuracy that was not measured."""
-    try:
-        values = [math.nan if text == "" else float(text) for text in row]
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
-    measured = [value for value, text in zip(values, row, strict=True) if text]
-    always = [row[at] for at in (0, 1, 4)] if len(row) == len(COLUMNS) else [""]
-    if not all(always) or not all(map(math.isfinite, measured)):
-        raise ValueError(
-            f"{where}: expected {len(COLUMNS)} finite numbers, only accuracies may be left out; "
-            f"came {', '.join(row)}"
-        )
-    return values

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays.stage_outputs import StageNotRunError
 from pipeline.measuring.statistics import Difference, Interval, mean, spread
 from pipeline.recognition.scoring.answers import Answers, Inputs, read_inputs, read_samples
 from pipeline.recognition.scoring.class_scores import Confusion, count_confusion
@@ -24,7 +25,6 @@ from pipeline.recognition.scoring.intervals import (
 from pipeline.report.curves import Chart
 from pipeline.report.model_cards import read_card
 from pipeline.report.recogniser_curves import draw_recogniser_curve
-from pipeline.running.stage_tables import StageNotRunError
 from pipeline.settings.params import Input, Recognition, RestoredInput
 from pipeline.settings.tasks import Kind, Task
 

@@ -1,10 +1,10 @@
 """The part of the report about recognition: is a restored image worth more?"""
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.arrays.tables import write_table
 from pipeline.literature.published_recognition import (
     PublishedRecognition,
     data_of,
@@ -15,7 +15,7 @@ from pipeline.literature.published_recognition import (
 )
 from pipeline.report.classes import ClassRow, Picture, read_maps, tabulate_classes
 from pipeline.report.cross_validation import CrossValidated, cross_validate
-from pipeline.report.downstream import Downstream, Verdict, compare_inputs, judge, score_cells
+from pipeline.report.downstream import Downstream, Fraction, Verdict, compare_inputs, judge
 from pipeline.report.gains import Gains, draw_gains
 from pipeline.report.recogniser_results import (
     SHOWN,
@@ -27,36 +27,38 @@ from pipeline.report.recogniser_results import (
 )
 from pipeline.report.recognition_words import describe_protocol_name
 from pipeline.report.repetitions import find_repetitions
-from pipeline.report.results import fixed
+from pipeline.report.results import Decibels, bounds
 from pipeline.settings.tasks import Task
 
-COLUMNS = (
-    "recogniser",
-    "model",
-    "task",
-    "train_on",
-    "recipe",
-    "keep",
-    "parameters",
-    "multiply_adds",
-    "steps",
-    "input",
-    "degradation",
-    "restored_by",
-    "psnr",
-    "samples",
-    "measure",
-    "value",
-    "low",
-    "high",
-    "aa",
-    "kappa",
-    "map_image_to_text",
-    "map_text_to_image",
-    "published",
-    "repetition_of",
-)
-"""Of ``recognition.csv``, in this order; scores are fractions."""
+
+@dataclass(frozen=True, kw_only=True)
+class RecognitionRow:
+    """A row of ``recognition.csv``: what one training reached on one input."""
+
+    recogniser: str
+    model: str
+    task: str
+    train_on: str
+    recipe: str
+    keep: str
+    parameters: int
+    multiply_adds: int | None
+    steps: int
+    input: str
+    degradation: str | None
+    restored_by: str | None
+    psnr: Decibels | None
+    samples: int
+    measure: str
+    value: Fraction | None
+    low: Fraction | None
+    high: Fraction | None
+    aa: Fraction | None
+    kappa: Fraction | None
+    map_image_to_text: Fraction | None
+    map_text_to_image: Fraction | None
+    published: Fraction | None
+    repetition_of: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,29 +300,44 @@ def write_recognition(path: Path, found: Recognised | None) -> None:
         path: File to write; a header alone where nothing was recognised.
         found: What was.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        if found is not None:
-            for run in found.runs:
-                names = dict.fromkeys(name for name, _ in run.answers)
-                writer.writerows([*_cells(run, name, found)] for name in names)
+    write_table(path, RecognitionRow, [] if found is None else _table_rows(found))
 
 
-def _cells(run: Run, name: str, found: Recognised) -> Iterator[str]:
+def _table_rows(found: Recognised) -> Iterator[RecognitionRow]:
+    for run in found.runs:
+        for name in dict.fromkeys(name for name, _ in run.answers):
+            yield _table_row(run, name, found)
+
+
+def _table_row(run: Run, name: str, found: Recognised) -> RecognitionRow:
     single, card, facts = Recogniser(runs=(run,)), run.card, run.inputs.cards[name]
-    settings = run.settings
     score = single.score(name)
-    yield from (run.name, single.model, settings.task, settings.train_on)
-    yield from (settings.recipe, settings.keep)
-    costs = (card["parameters"], card["multiply_adds"], card["steps"])
-    yield from ("" if cost is None else str(cost) for cost in costs)
-    yield from (name, facts["degradation"] or "", facts["restored_by"] or "")
-    yield from (fixed(facts["psnr"], 4), str(score.samples), score.measure)
-    yield from score_cells(score)
+    low, high = bounds(score.interval)
     shown = {one: single.score(name, one).value for one in SHOWN[single.kind]}
-    for measure in ("aa", "kappa", "map_image_to_text", "map_text_to_image"):
-        yield fixed(shown.get(measure), 5)
-    reference = _reference(single, score, found.published) if name == settings.task else None
-    yield fixed(reference.number.value, 5) if reference and reference.gap is not None else ""
-    yield found.repetition_of.get(run.name, "")
+    reference = _reference(single, score, found.published) if name == run.settings.task else None
+    return RecognitionRow(
+        recogniser=run.name,
+        model=single.model,
+        task=run.settings.task,
+        train_on=run.settings.train_on,
+        recipe=run.settings.recipe,
+        keep=run.settings.keep,
+        parameters=card["parameters"],
+        multiply_adds=card["multiply_adds"],
+        steps=card["steps"],
+        input=name,
+        degradation=facts["degradation"],
+        restored_by=facts["restored_by"],
+        psnr=facts["psnr"],
+        samples=score.samples,
+        measure=score.measure,
+        value=score.value,
+        low=low,
+        high=high,
+        aa=shown.get("aa"),
+        kappa=shown.get("kappa"),
+        map_image_to_text=shown.get("map_image_to_text"),
+        map_text_to_image=shown.get("map_text_to_image"),
+        published=reference.number.value if reference and reference.gap is not None else None,
+        repetition_of=found.repetition_of.get(run.name),
+    )

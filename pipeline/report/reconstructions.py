@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.running.stage_tables import require_output
+from pipeline.arrays.stage_outputs import require_output
 
 
 @dataclass(frozen=True)

@@ -4,31 +4,33 @@ The names key the weights at the start, the batches and the noise: what repetiti
 what chance does to a training.
 """
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.arrays.tables import write_table
 from pipeline.measuring.statistics import mean, mean_interval, spread
-from pipeline.report.results import Result, bounds, fixed, order
+from pipeline.report.results import Decibels, Result, Similarity, bounds, order
 from pipeline.settings.params import Experiment, Recognition
 
-COLUMNS = (
-    "experiment",
-    "runs",
-    "names",
-    "data_set",
-    "degradation",
-    "protocol",
-    "images",
-    "psnr",
-    "psnr_spread",
-    "ssim",
-    "ssim_spread",
-    "psnr_low",
-    "psnr_high",
-)
-"""Of ``repetitions.csv``, in this order."""
+
+@dataclass(frozen=True, kw_only=True)
+class RepetitionRow:
+    """A row of ``repetitions.csv``: mean and spread over the runs of one experiment."""
+
+    experiment: str
+    runs: int
+    names: str
+    data_set: str
+    degradation: str
+    protocol: str
+    images: int
+    psnr: Decibels
+    psnr_spread: Decibels | None
+    ssim: Similarity
+    ssim_spread: Similarity | None
+    psnr_low: Decibels | None
+    psnr_high: Decibels | None
 
 
 def find_repetitions(
@@ -104,20 +106,28 @@ def write_repetitions(
         results: One an experiment and place.
         repetition_of: What ``find_repetitions`` returned.
     """
-    single = {(result.experiment, *result.place): result for result in results}
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for merged in merge_repetitions(results, repetition_of):
-            if len(merged.runs) == 1:
-                continue
-            ssims = [single[run, *merged.place].ssim for run in merged.runs]
-            writer.writerow(
-                [
-                    *(merged.experiment, len(merged.runs), " ".join(merged.runs)),
-                    *(*merged.place, merged.images),
-                    *(fixed(merged.psnr, 4), fixed(merged.spread, 4)),
-                    *(fixed(merged.ssim, 5), fixed(spread(ssims), 5)),
-                    *bounds(merged.interval),
-                ]
-            )
+    single: dict[tuple[str, ...], Result] = {
+        (result.experiment, *result.place): result for result in results
+    }
+    merged = merge_repetitions(results, repetition_of)
+    rows = (_row(one, single) for one in merged if len(one.runs) > 1)
+    write_table(path, RepetitionRow, rows)
+
+
+def _row(merged: Result, single: Mapping[tuple[str, ...], Result]) -> RepetitionRow:
+    low, high = bounds(merged.interval)
+    return RepetitionRow(
+        experiment=merged.experiment,
+        runs=len(merged.runs),
+        names=" ".join(merged.runs),
+        data_set=merged.data_set,
+        degradation=merged.degradation,
+        protocol=merged.protocol,
+        images=merged.images,
+        psnr=merged.psnr,
+        psnr_spread=merged.spread,
+        ssim=merged.ssim,
+        ssim_spread=spread([single[run, *merged.place].ssim for run in merged.runs]),
+        psnr_low=low,
+        psnr_high=high,
+    )

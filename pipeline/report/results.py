@@ -1,63 +1,54 @@
 """The table of results: what was measured, averaged over images, beside what was published."""
 
-import csv
-import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
+from pipeline.arrays.stage_outputs import StageNotRunError
+from pipeline.arrays.tables import Number, read_lines, write_table
 from pipeline.literature.published import Key, Published, system_of_baseline
-from pipeline.measuring.metrics import PROTOCOLS
-from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
-from pipeline.measuring.score_table import INPUT
+from pipeline.measuring.score_table import INPUT, Inputs, Place, Score, inputs_of
 from pipeline.measuring.statistics import Interval, difference, mean, mean_interval
-from pipeline.nearest import nearest_known
-from pipeline.running.stage_tables import StageNotRunError, read_rows
 from pipeline.settings.params import Protocol
 
-COLUMNS = (
-    "experiment",
-    "model",
-    "data_set",
-    "degradation",
-    "protocol",
-    "images",
-    "psnr",
-    "ssim",
-    "psnr_input",
-    "ssim_input",
-    "psnr_published",
-    "psnr_gap",
-    "psnr_low",
-    "psnr_high",
-    "repetition_of",
-)
-"""Of ``results.csv``, in this order."""
+Decibels = Annotated[float, Number(".4f", infinite=True)]
+"""In a table; images without any difference have infinitely many."""
 
-ResultKey = tuple[str, str, str, str, str]
-"""Experiment, model, data set, degradation and protocol."""
-
-Place = tuple[str, str, str]
-"""Data set, level and protocol: what numbers must share to be compared."""
-
-
-Inputs = Mapping[tuple[Place, str], tuple[float, float]]
-"""PSNR and SSIM of degraded images, by place and name of the image."""
+Similarity = Annotated[float, Number(".5f")]
+"""SSIM in a table."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """One image, restored and measured by one protocol; PSNR in decibels."""
+class ResultRow:
+    """A row of ``results.csv``: means over the images, as ``Result`` says."""
 
     experiment: str
     model: str
     data_set: str
-    image: str
     degradation: str
-    protocol: Protocol
-    psnr: float
-    ssim: float
+    protocol: str
+    images: int
+    psnr: Decibels
+    ssim: Similarity
+    psnr_input: Decibels
+    ssim_input: Similarity
+    psnr_published: Decibels | None
+    psnr_gap: Decibels | None
+    psnr_low: Decibels | None
+    psnr_high: Decibels | None
+    repetition_of: str | None
+
+
+ResultKey = tuple[str, str, str, str, str]
+"""Experiment, model, data set, degradation and protocol."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement(Score):
+    """One image, restored and measured by one protocol, and how the degraded one scores."""
+
     psnr_input: float
     ssim_input: float
 
@@ -65,11 +56,6 @@ class Measurement:
     def key(self) -> ResultKey:
         """Return what the rows of one result have in common."""
         return (self.experiment, self.model, self.data_set, self.degradation, self.protocol)
-
-    @property
-    def place(self) -> Place:
-        """Return what other rows must share to be compared with this one."""
-        return (self.data_set, self.degradation, self.protocol)
 
     @property
     def gain(self) -> float:
@@ -149,14 +135,12 @@ def read_baselines(path: Path, stage: str) -> tuple[Inputs, list[Measurement]]:
         StageNotRunError: The stage has not run.
         ValueError: The columns or a value are not what the stage writes.
     """
-    rows = list(read_rows(path, MEASURED_COLUMNS, stage))
-    inputs: dict[tuple[Place, str], tuple[float, float]] = {}
-    for where, values in rows:
-        if values[0] == INPUT:
-            found = _measurement(values, where, stage, None)
-            inputs[found.place, found.image] = (found.psnr, found.ssim)
+    rows = list(read_lines(path, Score, stage))
+    inputs = inputs_of(row for _, row in rows)
     methods = [
-        _measurement(values, where, stage, inputs) for where, values in rows if values[0] != INPUT
+        _measurement(row, f"{path}, line {line}", stage, inputs)
+        for line, row in rows
+        if row.experiment != INPUT
     ]
     return inputs, methods
 
@@ -173,53 +157,21 @@ def read_measurements(path: Path, stage: str, inputs: Inputs) -> list[Measuremen
         StageNotRunError: The stage has not run, or not with the degraded images of the benchmark.
         ValueError: The columns or a value are not what the stage writes.
     """
-    rows = read_rows(path, MEASURED_COLUMNS, stage)
-    return [_measurement(values, where, stage, inputs) for where, values in rows]
+    return [
+        _measurement(row, f"{path}, line {line}", stage, inputs)
+        for line, row in read_lines(path, Score, stage)
+    ]
 
 
-def _measurement(
-    values: Sequence[str], where: str, stage: str, inputs: Inputs | None
-) -> Measurement:
-    """Return a row; that of a degraded image, which is its own input, where ``inputs`` is None."""
-    try:
-        row = dict(zip(MEASURED_COLUMNS, values, strict=True))
-        protocol = _protocol(row["protocol"])
-        place: Place = (row["data_set"], row["degradation"], protocol)
-        scores = float(row["psnr"]), float(row["ssim"])
-        before = scores if inputs is None else inputs.get((place, row["image"]))
-        if before is None:
-            raise StageNotRunError(
-                f"{where}: the degraded image '{row['image']}' of {', '.join(place)} was not "
-                f"measured; run 'dvc repro {stage}'",
-                stage,
-            )
-        found = Measurement(
-            experiment=row["experiment"],
-            model=row["model"],
-            data_set=row["data_set"],
-            image=row["image"],
-            degradation=row["degradation"],
-            protocol=protocol,
-            psnr=scores[0],
-            ssim=scores[1],
-            psnr_input=before[0],
-            ssim_input=before[1],
+def _measurement(row: Score, where: str, stage: str, inputs: Inputs) -> Measurement:
+    before = inputs.get((row.place, row.image))
+    if before is None:
+        raise StageNotRunError(
+            f"{where}: the degraded image '{row.image}' of {', '.join(row.place)} was not "
+            f"measured; run 'dvc repro {stage}'",
+            stage,
         )
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}; run 'dvc repro --force {stage}'") from error
-    if any(map(math.isnan, (found.psnr, found.ssim, found.psnr_input, found.ssim_input))):
-        raise ValueError(
-            f"{where}: expected numbers, came nan for image '{found.image}'; "
-            f"run 'dvc repro --force {stage}'"
-        )
-    return found
-
-
-def _protocol(name: str) -> Protocol:
-    for protocol in PROTOCOLS:
-        if protocol == name:
-            return protocol
-    raise ValueError(f"unknown protocol '{name}'; {nearest_known(name, PROTOCOLS)}")
+    return Measurement(**vars(row), psnr_input=before[0], ssim_input=before[1])
 
 
 def merge_baselines(benchmarks: Mapping[str, Sequence[Measurement]]) -> list[Measurement]:
@@ -361,36 +313,38 @@ def order(result: Result) -> Order:
 
 
 def write_results(path: Path, results: Iterable[Result], repetition_of: Mapping[str, str]) -> None:
-    """Write ``results.csv``: decibels with four digits after the point, SSIM with five.
+    """Write ``results.csv``.
 
     Args:
         path: File to write.
         results: One row each.
         repetition_of: Names of the experiments that repeat another one, and which.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for result in results:
-            writer.writerow([*_cells(result), repetition_of.get(result.experiment, "")])
+    rows = (_row(result, repetition_of.get(result.experiment)) for result in results)
+    write_table(path, ResultRow, rows)
 
 
-def _cells(result: Result) -> Iterator[str]:
-    yield from (result.experiment, result.model, result.data_set)
-    yield from (result.degradation, result.protocol, str(result.images))
-    yield from (fixed(result.psnr, 4), fixed(result.ssim, 5))
-    yield from (fixed(result.psnr_input, 4), fixed(result.ssim_input, 5))
-    yield "" if result.published is None else fixed(result.published.psnr, 4)
-    yield fixed(result.gap, 4)
-    yield from bounds(result.interval)
+def _row(result: Result, repetition_of: str | None) -> ResultRow:
+    low, high = bounds(result.interval)
+    return ResultRow(
+        experiment=result.experiment,
+        model=result.model,
+        data_set=result.data_set,
+        degradation=result.degradation,
+        protocol=result.protocol,
+        images=result.images,
+        psnr=result.psnr,
+        ssim=result.ssim,
+        psnr_input=result.psnr_input,
+        ssim_input=result.ssim_input,
+        psnr_published=result.published.psnr if result.published else None,
+        psnr_gap=result.gap,
+        psnr_low=low,
+        psnr_high=high,
+        repetition_of=repetition_of,
+    )
 
 
-def bounds(interval: Interval | None) -> tuple[str, str]:
-    """Return the bounds of an interval for a table, empty if there is none."""
-    return ("", "") if interval is None else (fixed(interval.low, 4), fixed(interval.high, 4))
-
-
-def fixed(value: float | None, digits: int) -> str:
-    """Return a number for a table, empty if there is none."""
-    # Adding 0.0 turns the -0.0 that rounding leaves into 0.0.
-    return "" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+def bounds(interval: Interval | None) -> tuple[float | None, float | None]:
+    """Return the bounds of an interval for a table; none if there is none."""
+    return (None, None) if interval is None else (interval.low, interval.high)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pipeline.running.stage_tables import StageNotRunError
+from pipeline.arrays.stage_outputs import StageNotRunError
 
 Read = TypeVar("Read")
 

@@ -13,7 +13,7 @@ NO_TELEMETRY = {
 """What keeps Prefect, DVC and MLflow from reporting to their makers what is done here."""
 
 LAUNCH_VARIABLE = "RESTORE_LAUNCH"
-"""Tells a stage the identity of the launch that it belongs to, a run of the tracker."""
+"""Tells a stage the launch that it belongs to, which becomes a run of the tracker."""
 
 
 def child_environment() -> dict[str, str]:

@@ -66,13 +66,14 @@ def prepare_to_compute() -> None:
     restart_with(compute_environment(threads))
 
 
-def run_stage(stage: Callable[..., None]) -> None:
+def run_stage(stage: Callable[..., None], *, afterwards: Callable[[], None] | None = None) -> None:
     """Call ``stage`` with what its command line and ``params.yaml`` say, and exit.
 
     The whole of ``params.yaml`` is validated first, whatever part of it the stage uses.
 
     Args:
         stage: A keyword-only function.
+        afterwards: Called when the stage's outputs are whole.
     """
     # The project says what it did; libraries (matplotlib says much) only what went wrong.
     logging.basicConfig(format="%(message)s")
@@ -82,6 +83,8 @@ def run_stage(stage: Callable[..., None]) -> None:
         stage(**_arguments(stage, params))
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(_explain(stage.__name__, error))
+    if afterwards is not None:
+        afterwards()
 
 
 def option_names(stage: Callable[..., None]) -> list[str]:

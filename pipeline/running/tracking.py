@@ -1,52 +1,45 @@
-"""The only door to MLflow: what is recorded, and what happens when the tracker is down.
+"""The only door to MLflow, and the delivery of what is kept for it.
 
-One run an experiment, nested in one run a launch. A launch is what a person started: one
-``dvc repro``, one flow. A training opens the experiment's run; an evaluation finds it again by
-the checksum of the weights, so that scores of the same weights go to the same run.
+One run an experiment, nested in one run a launch. A training tells MLflow of its run while it
+goes on; all others write a journal, which whoever reaches MLflow next delivers. An evaluation
+finds the run of a training by the checksum of the weights, so that scores of the same weights
+go to the same run.
 
-MLflow only records: no result depends on it. When it cannot be reached, what would have been
-sent is kept in ``.restore/unsent`` and goes out with the next stage that can reach it.
+MLflow only records: no result depends on it.
 """
 
 import argparse
+import errno
 import json
 import logging
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from hashlib import sha256
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING
 
-import psutil
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from pipeline.arrays.pixels import Array
-from pipeline.images.files import write_png
-from pipeline.running.environment import LAUNCH_VARIABLE, NO_TELEMETRY
-from pipeline.settings.params import Protocol
+from pipeline.running.environment import NO_TELEMETRY
+from pipeline.running.journal import (
+    STATE,
+    UNSENT,
+    Journal,
+    is_left,
+    kept_journals,
+    note_id,
+    read_events,
+    read_run,
+    remove,
+)
+from pipeline.running.launches import current_launch
+from pipeline.running.runs import Event, Run, new_event
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "restore"
 """Name of the MLflow experiment that holds every run."""
-
-_LONGEST_TAG = 4000
-
-STATE = Path(".restore")
-UNSENT = STATE / "unsent"
-
-PROTOCOLS: tuple[str, ...] = (*get_args(Protocol), "train-patches-float")
-"""What a PSNR or SSIM may be of; the last is that of a training curve."""
-
-Event = dict[str, Any]
 
 
 def _quiet_client() -> "MlflowClient":
@@ -58,6 +51,7 @@ def _quiet_client() -> "MlflowClient":
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     }.items():
         os.environ.setdefault(name, value)
+    # Here, because it takes seconds.
     from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):
@@ -71,8 +65,9 @@ class Tracker:
 
     def __init__(self) -> None:
         STATE.mkdir(exist_ok=True)
+        self._lock = FileLock(STATE / "tracking.lock")
         # Several processes on a fresh database break its migration: one at a time.
-        with FileLock(STATE / "tracking.lock"):
+        with self._lock:
             self.client = _quiet_client()
             found = self.client.get_experiment_by_name(EXPERIMENT)
             self.experiment_id = (
@@ -88,79 +83,51 @@ class Tracker:
         """Raise what MLflow raises if it cannot be reached."""
         self.client.get_experiment(self.experiment_id)
 
-    def find(self, tag: str, value: str) -> str | None:
+    def open(self, run: Run) -> str:
+        """Return the id of a run: of one that is there with its tag, or of a new one."""
+        if run.find is None:
+            return self._create(run)
+        with self._lock:  # whoever comes first makes it
+            return self._find(run.find, run.tags[run.find]) or self._create(run)
+
+    def apply(self, run: Run, run_id: str, event: Event) -> None:
+        """Record one event of a run; one that ends it ends its launch too, if nobody else will."""
+        if event["kind"] == "end":
+            self._end(run, run_id, event)
+        else:
+            _SEND[event["kind"]](self.client, run_id, event)
+
+    def _find(self, tag: str, value: str) -> str | None:
         """Return the id of the newest run with this tag, or None."""
         runs = self.client.search_runs(
             [self.experiment_id], f"tags.`{tag}` = '{value}'", max_results=1
         )
-        return runs[0].info.run_id if runs else None
+        return str(runs[0].info.run_id) if runs else None
 
-    def create(self, name: str, tags: Mapping[str, str]) -> str:
-        """Make a run and return its id."""
-        run = self.client.create_run(self.experiment_id, run_name=name, tags=dict(tags))
-        return str(run.info.run_id)
+    def _create(self, run: Run) -> str:
+        tags = dict(run.tags)
+        if run.launch is not None:
+            tags["mlflow.parentRunId"] = self.open(Run.of_launch(run.launch))
+        made = self.client.create_run(
+            self.experiment_id, start_time=run.began, tags=tags, run_name=run.name
+        )
+        return str(made.info.run_id)
 
-    def apply(self, run_id: str, event: Event) -> None:
-        """Record one event in a run."""
-        _APPLY[event["kind"]](self.client, run_id, event)
-
-    def launch(self) -> str:
-        """Return the run of the launch that this process belongs to, made when it is missing."""
-        given = os.environ.get(LAUNCH_VARIABLE)
-        if given:
-            return given
-        door, key = _launching_process()
-        with FileLock(STATE / "tracking.lock"):
-            return self.find("restore.launch", key) or self.open_launch(door, key)
-
-    def open_launch(self, door: str, key: str) -> str:
-        """Make the run of a launch."""
-        name = f"{door} {time.strftime('%Y-%m-%d %H:%M:%S')}"
-        return self.create(name, {"restore.launch": key, "restore.door": door, **_provenance()})
-
-
-def _launching_process() -> tuple[str, str]:
-    """Return name and key of the process that a person started: the outermost DVC, or this one."""
-    this = psutil.Process()
-    chosen = this
-    for ancestor in this.parents():
-        try:
-            words = [Path(word).name for word in ancestor.cmdline()[:3]]
-        except psutil.Error:
-            break
-        if "dvc" in words:
-            chosen = ancestor
-    door = "dvc repro" if chosen is not this else "stage"
-    return door, f"{chosen.pid}-{chosen.create_time():.2f}"
+    def _end(self, run: Run, run_id: str, event: Event) -> None:
+        so_far = self.client.get_run(run_id).info
+        if so_far.status == "RUNNING":
+            self.client.set_terminated(run_id, event["state"], event["time"])
+        # Scores that come later make no training longer, but a launch lasts as long as its stages.
+        elif run.launch is None and event["time"] > so_far.end_time:
+            failed = so_far.status != "FINISHED"
+            state = so_far.status if failed else event["state"]
+            self.client.set_terminated(run_id, state, event["time"])
+        if run.launch is not None and not run.launch.attended:
+            above = Run.of_launch(run.launch)
+            self._end(above, self.open(above), event)
 
 
-def _provenance() -> dict[str, str]:
-    """Return where the code and the data stand: commit, whether edited, checksum of dvc.lock."""
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(  # noqa: S603  (fixed words)
-                ["git", *words],  # noqa: S607  (git from PATH, as everywhere)
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-        except (OSError, subprocess.CalledProcessError):
-            return None
-        return done.stdout.strip()[:_LONGEST_TAG]
-
-    tags = {"git.commit": git("rev-parse", "HEAD") or "unknown"}
-    # dvc.lock and the metrics change with every run, by the run itself.
-    own = (":!dvc.lock", ":!data")
-    edited = git("status", "--porcelain", "-uno", "--", ".", *own)
-    tags["git.edited"] = "unknown" if edited is None else edited or "no"
-    lock = Path("dvc.lock")
-    if lock.exists():
-        tags["dvc.lock"] = sha256(lock.read_bytes()).hexdigest()
-    return tags
-
-
-# --------------------------------------------------------------------- events of a run
+# ------------------------------------------------------------------------------- events
 
 
 def _send_params(client: "MlflowClient", run_id: str, event: Event) -> None:
@@ -204,302 +171,127 @@ def _send_file(client: "MlflowClient", run_id: str, event: Event) -> None:
     client.log_artifact(run_id, event["path"], event["folder"])
 
 
-def _send_end(client: "MlflowClient", run_id: str, event: Event) -> None:
-    client.set_terminated(run_id, event["state"], event["time"])
-
-
-_APPLY: dict[str, Callable[["MlflowClient", str, Event], None]] = {
+_SEND: dict[str, Callable[["MlflowClient", str, Event], None]] = {
     "params": _send_params,
     "tags": _send_tags,
     "metrics": _send_metrics,
     "input": _send_input,
     "file": _send_file,
-    "end": _send_end,
 }
 
 
-# -------------------------------------------------------------------------- recording
+# ----------------------------------------------------------------------------- delivery
 
 
-class Recorder:
-    """Record the events of one run in MLflow, or on disk while MLflow cannot be reached.
-
-    Args:
-        name: Name of the run.
-        tags: Of the run; the journal keeps them too.
-        find: Tag of a run to go on with, if there is one; otherwise a new run is made.
-    """
-
-    def __init__(self, name: str, tags: Mapping[str, str], find: str | None = None) -> None:
-        self.header: dict[str, Any] = {
-            "name": name,
-            "tags": dict(tags),
-            "find": find,
-            "run_id": None,
-            "writer": os.getpid(),
-        }
-        self.tracker: Tracker | None = None
-        self.run_id = ""
-        self.journal: Path | None = None
-        try:
-            self.tracker = Tracker()
-            send_unsent(self.tracker)
-            self.run_id = _open_run(self.tracker, self.header)
-        except Exception as error:  # no fault of a tracker may cost a result
-            self._lose_tracker(error)
-
-    def record(self, **fields: object) -> None:
-        """Record one event, now or later.
-
-        Raises:
-            ValueError: A PSNR or SSIM does not say how it was measured.
-        """
-        for name in fields.get("metrics", {}):  # type: ignore[attr-defined]  # of one kind
-            _refuse_bare_score(name)
-        event: Event = {"time": int(time.time() * 1000), **fields}
-        if self.tracker is not None:
-            try:
-                self.tracker.apply(self.run_id, event)
-            except Exception as error:  # as above
-                self._lose_tracker(error)
-            else:
-                return
-        self._keep(event)
-
-    def _lose_tracker(self, error: Exception) -> None:
-        self.tracker = None
-        first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        sys.stderr.write(
-            f"warning: MLflow cannot be reached ({first_line}); the run is kept in {UNSENT} and "
-            "sent with the next stage that can reach it\n"
-        )
-
-    def _keep(self, event: Event) -> None:
-        try:
-            if self.journal is None:
-                self.journal = UNSENT / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}"
-                self.journal.mkdir(parents=True)
-                header = {**self.header, "run_id": self.run_id or None}
-                (self.journal / "run.json").write_text(json.dumps(header))
-            if event["kind"] == "file":
-                kept = self.journal / f"{time.time_ns()}" / Path(event["path"]).name
-                kept.parent.mkdir()
-                shutil.copyfile(event["path"], kept)
-                event = {**event, "path": str(kept)}
-            with (self.journal / "events.jsonl").open("a") as file:
-                file.write(json.dumps(event) + "\n")
-        except OSError as error:
-            sys.stderr.write(f"warning: an event of the tracker is lost: {error}\n")
-
-
-def _refuse_bare_score(name: str) -> None:
-    *place, score = name.split("/")
-    if score.startswith(("psnr", "ssim")) and (not place or place[-1] not in PROTOCOLS):
-        raise ValueError(
-            f"metric '{name}': expected PROTOCOL/{score} at its end, for a {score} means nothing "
-            f"without its protocol; one of: {', '.join(PROTOCOLS)}"
-        )
-
-
-def _open_run(tracker: Tracker, header: Mapping[str, Any]) -> str:
-    """Return the run that a header asks for: a known one, one with its tag, or a new one."""
-    if header["run_id"]:
-        return str(header["run_id"])
-    tags = header["tags"]
-    if header["find"]:
-        found = tracker.find(header["find"], tags[header["find"]])
-        if found:
-            return found
-    parent = tags.get("mlflow.parentRunId") or tracker.launch()
-    return tracker.create(header["name"], {**tags, "mlflow.parentRunId": parent})
-
-
-def send_unsent(tracker: Tracker) -> None:
-    """Send what was kept while the tracker could not be reached, oldest first.
+def send_kept(tracker: Tracker, *, patience: float = 60.0) -> None:
+    """Send what was kept on disk, oldest first.
 
     What a tracker that answers refuses, because its run was deleted for example, is set aside:
     it must not keep later runs from being recorded.
 
+    Args:
+        tracker: Where to.
+        patience: Seconds to wait while another process sends; then it is left to that one.
+
     Raises:
-        mlflow.MlflowException: The tracker fails again; what is unsent stays.
+        mlflow.MlflowException: The tracker fails; what is unsent stays.
     """
-    if not UNSENT.exists():
+    if not kept_journals():
         return
-    with FileLock(STATE / "unsent.lock"):
-        for journal in sorted(UNSENT.iterdir()):
-            if _is_being_written(journal):
-                continue
-            try:
-                _send(tracker, journal)
-            except Exception as error:
-                tracker.check()
-                refused = STATE / "refused" / journal.name
-                refused.parent.mkdir(exist_ok=True)
-                journal.rename(refused)
-                sys.stderr.write(f"warning: MLflow refused a kept run ({error}); see {refused}\n")
-            else:
-                shutil.rmtree(journal)
+    try:
+        with FileLock(STATE / "unsent.lock", timeout=patience):
+            for journal in filter(is_left, kept_journals()):
+                try:
+                    _send(tracker, journal)
+                except Exception as error:
+                    if _will_pass(error):
+                        raise
+                    tracker.check()
+                    refused = STATE / "refused" / journal.name
+                    refused.parent.mkdir(exist_ok=True)
+                    journal.rename(refused)
+                    sys.stderr.write(
+                        f"warning: MLflow refused a kept run ({error}); see {refused}\n"
+                    )
+                else:
+                    remove(journal)
+    except Timeout:
+        return
 
 
-def _is_being_written(journal: Path) -> bool:
-    """Tell whether the stage that keeps its events here still runs beside this one."""
-    header = journal / "run.json"
-    if not header.exists():  # it is just being made
-        return True
-    writer: int = json.loads(header.read_text()).get("writer", 0)
-    return writer != os.getpid() and psutil.pid_exists(writer)
+def _will_pass(error: Exception) -> bool:
+    """Tell a database that others lock, or a full disk, from a refusal for good."""
+    locked = getattr(error, "error_code", None) == "TEMPORARILY_UNAVAILABLE"
+    return locked or getattr(error, "errno", None) == errno.ENOSPC
 
 
 def _send(tracker: Tracker, journal: Path) -> None:
-    header = json.loads((journal / "run.json").read_text())
-    run_id = _open_run(tracker, header)
-    # Sending may fail again: the rest then belongs to the same run.
-    (journal / "run.json").write_text(json.dumps({**header, "run_id": run_id}))
-    for line in (journal / "events.jsonl").read_text().splitlines():
-        tracker.apply(run_id, json.loads(line))
-
-
-# ---------------------------------------------------------------------- what is recorded
-
-
-class TrainingRun:
-    """The run of one experiment while its network is trained."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-
-    def log_point(self, step: int, values: Mapping[str, float]) -> None:
-        """Record a point of the training curve.
-
-        Args:
-            step: Steps done.
-            values: Numbers by name.
-        """
-        self._recorder.record(kind="metrics", step=step, metrics=dict(values))
-
-    def finish(self, weights: Path, folder: Path, curve: Path) -> None:
-        """Record the results of a training.
-
-        Args:
-            weights: File of the weights.
-            folder: Holds them and their card.
-            curve: CSV of the training curve.
-        """
-        card = json.loads((folder / "card.json").read_text())
-        self._recorder.record(kind="tags", tags={"restore.weights": card["weights_sha256"]})
-        for path in (weights, folder / "card.json", curve):
-            self._recorder.record(kind="file", path=str(path), folder="weights")
-
-
-@contextmanager
-def training_run(
-    experiment: str,
-    causes: Mapping[str, Any],
-    inputs: Mapping[str, tuple[Path, str]],
-    interruption: type[Exception],
-) -> Iterator[TrainingRun]:
-    """Record a training as the run of its experiment.
-
-    Args:
-        experiment: Name of the experiment.
-        causes: Everything that decides the result but the data, nested.
-        inputs: Folder and checksum of the data, by name.
-        interruption: What a training raises that was asked to stop: its run counts as killed.
-    """
-    recorder = Recorder(experiment, {"restore.experiment": experiment, **_provenance()})
-    flat = {key: str(value) for key, value in _flattened(causes, ".")}
-    recorder.record(kind="params", params=flat)
-    for name, (folder, digest) in inputs.items():
-        recorder.record(kind="input", name=name, digest=digest, source=str(folder))
-    recorder.record(
-        kind="tags", tags={f"data.{name}": value for name, (_, value) in inputs.items()}
-    )
-    state = "FAILED"
-    try:
-        yield TrainingRun(recorder)
-        state = "FINISHED"
-    except interruption:
-        state = "KILLED"
-        raise
-    finally:
-        recorder.record(kind="end", state=state)
-        _touch_launch(recorder, state)
-
-
-def _touch_launch(recorder: Recorder, state: str) -> None:
-    """Note in the launch's run that one of its stages has ended.
-
-    Nobody stays to close the launch of a plain ``dvc repro``: its last stage does.
-    """
-    if recorder.tracker is None or os.environ.get(LAUNCH_VARIABLE):
+    run, run_id = read_run(journal)
+    events = read_events(journal)
+    if not events:
         return
-    try:
-        recorder.tracker.client.set_terminated(recorder.tracker.launch(), state)
-    except Exception as error:  # no fault of a tracker may cost a result
-        sys.stderr.write(f"warning: the launch's run is not closed: {error}\n")
+    if events[-1]["kind"] != "end":  # its writer was killed
+        events.append({"kind": "end", "state": "KILLED", "time": events[-1]["time"]})
+    if run_id is None:
+        run_id = tracker.open(run)
+        # Sending may fail again: the rest then belongs to the same run.
+        note_id(journal, run_id)
+    for event in events:
+        tracker.apply(run, run_id, event)
 
 
-def _flattened(
-    nested: Mapping[str, Any], separator: str, prefix: str = ""
-) -> Iterator[tuple[str, Any]]:
-    for key, value in nested.items():
-        if isinstance(value, Mapping):
-            yield from _flattened(value, separator, f"{prefix}{key}{separator}")
-        else:
-            yield f"{prefix}{key}", value
+def deliver() -> None:
+    """Send what waits, as the last stage of a launch does; a tracker that fails costs a warning.
 
-
-def log_evaluation(
-    experiment: str,
-    weights: str,
-    means: Mapping[str, Any],
-    pictures: Mapping[str, Array],
-    tables: Sequence[Path],
-) -> None:
-    """Record scores in the run of the weights that were measured.
-
-    Args:
-        experiment: Name of the experiment.
-        weights: Checksum of the weights, which finds the run.
-        means: Mean scores, nested by data set, degradation and protocol.
-        pictures: ``(H, W, C)`` in [0, 1] by name.
-        tables: Files to keep with the run.
+    Where nothing waits, MLflow is not even started.
     """
-    tags = {"restore.experiment": experiment, "restore.weights": weights, **_provenance()}
-    recorder = Recorder(experiment, tags, find="restore.weights")
-    recorder.record(kind="metrics", step=0, metrics=dict(_flattened(means, "/")))
-    with tempfile.TemporaryDirectory() as folder:
-        for name, picture in pictures.items():
-            path = Path(folder) / f"{name}.png"
-            write_png(path, picture)
-            recorder.record(kind="file", path=str(path), folder="pictures")
-    for table in tables:
-        recorder.record(kind="file", path=str(table), folder="scores")
-    recorder.record(kind="end", state="FINISHED")
-    _touch_launch(recorder, "FINISHED")
+    try:
+        journals = kept_journals()
+        if journals:
+            _end_own_launch(journals)
+            send_kept(Tracker())
+    except Exception as error:  # no fault of a tracker may cost a result
+        sys.stderr.write(f"warning: {unreachable(error)}\n")
 
 
-# ---------------------------------------------------------------- for the flow: a launch
+def _end_own_launch(journals: Sequence[Path]) -> None:
+    """Note that the launch of this process has ended, unless somebody else will."""
+    launch = current_launch({})
+    if launch.attended:
+        return
+    for path in journals:
+        try:
+            noted = read_run(path)[0].launch
+        except ValueError:  # it will be refused
+            continue
+        if noted is not None and noted.key == launch.key:
+            with Journal(Run.of_launch(noted)) as journal:
+                journal.write(new_event("end", state="FINISHED"))
+            return
+
+
+def unreachable(error: Exception) -> str:
+    """Return what to say of a tracker that fails: nothing is lost."""
+    first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return (
+        f"MLflow cannot be reached ({first_line}); what it should record is kept in {UNSENT} and "
+        "sent with the next stage that can reach it"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Open or close the run of a launch, for a door that cannot import MLflow itself."""
+    """Deliver what waits, for a door that cannot import MLflow itself."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.running.tracking", description=main.__doc__
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    opening = commands.add_parser("open", help="make the database and a run; print the run's id")
-    opening.add_argument("--door", required=True, help="what was started, such as 'restore run'")
-    closing = commands.add_parser("close", help="end a launch's run")
-    closing.add_argument("id")
-    closing.add_argument("--state", choices=["FINISHED", "FAILED", "KILLED"], required=True)
-    given = parser.parse_args(arguments)
-    tracker = Tracker()
-    if given.command == "open":
-        send_unsent(tracker)
-        sys.stdout.write(tracker.open_launch(given.door, uuid.uuid4().hex) + "\n")
-    else:
-        tracker.client.set_terminated(given.id, given.state)
+    commands.add_parser("deliver", help=f"send what is kept in {UNSENT}")
+    parser.parse_args(arguments)
+    try:
+        if kept_journals():
+            send_kept(Tracker())
+    except Exception as error:  # whatever an unknown tracker raises
+        sys.exit(unreachable(error))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
-"""Work on many images side by side: the only door to joblib.
+"""Work on many images side by side, by threads.
 
-Threads by default: Pillow, NumPy and SciPy let go of Python's lock while they work, and a thread
-starts in no time. ``joblib.parallel_config`` puts any other backend in their place.
+Pillow, NumPy and SciPy let go of Python's lock while they work, and a thread starts in no time.
 """
 
+import math
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import Generic, TypeVar
 
 CORES_VARIABLE = "RESTORE_CORES"
 """Environment variable that says how many cores a stage may use."""
@@ -18,18 +21,8 @@ _CALL = 0.004
 
 _MOST_TOGETHER = 16
 
-_WAITING = 16
-"""Calls of each worker that may be ahead of the one read next, so that results never fill the
-memory."""
-
-_WAITING_LONG = 4
-"""The same of calls that take their time, whose results are large as a rule."""
-
-_WAITING_FOR_READER = 2
-"""The same while whoever reads the results is busy with one."""
-
-_PAUSE = 0.001
-"""Seconds that a worker waits when that many are ahead."""
+_AHEAD = 2
+"""Calls for each worker ahead of the one read next, so that results never fill the memory."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -54,11 +47,31 @@ def count_workers() -> int:
     return int(granted)
 
 
-def count_cores() -> int:
-    """Return the cores that this process may use, by its affinity and its container's quota."""
-    from joblib import cpu_count  # here, because it takes a tenth of a second
+def count_cores(groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the cores that this process may use, by its affinity and its container's quota.
 
-    return int(cpu_count())
+    Args:
+        groups: Folder where Linux tells the quota.
+    """
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # only Linux has it
+        cores = os.cpu_count() or 1
+    return max(1, math.ceil(min(cores, _quota(groups))))
+
+
+def _quota(groups: Path) -> float:
+    """Return how many cores' time a container may use, infinity where nothing limits it."""
+    try:
+        quota, period = (groups / "cpu.max").read_text().split()
+    except OSError:
+        try:
+            quota = (groups / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (groups / "cpu" / "cpu.cfs_period_us").read_text()
+        except OSError:
+            return math.inf
+    # "max" in the second version of the files and -1 in the first one say that there is no limit.
+    return float(quota) / float(period) if quota.strip().isdecimal() else math.inf
 
 
 def each(
@@ -66,9 +79,9 @@ def each(
 ) -> Generator[Result, None, None]:
     """Yield ``function(item)`` of every item, in the order of the items.
 
-    Only a few results wait to be taken, so that they never have to fit into memory together (but
-    backends that give all at once exist). When it ends, however it ends, no call is running any
-    more; whoever may stop reading in the middle has to close it.
+    Only a few results wait to be taken, so that they never have to fit into memory together. When
+    it ends, however it ends, no call is running any more; whoever may stop reading in the middle
+    has to close it.
 
     Args:
         function: What to do; it should not depend on what runs beside it.
@@ -80,23 +93,26 @@ def each(
         ValueError: ``RESTORE_CORES`` is no whole number above 0.
         Exception: That of the first item, in their order, whose call failed.
     """
-    from joblib import Parallel
-    from joblib.parallel import get_active_backend
-
-    backend, _ = get_active_backend(prefer="threads")
-    bounded = backend.supports_return_generator
-    queue = _Queue(min(count_workers(), most or count_workers()), bounded=bounded)
-    parallel = Parallel(
-        n_jobs=queue.workers, prefer="threads", return_as="generator" if bounded else "list"
-    )
-    outcomes = iter(parallel(queue.calls(function, items)))
+    workers = min(count_workers(), most or count_workers())
+    if workers == 1:
+        yield from map(function, items)
+        return
+    pool = ThreadPoolExecutor(workers)
+    calls: deque[Future[_Outcome[Result]]] = deque()
+    submitted, together = 0, 1
     try:
-        for outcome in outcomes:
-            yield from queue.read(outcome)
+        while calls or submitted < len(items):
+            while len(calls) < _AHEAD * workers and submitted < len(items):
+                some = items[submitted : submitted + together]
+                calls.append(pool.submit(_call, function, some))
+                submitted += len(some)
+            outcome = calls.popleft().result()
+            yield from outcome.results
+            if outcome.error is not None:
+                raise outcome.error
+            together = outcome.fitting
     finally:
-        queue.closed = True
-        for _ in outcomes:
-            pass
+        pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True)
@@ -105,69 +121,13 @@ class _Outcome(Generic[Result]):
 
     Args:
         results: Of the items before one that failed, or of all.
-        error: What that one raised, if any. joblib would raise whatever fails first.
-        seconds: How long it took.
+        error: What that one raised, if any.
+        fitting: How many items such a call should have.
     """
 
     results: list[Result]
     error: Exception | None
-    seconds: float
-
-
-class _Queue:
-    """What lies between the workers and the reader of their results.
-
-    Args:
-        workers: Number of workers.
-        bounded: Whether workers wait when the reader falls behind.
-    """
-
-    def __init__(self, workers: int, *, bounded: bool) -> None:
-        self.workers = workers
-        self._bounded = bounded
-        self.closed = False
-        self._together = 1
-        self._read = 0
-        self._reader_busy = False
-
-    def calls(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Any]:
-        """Yield the calls to make, until the queue is closed."""
-        from joblib import delayed
-
-        made, first = 0, 0
-        while first < len(items) and not self.closed:
-            # joblib asks for the next call as soon as one ends, whether its result was taken
-            # or not, and must not be kept waiting: so the worker waits.
-            if self._bounded and made - self._read >= self._most * self.workers:
-                yield delayed(_pause)()
-                continue
-            some = items[first : first + self._together]
-            made, first = made + 1, first + len(some)
-            yield delayed(_call)(function, some)
-
-    def read(self, outcome: _Outcome[Result] | None) -> Iterator[Result]:
-        """Yield the results of a call.
-
-        Raises:
-            Exception: What the call raised.
-        """
-        if outcome is None:
-            return
-        self._reader_busy = True
-        yield from outcome.results
-        self._reader_busy = False
-        if outcome.error is not None:
-            raise outcome.error
-        self._read += 1
-        fitting = _CALL * len(outcome.results) / max(outcome.seconds, 1e-6)
-        self._together = min(max(1, int(fitting)), _MOST_TOGETHER)
-
-    @property
-    def _most(self) -> int:
-        # joblib looks for results every 10 ms: a reader who has none is not slow.
-        if self._reader_busy:
-            return _WAITING_FOR_READER
-        return _WAITING if self._together > 1 else _WAITING_LONG
+    fitting: int
 
 
 def _call(function: Callable[[Item], Result], items: Sequence[Item]) -> _Outcome[Result]:
@@ -179,8 +139,5 @@ def _call(function: Callable[[Item], Result], items: Sequence[Item]) -> _Outcome
             results.append(function(item))  # noqa: PERF401 -- those before a failure count
     except Exception as raised:
         error = raised
-    return _Outcome(results, error, time.perf_counter() - start)
-
-
-def _pause() -> None:
-    time.sleep(_PAUSE)
+    seconds = (time.perf_counter() - start) / len(items)
+    return _Outcome(results, error, min(max(1, int(_CALL / max(seconds, 1e-6))), _MOST_TOGETHER))

@@ -1,16 +1,15 @@
-"""What a training leaves behind: weights with their card, and its curve."""
+"""What a training leaves behind: weights with their card."""
 
-import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
 
 from pipeline.arrays.file_checksum import sha256_of
-from pipeline.running.outputs import new_file, new_folder
-from pipeline.training.loop import CurvePoint, Training
+from pipeline.running.outputs import new_folder
+from pipeline.training.loop import Training
 
 
 def write_weights(training: Training, facts: Mapping[str, Any], out: Path) -> Path:
@@ -39,26 +38,3 @@ def write_weights(training: Training, facts: Mapping[str, Any], out: Path) -> Pa
         }
         (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n")
     return out / "weights.safetensors"
-
-
-def write_curve(
-    training: Training,
-    columns: Sequence[str],
-    values: Callable[[CurvePoint], Sequence[object]],
-    path: Path,
-) -> None:
-    """Write the curve of a training as CSV.
-
-    Args:
-        training: At its end.
-        columns: Names of the columns.
-        values: Returns the row of a point.
-        path: File to write.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    with new_file(path) as file, file.open("w", newline="") as table:
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(values(point) for point in training.curve)

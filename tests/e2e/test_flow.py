@@ -12,6 +12,8 @@ from typing import Any
 
 import psutil
 import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
 from ruamel.yaml import YAML
 
 from pipeline.graph.prefect_server import local_url, start_server, who_answers
@@ -303,6 +305,86 @@ def _home_of(process: psutil.Process) -> str:
         return process.environ().get("PREFECT_HOME", "")
     except psutil.Error:
         return ""
+
+
+# ------------------------------------------------------------------------------ tracked
+
+
+def track(root: Path, *evaluated: str) -> Path:
+    """Let the toy have a tracker, and some of its stages evaluate weights, each its own."""
+    (root / "pipeline").symlink_to(ROOT / "pipeline")
+    for name in evaluated:
+        (root / f"{name}.card").write_text(f'{{"weights_sha256": "{name}"}}')
+    return root
+
+
+def recorded(root: Path) -> dict[str, Run]:
+    """Return the runs that the tracker of the toy has, by name; that of the launch is ``''``."""
+    found = MlflowClient(f"sqlite:///{root / 'mlflow.db'}").search_runs(["1"])
+    return {run.data.tags.get("restore.experiment", ""): run for run in found}
+
+
+def parents(runs: dict[str, Run]) -> set[str]:
+    return {run.data.tags["mlflow.parentRunId"] for name, run in runs.items() if name}
+
+
+def test_a_run_is_recorded_as_one_launch_with_the_scores_of_its_stages(
+    fresh: Path, server: dict[str, str]
+) -> None:
+    track(fresh, "branch@left", "aside")
+
+    ended = call(fresh, "restore", "run", **server)
+
+    assert ended.returncode == 0, ended.stderr
+    runs = recorded(fresh)
+    assert runs.keys() == {"", "branch@left", "aside"}
+    assert runs["aside"].data.metrics == {"set/y-float/psnr": 30.0}
+    assert parents(runs) == {runs[""].info.run_id}
+    assert runs[""].info.status == "FINISHED"
+    assert runs[""].data.tags["restore.door"] == "restore run"
+    assert runs[""].info.start_time <= runs["aside"].info.start_time
+    assert list((fresh / ".restore/unsent").iterdir()) == []
+
+
+def test_what_was_measured_before_a_failure_is_recorded(
+    fresh: Path, server: dict[str, str]
+) -> None:
+    track(fresh, "aside")
+    (fresh / "branch@left.fail").touch()
+
+    call(fresh, "restore", "run", **server)
+
+    runs = recorded(fresh)
+    assert runs[""].info.status == "FAILED"
+    assert runs["aside"].data.metrics == {"set/y-float/psnr": 30.0}
+
+
+def test_what_was_measured_before_an_interruption_is_recorded(
+    fresh: Path, server: dict[str, str]
+) -> None:
+    track(fresh, "seed")
+    (fresh / "branch@left.sleep").write_text("600")
+    command = [program("restore"), "run", "--parallel", "1"]
+    with subprocess.Popen(command, cwd=fresh, env=environment(**server)) as process:
+        wait_for(fresh / "branch@left.started", process)
+        process.send_signal(signal.SIGINT)
+
+    assert process.returncode == 130
+    runs = recorded(fresh)
+    assert runs[""].info.status == "KILLED"
+    assert runs["seed"].data.metrics == {"set/y-float/psnr": 30.0}
+
+
+def test_a_run_with_nothing_to_do_does_not_start_the_tracker(
+    toy: Path, server: dict[str, str]
+) -> None:
+    track(toy)
+
+    ended = call(toy, "restore", "run", **server)
+
+    assert "nothing to do" in ended.stdout
+    assert not (toy / "mlflow.db").exists()
+    assert not (toy / ".restore/unsent").exists()
 
 
 def test_the_doctor_sees_the_server_start(toy: Path) -> None:

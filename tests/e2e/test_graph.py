@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 from ruamel.yaml import YAML
 
 from tests.project import copy_project, run
@@ -56,6 +57,35 @@ def touched(project: Path) -> set[str]:
 
 def test_a_second_run_has_nothing_to_do(done: Path) -> None:
     assert touched(done) == set()
+
+
+def test_the_scores_of_dvc_repro_are_in_the_runs_of_its_trainings_below_one_launch(
+    done: Path,
+) -> None:
+    runs = MlflowClient(f"sqlite:///{done / 'mlflow.db'}").search_runs(["1"])
+
+    (launch,) = [one for one in runs if "restore.launch" in one.data.tags]
+    trained = [one for one in runs if one is not launch]
+    assert {one.info.run_name for one in trained} == {
+        "dncnn_s25",
+        "vdsr_x23",
+        "rednet_jpeg",
+        "mobilenet",
+    }
+    assert len(trained) == 4
+    for one in trained:
+        assert one.data.tags["mlflow.parentRunId"] == launch.info.run_id
+        assert "train/loss" in one.data.metrics
+        assert one.data.metrics.keys() & {
+            "photos_test/gaussian_25/gray-uint8/psnr",
+            "photos_test/bicubic_x2/y-shave/psnr",
+            "photos_test/jpeg_10/gray-uint8/psnr",
+            "faces/accuracy",
+        }
+    assert launch.info.status == "FINISHED"
+    assert launch.info.end_time is not None
+    assert launch.info.end_time >= max(one.info.end_time or 0 for one in runs)
+    assert list((done / ".restore/unsent").iterdir()) == []
 
 
 def test_a_changed_recipe_trains_only_the_experiments_that_name_it(project: Path) -> None:

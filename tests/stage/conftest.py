@@ -1,6 +1,9 @@
 """What the tests of the stages share."""
 
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,4 +24,28 @@ def own_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database:
     monkeypatch.chdir(tmp_path)
     shutil.copyfile(empty_database, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    monkeypatch.setenv("RESTORE_LAUNCH", "none")
+    monkeypatch.delenv("RESTORE_LAUNCH", raising=False)
+
+
+@pytest.fixture
+def loads_mlflow(root: Path) -> Callable[..., bool]:
+    """Run a stage as ``dvc.yaml`` does, with the smoke preset; tell whether it loads MLflow.
+
+    It runs in the working directory.
+    """
+    code = """\
+import runpy, sys
+runpy.run_module(sys.argv.pop(1), run_name="__main__")
+print("mlflow" in sys.modules)
+"""
+
+    def run(stage: str, **options: object) -> bool:
+        shutil.copyfile(root / "pipeline/checking/presets/smoke.yaml", "params.yaml")
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        command = [sys.executable, "-c", code, f"stages.{stage}", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        return done.stdout == "True\n"
+
+    return run

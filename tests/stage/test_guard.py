@@ -5,8 +5,9 @@ import pytest
 import skimage.data
 
 from pipeline.arrays.pixels import Array, from_8bit
+from pipeline.arrays.tables import columns_of
 from pipeline.contamination import ContaminationError
-from pipeline.contamination.overlap_table import COLUMNS
+from pipeline.contamination.overlap_table import OverlapRow
 from pipeline.images.files import write_png
 from pipeline.settings.params import AcceptedOverlap, FolderDataset
 from stages.download import download
@@ -68,7 +69,7 @@ def test_sets_that_share_nothing_pass_with_an_empty_table(raw: Path) -> None:
     folder = run(raw, "other")
 
     assert (folder / "passed.txt").exists()
-    assert (folder / "overlaps.csv").read_text() == ",".join(COLUMNS) + "\n"
+    assert (folder / "overlaps.csv").read_text() == ",".join(columns_of(OverlapRow)) + "\n"
 
 
 def test_a_test_image_cut_from_a_training_image_stops_the_experiment(raw: Path) -> None:

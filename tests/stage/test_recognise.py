@@ -1,16 +1,19 @@
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mlflow import MlflowClient
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
 from pipeline.arrays.pixels import to_8bit
+from pipeline.checking.params_file import load_params
 from pipeline.images.files import read_image
 from pipeline.models.hybridsn.settings import HybridSN
 from pipeline.models.recogniser_parts.building import build_recogniser
@@ -20,6 +23,7 @@ from pipeline.recognition.learning.gathering import open_samples
 from pipeline.recognition.learning.retrieval import search
 from pipeline.recognition.scoring.answers import Answers, read_inputs, read_samples
 from pipeline.recognition.scoring.palette import paint
+from pipeline.running.tracking import deliver
 from pipeline.settings.params import Input, RestoredInput
 from stages.recognise import recognise
 from tests.recognition_data import (
@@ -77,6 +81,18 @@ def inputs_of(clean: Labelled) -> dict[str, Labelled]:
     return {"task": clean, **others}
 
 
+def write_input(folder: Path, data: Labelled, task: str = "task", **card: str) -> None:
+    folder.mkdir(parents=True)
+    write_labelled(folder, data, {**clean_card(task), **card})
+
+
+def write_network(folder: Path, network: nn.Module) -> None:
+    folder.mkdir()
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    save_file(weights, folder / "weights.safetensors")
+    (folder / "card.json").write_text('{"weights_sha256": "ab"}')
+
+
 def run(
     folder: Path,
     data: Mapping[str, Labelled],
@@ -87,12 +103,8 @@ def run(
 ) -> Path:
     """Test a network on the inputs of a task, and return the folder of the evaluation."""
     for name, labelled in data.items():
-        (folder / "inputs" / name).mkdir(parents=True)
-        write_labelled(folder / "inputs" / name, labelled, {**clean_card("task"), "model": name})
-    (folder / "net").mkdir()
-    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    save_file(weights, folder / "net" / "weights.safetensors")
-    (folder / "net" / "card.json").write_text('{"weights_sha256": "ab"}')
+        write_input(folder / "inputs" / name, labelled, model=name)
+    write_network(folder / "net", network)
     recognise(
         recogniser="net",
         model=model or MODELS[ARCHS[data["task"].kind]],
@@ -132,6 +144,34 @@ def labels_by(network: nn.Module, data: Labelled, positions: NDArray[np.int64]) 
 
 
 # ------------------------------------------------------------------------------ all kinds
+
+
+def test_answers_reach_the_tracker_without_that_testing_loads_mlflow(
+    tmp_path: Path, root: Path, loads_mlflow: Callable[..., bool]
+) -> None:
+    params = load_params(root / "pipeline/checking/presets/smoke.yaml")
+    clean = images()
+    for name in ("faces", *params.inputs, *params.restored_inputs):
+        write_input(tmp_path / "inputs" / name, clean, task="faces")
+    (model,) = attrgetter("mobilenet_v1")(params.models).values()
+    write_network(tmp_path / "net", network_of(model, clean, seed=4))
+
+    loaded = loads_mlflow(
+        "recognise",
+        recogniser="mobilenet",
+        model="mobilenet_v1.tiny",
+        task_name="faces",
+        weights="net",
+        labelled="inputs",
+        out="out",
+        metrics="net.json",
+    )
+    deliver()
+
+    assert not loaded
+    (run,) = MlflowClient().search_runs(["1"], "tags.`restore.weights` = 'ab'")
+    means = means_of(tmp_path)
+    assert run.data.metrics == {f"{name}/accuracy": one["accuracy"] for name, one in means.items()}
 
 
 @pytest.mark.parametrize("kind", TASKS)

@@ -1,18 +1,22 @@
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from mlflow import MlflowClient
 from safetensors.torch import save_file
 
+from pipeline.checking.params_file import load_params
 from pipeline.images.benchmarks import drawn_sigmas, images_of, restored_path, write_trials
 from pipeline.images.files import read_image
 from pipeline.measuring.score_table import INPUT
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
+from pipeline.running.tracking import deliver
 from pipeline.settings.params import Trial
 from pipeline.tiling.ensemble import SelfEnsemble
 from stages.baseline import baseline
@@ -160,6 +164,52 @@ def test_the_metrics_are_the_means_of_the_rows(tmp_path: Path) -> None:
         psnrs = [float(row["psnr"]) for row in rows if row["protocol"] == protocol]
         assert mean["psnr"] == pytest.approx(np.mean(psnrs), abs=1e-4)
         assert mean["psnr_input"] == pytest.approx(20 * np.log10(255 / 25), abs=0.5)
+
+
+def test_scores_reach_the_tracker_without_that_measuring_loads_mlflow(
+    tmp_path: Path, root: Path, loads_mlflow: Callable[..., bool]
+) -> None:
+    trials = load_params(root / "pipeline/checking/presets/smoke.yaml").benchmarks["denoise"]
+    photos = download_photos(tmp_path)
+    photos.rename(photos.with_name(trials[0].dataset))
+    degrade_test(trials=trials, raw=photos.parent, out=tmp_path / "bench", seed=0)
+    reconstruct(
+        model=MODEL,
+        weights=write_weights(tmp_path),
+        benchmark=tmp_path / "bench",
+        way="plain",
+        out=tmp_path / "restored",
+        threads=1,
+        tile=TILE,
+        precision="float32",
+    )
+
+    baseline(benchmark=tmp_path / "bench", out=tmp_path / "baselines.csv")
+
+    loaded = loads_mlflow(
+        "evaluate",
+        experiment="e1",
+        model_name="dncnn.tiny",
+        benchmark="bench",
+        restored="restored",
+        baselines="baselines.csv",
+        out="rows.csv",
+        metrics="metrics.json",
+    )
+    deliver()
+
+    assert not loaded
+    client = MlflowClient()
+    (run,) = client.search_runs(["1"], f"tags.`restore.weights` = '{CARD['weights_sha256']}'")
+    means = json.loads((tmp_path / "metrics.json").read_text())["photos_test"]["gaussian_25"]
+    recorded = run.data.metrics["photos_test/gaussian_25/gray-uint8/psnr"]
+    assert recorded == means["gray-uint8"]["psnr"]
+    stored = [
+        item.path
+        for folder in ("pictures", "scores")
+        for item in client.list_artifacts(run.info.run_id, folder)
+    ]
+    assert stored == ["pictures/photos_test-gaussian_25.png", "scores/rows.csv"]
 
 
 def test_an_empty_benchmark_is_refused(tmp_path: Path) -> None:

@@ -13,17 +13,16 @@ import numpy as np
 import pytest
 
 from pipeline.arrays.pixels import Array, Bytes, to_8bit
-from pipeline.contamination.overlap_table import COLUMNS as OVERLAP_COLUMNS
-from pipeline.contamination.overlap_table import write_overlaps
+from pipeline.arrays.tables import columns_of, write_table
+from pipeline.contamination.overlap_table import OverlapRow
 from pipeline.degradations.settings import Gaussian
 from pipeline.images.benchmarks import write_trials
 from pipeline.images.files import read_image, write_png
 from pipeline.literature import published
-from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
-from pipeline.measuring.score_table import INPUT
+from pipeline.measuring.score_table import INPUT, Score
 from pipeline.report.crops import detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
-from pipeline.report.results import COLUMNS
+from pipeline.report.results import ResultRow
 from pipeline.settings.params import AcceptedOverlap, Applied, Experiment, Imported, Trial, Way
 from stages.report import report
 from tests.recognised import Recognised, faces
@@ -93,7 +92,7 @@ class Project:
 
     def write_published(self, *lines: str) -> None:
         (self.literature / "published.csv").write_text(
-            "\n".join([",".join(published.COLUMNS), *lines]) + "\n"
+            "\n".join([",".join(columns_of(published.Line)), *lines]) + "\n"
         )
 
     def write_experiment(self, name: str, psnr: float = 28.5) -> None:
@@ -131,7 +130,7 @@ class Project:
     def write_overlaps(self, name: str, *rows: str) -> None:
         self.folders["overlaps"].mkdir(exist_ok=True)
         path = self.folders["overlaps"] / f"{name}.csv"
-        path.write_text("\n".join([",".join(OVERLAP_COLUMNS), *rows]) + "\n")
+        path.write_text("\n".join([",".join(columns_of(OverlapRow)), *rows]) + "\n")
 
     def import_network(self, name: str) -> None:
         """Put a network with published weights beside the others, without training."""
@@ -176,7 +175,7 @@ class Project:
         with path.open("a" if more else "w", newline="") as file:
             writer = csv.writer(file)
             if not more:
-                writer.writerow(MEASURED_COLUMNS)
+                writer.writerow(columns_of(Score))
             for level in self.levels:
                 for number, image in enumerate(IMAGES):
                     for protocol, worse in zip(("gray-uint8", "gray-float"), worse_by, strict=True):
@@ -241,7 +240,7 @@ def test_the_table_has_a_row_for_each_result(project: Project) -> None:
     project.report()
 
     rows = project.table()
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == columns_of(ResultRow)
     assert [
         (row["experiment"], row["degradation"], row["protocol"], row["psnr"]) for row in rows
     ] == [
@@ -350,9 +349,20 @@ def test_an_accepted_overlap_is_said(project: Project) -> None:
 
 def test_the_table_of_overlaps_is_the_one_that_the_guard_writes(tmp_path: Path) -> None:
     accepted = AcceptedOverlap(train="a", test="b", why="x")
-    row = ("a", "one", "b", "two", "cut from", "1.000", 99, "1.000", "1.000", "0.250")
+    row = OverlapRow(
+        train_set="a",
+        train_image="one",
+        test_set="b",
+        test_image="two",
+        how="cut from",
+        correlation=1,
+        keypoints=99,
+        scale=1,
+        train_share=1,
+        test_share=0.25,
+    )
 
-    write_overlaps(tmp_path / "net.csv", [row])
+    write_table(tmp_path / "net.csv", OverlapRow, [row])
 
     (found,) = read_overlaps(tmp_path / "net.csv", "guard@net", [accepted]).values()
     (scene,) = found.scenes
@@ -505,7 +515,7 @@ def test_rows_of_another_experiment_are_refused(project: Project) -> None:
 
 def test_an_experiment_without_results_is_refused(project: Project) -> None:
     path = project.folders["evaluated"] / "net.csv"
-    path.write_text(",".join(MEASURED_COLUMNS) + "\n")
+    path.write_text(",".join(columns_of(Score)) + "\n")
 
     with pytest.raises(ValueError, match=r"net.csv: expected rows .*evaluate@net"):
         project.report()

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.checking.editor_schema import editor_schema
 from pipeline.degradations.settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.edsr.settings import EDSR
@@ -32,6 +33,7 @@ from pipeline.settings.params import (
     Experiment,
     Imported,
     Params,
+    Recipe,
     Recognition,
 )
 from pipeline.settings.tasks import DscmrLoss, FoldSplit, RandomSplit
@@ -168,7 +170,15 @@ def test_schema_for_editors_is_the_one_that_validates(root: Path) -> None:
     published = json.loads((root / "pipeline" / "checking" / "params.schema.json").read_text())
 
     published.pop("$schema", None)
-    assert published == Params.model_json_schema()
+    assert published == editor_schema()
+
+
+def test_the_schema_for_editors_knows_entries_that_are_like_others() -> None:
+    recipe = editor_schema()["$defs"]["Recipe"]
+
+    assert set(recipe["properties"]) == {"<<", *Recipe.model_fields}
+    assert recipe["anyOf"] == [{"required": ["<<"]}, {"required": list(Recipe.model_fields)}]
+    assert recipe["additionalProperties"] is False
 
 
 def test_schema_loads_without_numpy_and_torch() -> None:

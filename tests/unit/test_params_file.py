@@ -1186,3 +1186,57 @@ def test_a_shared_network_takes_every_colour(file: Path) -> None:
 @pytest.mark.parametrize("channels", [0, "each", {"separate": 0}, 1.5])
 def test_impossible_channels_are_refused(refuse: Refuse, channels: object) -> None:
     assert "models.vdsr.gray.channels" in refuse("models/vdsr/gray/channels", channels)
+
+
+# ------------------------------------------------------- entries like others, former keys
+
+
+def with_recipes(text: str) -> str:
+    """Return good params as YAML, with other lines in place of the section ``recipes``."""
+    others = {section: entries for section, entries in GOOD.items() if section != "recipes"}
+    return f"{as_yaml(others)}recipes:\n{text}"
+
+
+QUICK = as_yaml({"quick": GOOD["recipes"]["quick"]}).replace("quick:", "quick: &quick", 1)
+
+
+def indented(text: str) -> str:
+    return "".join(f"  {line}\n" for line in text.splitlines())
+
+
+def test_a_recipe_can_be_like_another_but_for_some_values(file: Path) -> None:
+    file.write_text(with_recipes(indented(f"{QUICK}longer: {{<<: *quick, steps: 3000}}")))
+
+    recipes = load_params(file).recipes
+
+    assert recipes["longer"] == recipes["quick"].model_copy(update={"steps": 3000})
+
+
+def test_a_merge_of_an_anchor_that_is_not_there_is_refused_by_its_name(file: Path) -> None:
+    file.write_text(with_recipes(indented(f"{QUICK}longer: {{<<: *quikc, steps: 3000}}")))
+
+    with pytest.raises(ParamsError, match=r"line \d+: .*no anchor '&quikc'.*'&quick'"):
+        load_params(file)
+
+
+def test_a_merge_of_another_sections_entry_is_refused_by_its_keys(file: Path) -> None:
+    text = with_recipes(indented(f"{QUICK}longer: {{<<: *noise, steps: 3000}}"))
+    file.write_text(text.replace("\n  noise:", "\n  noise: &noise", 1))
+
+    with pytest.raises(ParamsError) as caught:
+        load_params(file)
+
+    assert "recipes.longer.sigma_8bit: unknown key" in str(caught.value)
+    assert "recipes.longer.batch: missing" in str(caught.value)
+
+
+def test_a_degradation_of_an_experiment_is_refused_with_how_to_write_it_now(refuse: Refuse) -> None:
+    faults = refuse("experiments/denoiser/degradation", "noise")
+
+    assert faults.startswith("experiments.denoiser.degradation: a training set has a name")
+    assert "`NAME: {bank: ..., degradation: ...}` in the section `pairs`" in faults
+
+
+@pytest.mark.parametrize("section", ["described", "described_inputs"])
+def test_a_section_that_is_gone_is_refused_with_what_to_do(refuse: Refuse, section: str) -> None:
+    assert refuse(section, {}).startswith(f"{section}: this section is gone")

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.arrays.tables import columns_of
 from pipeline.literature.published import (
-    COLUMNS,
     MEASURED,
     NOT_MEASURED,
     SHIPPED,
+    Line,
     Number,
     joined,
     read_published,
@@ -22,7 +23,7 @@ PSNR = "DnCNN-S,bsd68,gaussian_25,gray-uint8,psnr,29.23,false,a paper"
 SSIM = "DnCNN-S,bsd68,gaussian_25,gray-uint8,ssim,0.8278,false,a paper"
 
 
-def write(path: Path, *lines: str, header: str = ",".join(COLUMNS)) -> Path:
+def write(path: Path, *lines: str, header: str = ",".join(columns_of(Line))) -> Path:
     path.write_text("\n".join([header, *lines]) + "\n")
     return path
 
@@ -96,7 +97,9 @@ def test_a_wrong_row_is_refused_by_its_line(tmp_path: Path, row: str, complaint:
         read_published(path)
 
 
-@pytest.mark.parametrize("header", ["", ",".join(COLUMNS[:-1]), ",".join(reversed(COLUMNS))])
+@pytest.mark.parametrize(
+    "header", ["", ",".join(columns_of(Line)[:-1]), ",".join(reversed(columns_of(Line)))]
+)
 def test_wrong_columns_are_refused(tmp_path: Path, header: str) -> None:
     path = write(tmp_path / "published.csv", PSNR, header=header)
 

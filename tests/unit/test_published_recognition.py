@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.arrays.tables import columns_of
 from pipeline.literature.published_recognition import (
-    COLUMNS,
     SHIPPED,
+    Line,
     find_published,
     is_same_test,
     protocol_of,
@@ -25,7 +26,7 @@ from pipeline.settings.tasks import (
 ROW = "HybridSN,indian_pines,random-10,accuracy,98.39,percent,a paper,false"
 
 
-def write(path: Path, *lines: str, header: str = ",".join(COLUMNS)) -> Path:
+def write(path: Path, *lines: str, header: str = ",".join(columns_of(Line))) -> Path:
     path.write_text("\n".join([header, *lines]) + "\n")
     return path
 
@@ -153,7 +154,7 @@ def test_a_wrong_row_is_refused_by_its_line(tmp_path: Path, row: str, complaint:
         read_published_recognition(path)
 
 
-@pytest.mark.parametrize("header", ["", ",".join(reversed(COLUMNS))])
+@pytest.mark.parametrize("header", ["", ",".join(reversed(columns_of(Line)))])
 def test_wrong_columns_are_refused(tmp_path: Path, header: str) -> None:
     path = write(tmp_path / "numbers.csv", ROW, header=header)
 

@@ -4,10 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.arrays.tables import columns_of
 from pipeline.recognition.scoring.answers import (
-    COLUMNS,
     Answers,
     Inputs,
+    SampleRow,
     classified,
     read_inputs,
     read_samples,
@@ -16,7 +17,7 @@ from pipeline.recognition.scoring.answers import (
     write_samples,
 )
 
-HEADER = ",".join(COLUMNS)
+HEADER = ",".join(columns_of(SampleRow))
 ROW = "faces,accuracy,7,face,face,1"
 STAGE = "recognise@net"
 CARD = {
@@ -75,7 +76,7 @@ def test_rows_of_an_input_need_not_stand_together(tmp_path: Path) -> None:
     assert [(one.input, one.samples) for one in found] == [("faces", ("7", "8")), ("noisy", ("7",))]
 
 
-def test_a_hundred_thousand_rows_are_read_column_by_column(tmp_path: Path) -> None:
+def test_a_hundred_thousand_rows_are_sorted_by_input(tmp_path: Path) -> None:
     rows = [
         f"input_{at % 10},accuracy,{at},class_{at % 7},class_{at % 5},0" for at in range(100_000)
     ]
@@ -93,12 +94,12 @@ def test_a_hundred_thousand_rows_are_read_column_by_column(tmp_path: Path) -> No
         ([ROW, ROW], "one row for a sample and measure, came two for input 'faces'"),
         (
             [ROW, "faces,accuracy,8,face,face"],
-            "expected 6 values in a row, came faces, acc",
+            "line 3: expected 6 values, came 5",
         ),
-        ([ROW.replace("accuracy", "psnr")], "measures accuracy, .*; came 'psnr'"),
+        ([ROW.replace("accuracy", "psnr")], "line 2: unknown measure 'psnr'.*accuracy"),
         ([ROW.replace(",1", ",1.5")], "values from 0 to 1"),
-        ([ROW.replace(",1", ",nan")], "values from 0 to 1"),
-        ([ROW.replace(",1", ",yes")], "'yes'"),
+        ([ROW.replace(",1", ",nan")], "line 2: expected a finite number for value, came 'nan'"),
+        ([ROW.replace(",1", ",yes")], "line 2: expected a finite number for value, came 'yes'"),
     ],
 )
 def test_a_file_that_the_stage_does_not_write_is_refused(
@@ -106,7 +107,7 @@ def test_a_file_that_the_stage_does_not_write_is_refused(
 ) -> None:
     write(tmp_path, *rows)
 
-    with pytest.raises(ValueError, match=rf"samples.csv: .*{complaint}.*--force {STAGE}'"):
+    with pytest.raises(ValueError, match=rf"samples.csv(: .*|, ){complaint}.*--force {STAGE}'"):
         read_samples(tmp_path, STAGE)
 
 

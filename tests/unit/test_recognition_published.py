@@ -90,7 +90,10 @@ def test_sheets_of_cifar_10_are_all_there(real_data: Path) -> None:
         (lambda f: Image.new("L", (1024, 3)).save(f["cifar10_batch_0"]), "1 channels"),
         (lambda f: f["cifar10_batch_0"].write_bytes(b"\x89PNG\r\n"), r"batch_0\.png"),
         (lambda f: f["labels"].write_text("batch_file,row,label\n"), "3 of the 3 images in"),
-        (lambda f: f["labels"].write_text("batch_file,row,label\na.png,one,2\n"), "whole numbers"),
+        (
+            lambda f: f["labels"].write_text("batch_file,row,label\na.png,one,2\n"),
+            "whole number for row",
+        ),
         (lambda f: f["labels"].write_text("file,label\na.png,2\n"), "columns batch_file, row"),
     ],
 )

@@ -2,7 +2,8 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.report.comparisons import COLUMNS, compare, compare_all, write_comparisons
+from pipeline.arrays.tables import columns_of
+from pipeline.report.comparisons import ComparisonRow, compare, compare_all, write_comparisons
 from pipeline.report.leaderboard import by_place
 from pipeline.report.results import Result
 from tests.unit.report_data import result_of
@@ -48,7 +49,7 @@ def test_the_table_says_what_is_within_noise(tmp_path: Path) -> None:
 
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == columns_of(ComparisonRow)
     assert [(row["other"], row["within_noise"]) for row in rows] == [
         ("other", "true"),
         ("nl_means", "false"),

@@ -105,11 +105,11 @@ def test_a_missing_curve_names_the_stage_that_writes_it(tmp_path: Path) -> None:
         ("step,loss,psnr_train_patches,learning_rate\n", "at least one step"),
         (
             "step,loss,psnr_train_patches,learning_rate\n1,nan,2,3\n",
-            "line 2: expected 4 finite numbers",
+            "line 2: expected a finite number for loss, came 'nan'",
         ),
         (
             "step,loss,psnr_train_patches,learning_rate\n1,2,3\n",
-            "line 2: expected 4 finite numbers",
+            "line 2: expected 4 values, came 3",
         ),
         ("step,loss,psnr_train_patches,learning_rate\n1,a,2,3\n", "line 2: .*'a'"),
     ],

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.arrays.tables import columns_of
 from pipeline.report.downstream import (
-    COLUMNS,
     Downstream,
+    DownstreamRow,
     compare_inputs,
     group_by_task,
     judge,
@@ -25,7 +26,7 @@ def written(made: Recognised, path: Path) -> list[dict[str, str]]:
     write_downstream(path, tables(made))
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
-        assert tuple(reader.fieldnames or ()) == COLUMNS
+        assert tuple(reader.fieldnames or ()) == columns_of(DownstreamRow)
         return list(reader)
 
 

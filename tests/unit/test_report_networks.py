@@ -4,8 +4,9 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.arrays.tables import columns_of
 from pipeline.literature.papers import Paper
-from pipeline.report.network_table import COLUMNS, tabulate_networks, write_networks
+from pipeline.report.network_table import NetworkRow, tabulate_networks, write_networks
 from tests.unit.test_report_page import NETWORK
 
 CARD = {
@@ -53,7 +54,7 @@ def test_what_is_not_known_is_left_empty(tmp_path: Path) -> None:
 
     with (tmp_path / "networks.csv").open(newline="") as file:
         (line,) = csv.DictReader(file)
-    assert tuple(line) == COLUMNS
+    assert tuple(line) == columns_of(NetworkRow)
     assert line["parameters"] == "9"
     assert line["parameters_published"] == line["receptive_field"] == line["steps"] == ""
     assert float(line["psnr"]) == NETWORK.psnr

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.contamination.overlap_table import COLUMNS
+from pipeline.arrays.tables import columns_of
+from pipeline.contamination.overlap_table import OverlapRow
 from pipeline.report.overlaps import read_overlaps
 from pipeline.settings.params import AcceptedOverlap
 
@@ -10,7 +11,7 @@ ACCEPTED = [AcceptedOverlap(train="bsd400", test="bsd68", why="the paper did so"
 
 
 def write(path: Path, *rows: str) -> Path:
-    path.write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
+    path.write_text("\n".join([",".join(columns_of(OverlapRow)), *rows]) + "\n")
     return path
 
 

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report.recogniser_curves import COLUMNS, draw_recogniser_curve
+from pipeline.arrays.curve_points import RecognisingPoint
+from pipeline.arrays.tables import columns_of
+from pipeline.report.recogniser_curves import draw_recogniser_curve
 
-HEADER = ",".join(COLUMNS)
+HEADER = ",".join(columns_of(RecognisingPoint))
 
 
 def write(folder: Path, *rows: str, header: str = HEADER) -> Path:
@@ -59,9 +61,9 @@ def test_a_validation_at_some_steps_is_drawn_at_these(tmp_path: Path) -> None:
     ("rows", "complaint"),
     [
         ([], "at least one step"),
-        (["100,,0.4,0.35,0.01"], "line 2: expected 5 finite numbers, only accuracies"),
-        (["100,nan,0.4,0.35,0.01"], "line 2: expected 5 finite numbers"),
-        (["100,1.5,0.4,0.35"], "line 2: expected 5 finite numbers"),
+        (["100,,0.4,0.35,0.01"], "line 2: expected a finite number for loss, came ''"),
+        (["100,nan,0.4,0.35,0.01"], "line 2: expected a finite number for loss, came 'nan'"),
+        (["100,1.5,0.4,0.35"], "line 2: expected 5 values, came 4"),
         (["100,1.5,high,0.35,0.01"], "line 2: .*'high'"),
     ],
 )

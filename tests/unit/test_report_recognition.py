@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from pipeline.arrays.tables import columns_of
 from pipeline.literature.published_recognition import PublishedRecognition
 from pipeline.report.page import Findings, render_page
 from pipeline.report.recogniser_results import read_runs
 from pipeline.report.recognition import (
-    COLUMNS,
     Recognised,
+    RecognitionRow,
     compare_recognisers,
     write_recognition,
 )
@@ -319,7 +320,7 @@ def test_the_table_has_a_row_for_each_recogniser_and_input(tmp_path: Path) -> No
     found = rows(read(everything(tmp_path)), tmp_path / "recognition.csv")
 
     first = found[0]
-    assert tuple(first) == COLUMNS
+    assert tuple(first) == columns_of(RecognitionRow)
     assert len(found) == 4 * 4 + 3 + 3
     assert (first["recogniser"], first["input"], first["value"]) == ("clean", "faces", "0.90000")
     assert (first["published"], first["repetition_of"]) == ("0.85000", "")
@@ -358,7 +359,7 @@ def test_the_table_has_the_scores_of_each_kind_of_task(tmp_path: Path) -> None:
 def test_without_recognisers_the_table_is_a_header(tmp_path: Path) -> None:
     write_recognition(tmp_path / "recognition.csv", None)
 
-    assert (tmp_path / "recognition.csv").read_text() == ",".join(COLUMNS) + "\n"
+    assert (tmp_path / "recognition.csv").read_text() == ",".join(columns_of(RecognitionRow)) + "\n"
 
 
 def test_costs_that_are_not_known_are_left_empty(tmp_path: Path) -> None:

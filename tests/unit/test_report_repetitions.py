@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.arrays.tables import columns_of
 from pipeline.report.repetitions import (
-    COLUMNS,
+    RepetitionRow,
     find_repetitions,
     merge_repetitions,
     write_repetitions,
@@ -106,7 +107,7 @@ def test_the_table_has_what_was_run_more_than_once(tmp_path: Path) -> None:
 
     with (tmp_path / "repetitions.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert tuple(row) == COLUMNS
+    assert tuple(row) == columns_of(RepetitionRow)
     assert (row["experiment"], row["runs"], row["names"]) == ("net", "3", "net net_b net_c")
     assert (row["psnr"], row["psnr_spread"]) == ("29.2000", "0.2000")
     assert float(row["psnr_low"]) < 29.2 < float(row["psnr_high"])

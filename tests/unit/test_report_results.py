@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.arrays.stage_outputs import StageNotRunError
+from pipeline.arrays.tables import columns_of
 from pipeline.literature.published import Published
-from pipeline.measuring.score_table import COLUMNS as MEASURED_COLUMNS
-from pipeline.measuring.score_table import INPUT
+from pipeline.measuring.score_table import INPUT, Score
 from pipeline.report.results import (
-    COLUMNS,
     Measurement,
+    ResultRow,
     merge_baselines,
     read_baselines,
     read_measurements,
@@ -18,7 +19,6 @@ from pipeline.report.results import (
     summarise_baselines,
     write_results,
 )
-from pipeline.running.stage_tables import StageNotRunError
 from tests.unit.report_data import PAPER
 
 ONE = Measurement(
@@ -45,7 +45,7 @@ INPUTS = {
 
 def write_measurements(path: Path, *rows: Measurement) -> Path:
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, MEASURED_COLUMNS, extrasaction="ignore")
+        writer = csv.DictWriter(file, columns_of(Score), extrasaction="ignore")
         writer.writeheader()
         writer.writerows(map(vars, rows))
     return path
@@ -63,8 +63,8 @@ def table(
 def test_the_table_has_the_promised_columns(tmp_path: Path) -> None:
     (row,) = table(tmp_path / "results.csv", ONE)
 
-    assert tuple(row) == COLUMNS
-    assert ",".join(COLUMNS) == (
+    assert tuple(row) == columns_of(ResultRow)
+    assert ",".join(columns_of(ResultRow)) == (
         "experiment,model,data_set,degradation,protocol,images,psnr,ssim,psnr_input,ssim_input,"
         "psnr_published,psnr_gap,psnr_low,psnr_high,repetition_of"
     )
@@ -230,7 +230,7 @@ def test_a_missing_file_names_the_stage_that_writes_it(tmp_path: Path) -> None:
     ("change", "complaint"),
     [
         (("29.0", "much"), "line 2: .*'much'.*evaluate@net"),
-        (("29.0", "nan"), "line 2: .*nan for image 'one'.*evaluate@net"),
+        (("29.0", "nan"), "line 2: expected a number for psnr, came 'nan'.*evaluate@net"),
         ((",0.8", ""), "line 2: .*evaluate@net"),
         (("gray-uint8", "gray"), "line 2: unknown protocol 'gray'.*gray-uint8.*evaluate@net"),
         (("psnr,", "db,"), "line 1: expected the columns .*evaluate@net"),

@@ -1,4 +1,3 @@
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,12 +5,13 @@ import numpy as np
 import pytest
 
 from pipeline.arrays.pixels import Array, from_8bit
+from pipeline.arrays.tables import columns_of, read_table, write_table
 from pipeline.degradations.levels import levels
 from pipeline.images.benchmarks import BenchmarkImage
 from pipeline.images.files import write_png
 from pipeline.images.resize import resize
 from pipeline.measuring.metrics import measure
-from pipeline.measuring.score_table import COLUMNS, Row, rows_of, write_rows
+from pipeline.measuring.score_table import INPUT, Score, inputs_of, mean_scores, rows_of
 from pipeline.settings.params import Trial
 
 
@@ -49,23 +49,18 @@ def image(tmp_path: Path) -> BenchmarkImage:
 def test_every_protocol_that_applies_has_a_row(image: BenchmarkImage) -> None:
     rows = list(rows_of(image, image.clean() + noise(2), "my_experiment", "vdsr.small"))
 
-    assert [row["protocol"] for row in rows] == ["y-uint8", "y-float", "y-shave", "y-shave-float"]
+    assert [row.protocol for row in rows] == ["y-uint8", "y-float", "y-shave", "y-shave-float"]
     for row in rows:
-        assert tuple(row) == COLUMNS
-        assert (row["experiment"], row["model"]) == ("my_experiment", "vdsr.small")
-        assert (row["data_set"], row["image"], row["degradation"]) == ("set", "one", "bicubic_x2")
+        assert (row.experiment, row.model) == ("my_experiment", "vdsr.small")
+        assert (*row.place, row.image) == ("set", "bicubic_x2", row.protocol, "one")
 
 
-def test_row_measures_the_restored_and_the_degraded_image(image: BenchmarkImage) -> None:
+def test_row_measures_the_restored_image(image: BenchmarkImage) -> None:
     restored = image.clean() + noise(2)
 
-    rows = list(rows_of(image, restored, "e", "m"))
-
-    for row in rows:
-        after = measure(row["protocol"], image.clean(), restored, 2)  # type: ignore[arg-type]
-        before = measure(row["protocol"], image.clean(), image.degraded(), 2)  # type: ignore[arg-type]
-        assert (row["psnr"], row["ssim"]) == (after.psnr, after.ssim)
-        assert (row["psnr_input"], row["ssim_input"]) == (before.psnr, before.ssim)
+    for row in rows_of(image, restored, "e", "m"):
+        after = measure(row.protocol, image.clean(), restored, 2)
+        assert (row.psnr, row.ssim) == (after.psnr, after.ssim)
 
 
 def test_small_input_is_measured_as_it_is_interpolated(image: BenchmarkImage) -> None:
@@ -73,38 +68,60 @@ def test_small_input_is_measured_as_it_is_interpolated(image: BenchmarkImage) ->
     low = replace(image, level=levels(small)[0])
     np.save(low.folder / low.place / "degraded" / "one.npy", resize(low.clean(), 12, 15))
 
-    rows = list(rows_of(low, low.clean() + noise(2), "e", "m"))
+    inputs = inputs_of(rows_of(low, low.interpolated(), INPUT, INPUT))
 
     interpolated = resize(resize(low.clean(), 12, 15), 24, 30)
-    for row in rows:
-        before = measure(row["protocol"], low.clean(), interpolated, 2)  # type: ignore[arg-type]
-        assert (row["psnr_input"], row["ssim_input"]) == (before.psnr, before.ssim)
+    assert len(inputs) == 4
+    for row in rows_of(low, interpolated, "e", "m"):
+        assert inputs[row.place, "one"] == (row.psnr, row.ssim)
+
+
+def test_means_stand_beside_those_of_the_degraded_images(image: BenchmarkImage) -> None:
+    row = next(iter(rows_of(image, image.clean(), "e", "m")))
+    rows = [replace(row, image=str(at), psnr=30.0 + at, ssim=0.5) for at in range(3)]
+    inputs = {(row.place, row.image): (20.0 + at, 0.25) for at, row in enumerate(rows)}
+
+    means = mean_scores(rows, inputs)
+
+    assert means == {
+        "set": {
+            "bicubic_x2": {
+                row.protocol: {"psnr": 31.0, "ssim": 0.5, "psnr_input": 21.0, "ssim_input": 0.25}
+            }
+        }
+    }
+
+
+def test_a_mean_that_is_infinite_is_left_out(image: BenchmarkImage) -> None:
+    row = next(iter(rows_of(image, image.clean(), "e", "m")))
+
+    means = mean_scores([row], {(row.place, row.image): (20.0, 0.25)})
+
+    assert means["set"]["bicubic_x2"][row.protocol].keys() == {"ssim", "psnr_input", "ssim_input"}
 
 
 def test_table_comes_back_to_six_digits(image: BenchmarkImage, tmp_path: Path) -> None:
-    rows: list[Row] = list(rows_of(image, image.clean() + noise(2), "e", "m"))
+    rows = list(rows_of(image, image.clean() + noise(2), "e", "m"))
 
-    write_rows(tmp_path / "scores.csv", rows)
+    write_table(tmp_path / "scores.csv", Score, rows)
 
-    with (tmp_path / "scores.csv").open(newline="") as file:
-        read = list(csv.DictReader(file))
+    read = read_table(tmp_path / "scores.csv", Score)
     assert len(read) == len(rows)
     for row, entry in zip(rows, read, strict=True):
-        for key, value in row.items():
-            expected = value if isinstance(value, str) else pytest.approx(value, abs=5e-7)
-            assert (entry[key] if isinstance(value, str) else float(entry[key])) == expected
+        assert entry == replace(row, psnr=entry.psnr, ssim=entry.ssim)
+        assert (entry.psnr, entry.ssim) == pytest.approx((row.psnr, row.ssim), abs=5e-7)
 
 
 def test_perfect_restoration_can_be_written(image: BenchmarkImage, tmp_path: Path) -> None:
-    write_rows(tmp_path / "scores.csv", rows_of(image, image.clean(), "e", "m"))
+    write_table(tmp_path / "scores.csv", Score, rows_of(image, image.clean(), "e", "m"))
 
-    with (tmp_path / "scores.csv").open(newline="") as file:
-        assert [float(row["psnr"]) for row in csv.DictReader(file)] == [float("inf")] * 4
+    read = read_table(tmp_path / "scores.csv", Score)
+    assert [row.psnr for row in read] == [float("inf")] * 4
 
 
 def test_same_rows_give_the_same_bytes(image: BenchmarkImage, tmp_path: Path) -> None:
     for name in ("one", "other"):
-        write_rows(tmp_path / name, rows_of(image, image.clean() + noise(2), "e", "m"))
+        write_table(tmp_path / name, Score, rows_of(image, image.clean() + noise(2), "e", "m"))
 
     content = (tmp_path / "one").read_bytes()
     assert content == (tmp_path / "other").read_bytes()
@@ -112,6 +129,6 @@ def test_same_rows_give_the_same_bytes(image: BenchmarkImage, tmp_path: Path) ->
 
 
 def test_table_without_rows_has_its_header(tmp_path: Path) -> None:
-    write_rows(tmp_path / "scores.csv", [])
+    write_table(tmp_path / "scores.csv", Score, [])
 
-    assert (tmp_path / "scores.csv").read_text() == ",".join(COLUMNS) + "\n"
+    assert (tmp_path / "scores.csv").read_text() == ",".join(columns_of(Score)) + "\n"

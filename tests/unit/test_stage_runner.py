@@ -258,3 +258,21 @@ def test_full_disk_is_said_to_be_one(run: Run) -> None:
 def test_bug_is_not_dressed_up(run: Run) -> None:
     with pytest.raises(TypeError, match="expected an int"):
         run(failing, "--kind", "bug")
+
+
+def test_what_comes_afterwards_finds_the_outputs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found: list[object] = []
+    monkeypatch.setattr(sys, "argv", ["stage", "--out", str(tmp_path)])
+
+    run_stage(silent, afterwards=lambda: found.append(given["out"]))
+
+    assert found == [tmp_path]
+
+
+def test_nothing_comes_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["stage", "--kind", "foreseen"])
+
+    with pytest.raises(SystemExit):
+        run_stage(failing, afterwards=lambda: pytest.fail("the stage has failed"))

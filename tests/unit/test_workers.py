@@ -1,17 +1,18 @@
 """Properties of work on many items side by side, whatever the number of workers."""
 
+import math
 import os
 import subprocess
 import sys
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 
-from pipeline.running.workers import CORES_VARIABLE, count_workers, each
+from pipeline.running.workers import CORES_VARIABLE, count_cores, count_workers, each
 
 WORKERS = ["1", "2", "5"]
 
@@ -132,26 +133,49 @@ def test_no_more_workers_than_are_of_use(workers: int, most: int) -> None:
     assert max(together) == min(workers, most)
 
 
-def process_of(_item: int) -> int:
-    return os.getpid()
-
-
-@parametrised(["2"])
-def test_another_backend_may_take_the_place_of_threads(workers: int) -> None:
-    threads = list(each(process_of, range(200)))
-    with joblib.parallel_config(backend="multiprocessing"):  # gives all results at once
-        processes = list(each(process_of, range(200)))
-
-    assert set(threads) == {os.getpid()}
-    assert os.getpid() not in processes
-    assert len(processes) == 200
-    assert 1 <= len(set(processes)) <= workers
+def own_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def test_workers_are_the_cores_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CORES_VARIABLE, raising=False)
 
-    assert count_workers() == joblib.cpu_count()
+    assert count_workers() == count_cores()
+    assert 1 <= count_cores() <= own_cores()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds processes")
+def test_a_process_that_is_bound_to_one_core_counts_one() -> None:
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+        "from pipeline.running.workers import count_cores; print(count_cores())"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+    assert done.stdout.split() == [b"1"]
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "100000 100000\n"}, 1),
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "max 100000\n"}, math.inf),
+        ({"cpu/cpu.cfs_quota_us": "150000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, math.inf),
+        ({}, math.inf),
+    ],
+)
+def test_the_quota_of_a_container_counts(
+    tmp_path: Path, files: dict[str, str], quota: float
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    assert count_cores(tmp_path) == min(own_cores(), quota)
 
 
 def test_workers_are_the_cores_that_a_stage_was_granted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,10 +191,10 @@ def test_cores_that_are_no_number_are_refused(
     monkeypatch.setenv(CORES_VARIABLE, granted)
 
     with pytest.raises(ValueError, match=f"RESTORE_CORES: expected .* came '{granted}'"):
-        list(each(process_of, [1]))
+        list(each(str, [1]))
 
 
-def test_joblib_is_loaded_when_it_is_needed() -> None:
+def test_a_stage_that_works_side_by_side_starts_without_scipy() -> None:
     code = "import sys, stages.extract; sys.exit('joblib' in sys.modules or 'scipy' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

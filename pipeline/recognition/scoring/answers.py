@@ -4,28 +4,36 @@
 and where each input comes from.
 """
 
-import csv
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays.stage_outputs import require_output
+from pipeline.arrays.tables import read_table, write_table
 from pipeline.recognition.scoring.class_scores import Measure
-from pipeline.running.stage_tables import read_rows, require_output
 from pipeline.settings.tasks import Kind
 
 SAMPLES, INPUTS = "samples.csv", "inputs.json"
 """Names of the files."""
 
-COLUMNS = ("input", "measure", "sample", "label", "predicted", "value")
-"""Of ``samples.csv``, in this order."""
 
-_MEASURES: Mapping[str, Measure] = {measure: measure for measure in get_args(Measure)}
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """A row of ``samples.csv``: what a recogniser made of one test sample, as ``Answers`` say."""
+
+    input: str
+    measure: Measure
+    sample: str
+    label: str
+    predicted: str | None
+    value: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,14 +128,15 @@ def write_samples(folder: Path, answers: Iterable[Answers]) -> None:
         folder: Where to write.
         answers: To each input.
     """
-    with (folder / SAMPLES).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for one in answers:
-            # The shortest text that gives the same number again; whole numbers without a point.
-            values = [repr(value).removesuffix(".0") for value in one.values.tolist()]
-            about = zip(one.samples, one.labels, one.predicted, values, strict=True)
-            writer.writerows((one.input, one.measure, *row) for row in about)
+    write_table(folder / SAMPLES, SampleRow, chain.from_iterable(map(_rows, answers)))
+
+
+def _rows(answers: Answers) -> Iterator[SampleRow]:
+    about = zip(
+        answers.samples, answers.labels, answers.predicted, answers.values.tolist(), strict=True
+    )
+    for sample, label, predicted, value in about:
+        yield SampleRow(answers.input, answers.measure, sample, label, predicted or None, value)
 
 
 def read_samples(folder: Path, stage: str) -> list[Answers]:
@@ -142,35 +151,20 @@ def read_samples(folder: Path, stage: str) -> list[Answers]:
         ValueError: The file is not what the stage writes.
     """
     path, again = folder / SAMPLES, f"run 'dvc repro --force {stage}'"
-    rows = [values for _, values in read_rows(path, COLUMNS, stage)]
-    if not rows:
+    groups: dict[tuple[str, Measure], list[SampleRow]] = {}
+    for row in read_table(path, SampleRow, stage):
+        groups.setdefault((row.input, row.measure), []).append(row)
+    if not groups:
         raise ValueError(f"{path}: expected at least one test sample, came none; {again}")
+    shared: dict[object, Any] = {}
     try:
-        return _columns(rows)
+        return [_answers(*key, rows, shared) for key, rows in groups.items()]
     except ValueError as error:
         raise ValueError(f"{path}: {error}; {again}") from error
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> list[Answers]:
-    """Sort rows by input and measure; whole columns at once, for there may be 100,000 rows."""
-    if set(map(len, rows)) != {len(COLUMNS)}:
-        row = next(row for row in rows if len(row) != len(COLUMNS))
-        raise ValueError(f"expected {len(COLUMNS)} values in a row, came {', '.join(row)}")
-    groups: dict[tuple[str, str], list[Sequence[str]]] = {}
-    for row in rows:
-        groups.setdefault((row[0], row[1]), []).append(row)
-    unknown = sorted({measure for _, measure in groups} - set(_MEASURES))
-    if unknown:
-        raise ValueError(f"expected measures {', '.join(_MEASURES)}; came '{', '.join(unknown)}'")
-    shared: dict[object, Any] = {}
-    return [
-        _answers(name, _MEASURES[measure], group, shared)
-        for (name, measure), group in groups.items()
-    ]
-
-
 def _answers(
-    name: str, measure: Measure, rows: Sequence[Sequence[str]], shared: dict[object, Any]
+    name: str, measure: Measure, rows: Sequence[SampleRow], shared: dict[object, Any]
 ) -> Answers:
     """Return the answers of one group of rows.
 
@@ -181,8 +175,9 @@ def _answers(
         shared: Texts and columns that were met before: most come again with every input, and would
             fill the memory of whoever reads many files.
     """
-    _, _, samples, labels, predicted, texts = zip(*rows, strict=True)
-    values = np.array(texts).astype(np.float64)
+    samples = tuple(row.sample for row in rows)
+    labels = tuple(row.label for row in rows)
+    values = np.array([row.value for row in rows], np.float64)
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"expected values from 0 to 1, came others for input '{name}'")
     if len(set(samples)) != len(samples):
@@ -192,7 +187,7 @@ def _answers(
         measure=measure,
         samples=shared.setdefault(samples, samples),
         labels=shared.setdefault(labels, labels),
-        predicted=tuple(shared.setdefault(text, text) for text in predicted),
+        predicted=tuple(shared.setdefault(row.predicted, row.predicted or "") for row in rows),
         values=values,
     )
 

@@ -3,14 +3,15 @@
 A row of a sheet is an image: 1024 pixels, which are its 32 rows one after the other.
 """
 
-import csv
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays.pixels import Bytes
+from pipeline.arrays.tables import read_table
 from pipeline.images.files import read_8bit
 from pipeline.images.raw_images import DatasetError
 from pipeline.recognition.collecting.reading.unsplit_samples import UnsplitSamples, labels_from
@@ -18,6 +19,15 @@ from pipeline.recognition.collecting.reading.unsplit_samples import UnsplitSampl
 _SIDE = 32
 _TEST = "cifar10_batch_50.png"
 """The sheet with test images: each sheet has 1000 of the 60000, the last 10000 of which test."""
+
+
+@dataclass(frozen=True)
+class _Label:
+    """The label of an image: of a row of a sheet."""
+
+    batch_file: str
+    row: int
+    label: int
 
 
 def read(files: Mapping[str, Path], classes: tuple[str, ...]) -> UnsplitSamples:
@@ -54,16 +64,9 @@ def _read_sheet(path: Path) -> Bytes:
 
 def _read_labels(path: Path) -> dict[tuple[str, int], int]:
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return {
-                (row["batch_file"], int(row["row"])): int(row["label"])
-                for row in csv.DictReader(stream)
-            }
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise DatasetError(
-            f"{path}: expected columns batch_file, row and label, the last two of whole numbers, "
-            f"but {type(error).__name__}: {error}"
-        ) from error
+        return {(row.batch_file, row.row): row.label for row in read_table(path, _Label)}
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"expected the labels of sheets, but {error}") from error
 
 
 def _labels_of(

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
+from pipeline.arrays.tables import columns_of
 from pipeline.commands import trying
 from pipeline.graph.trial_workspace import Trial, TrialWorkspace
-from pipeline.measuring.score_table import COLUMNS
+from pipeline.measuring.score_table import Score
 from pipeline.settings.params import Params
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,7 @@ QUICK = ["dncnn_s25", "--set"]
         (["dncnn_s25"], 2, "nothing to try: say what to change of dncnn_s25, such as --set rec"),
         ([*QUICK, "recipe.steps"], 2, "expected KEY=VALUE"),
         ([*QUICK, "recip.steps=9"], 2, "the nearest known one is 'recipe'"),
-        ([*QUICK, "recipe.steps=650"], 2, "that is what it is already"),
+        ([*QUICK, "recipe.steps=750"], 2, "that is what it is already"),
         ([*QUICK, "recipe.stepps=9"], 1, "stepps: unknown key; the nearest known one is 'steps'"),
         ([*QUICK, "recipe.steps=many"], 1, "steps: input should be a valid integer; came 'many'"),
         ([*QUICK, "recipe.steps.more=3"], 1, "steps: input should be a valid integer; came a dic"),
@@ -215,7 +216,7 @@ def test_what_was_tried_is_kept_even_if_its_original_has_changed_since(project: 
     workspace = tried(project, "recipe.steps=3000")
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(
-        text.replace("steps: 650\n    batch: 4", "steps: 650\n    batch: 8")
+        text.replace("steps: 750\n    batch: 4", "steps: 750\n    batch: 8")
     )
 
     assert cli.main(["try", "--keep", "new"]) == 0
@@ -258,7 +259,7 @@ def write_results(workspace: TrialWorkspace, psnrs: Mapping[str, list[float]]) -
         evaluated.parent.mkdir(parents=True, exist_ok=True)
         with evaluated.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(COLUMNS)
+            writer.writerow(columns_of(Score))
             for number, psnr in enumerate(values):
                 place = (data_set or "photos_test", f"image{number}", "gaussian_25", "gray-uint8")
                 writer.writerow([name, "dncnn.gray_8", *place, psnr, 0.8])

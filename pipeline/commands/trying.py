@@ -208,12 +208,14 @@ def _run(workspace: "TrialWorkspace", trial: "Trial") -> None:
     from pipeline.graph.launch import open_launch
 
     stages = [f"evaluate@{name}" for name in (trial.experiment, trial.name)]
-    with open_launch(workspace.root, door="restore try", warn=_warn) as launch:
-        try:
+    # MLflow keeps files where its first user was: that must not be the workspace.
+    _ask_tracker(workspace, {})
+    try:
+        with open_launch(workspace.root, door="restore try", warn=_warn) as launch:
             code = workspace.run(stages, launch.environment)
-        finally:
-            _ask_tracker(workspace, {"mark": {trial.name: trial.experiment}})
-        launch.succeeded = code == SUCCESS
+            launch.succeeded = code == SUCCESS
+    finally:
+        _ask_tracker(workspace, {"mark": {trial.name: trial.experiment}})
     if code != SUCCESS:
         raise CommandError(
             f"the try {trial.name} stopped: `dvc repro` ended with exit code {code}, its last "

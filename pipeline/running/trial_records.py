@@ -86,7 +86,7 @@ def _curve_ends(tracker: Tracker, run: Run) -> int | None:
 
 
 def _seconds(tracker: Tracker, run: Run) -> float:
-    # Not when the run ended: the evaluation of the weights ends it once more.
+    # What comes after the last point of the curve is no training.
     end = _curve_ends(tracker, run)
     return 0.0 if end is None else max(0.0, (end - run.info.start_time) / 1000)
 

@@ -1,6 +1,5 @@
 """``restore try`` without a training: what it refuses, and what it says of what there is."""
 
-import csv
 import json
 import shutil
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
-from pipeline.arrays.tables import columns_of
+from pipeline.arrays.tables import write_table
 from pipeline.commands import trying
 from pipeline.graph.trial_workspace import Trial, TrialWorkspace
 from pipeline.measuring.score_table import Score
@@ -54,7 +53,7 @@ QUICK = ["dncnn_s25", "--set"]
         (["dncnn_s25"], 2, "nothing to try: say what to change of dncnn_s25, such as --set rec"),
         ([*QUICK, "recipe.steps"], 2, "expected KEY=VALUE"),
         ([*QUICK, "recip.steps=9"], 2, "the nearest known one is 'recipe'"),
-        ([*QUICK, "recipe.steps=750"], 2, "that is what it is already"),
+        ([*QUICK, "recipe.augment=true"], 2, "that is what it is already"),
         ([*QUICK, "recipe.stepps=9"], 1, "stepps: unknown key; the nearest known one is 'steps'"),
         ([*QUICK, "recipe.steps=many"], 1, "steps: input should be a valid integer; came 'many'"),
         ([*QUICK, "recipe.steps.more=3"], 1, "steps: input should be a valid integer; came a dic"),
@@ -195,8 +194,6 @@ def new_lines(before: str, after: str) -> list[str]:
 
 
 def test_what_is_kept_is_a_line_for_each_entry_and_nothing_else_changes(project: Path) -> None:
-    text = (project / "params.yaml").read_text()
-    (project / "params.yaml").write_text(text.replace("  quick:\n", "  quick: &quick\n"))
     before = (project / "params.yaml").read_text()
     tried(project, "recipe.steps=3000", "degradation.sigma_8bit=30")
 
@@ -215,9 +212,7 @@ def test_what_is_kept_is_a_line_for_each_entry_and_nothing_else_changes(project:
 def test_what_was_tried_is_kept_even_if_its_original_has_changed_since(project: Path) -> None:
     workspace = tried(project, "recipe.steps=3000")
     text = (project / "params.yaml").read_text()
-    (project / "params.yaml").write_text(
-        text.replace("steps: 750\n    batch: 4", "steps: 750\n    batch: 8")
-    )
+    (project / "params.yaml").write_text(text.replace("batch: 4", "batch: 8", 1))
 
     assert cli.main(["try", "--keep", "new"]) == 0
 
@@ -257,12 +252,20 @@ def write_results(workspace: TrialWorkspace, psnrs: Mapping[str, list[float]]) -
         name, _, data_set = full_name.partition("@")
         evaluated = workspace.project / "data" / "evaluated" / f"{name}.csv"
         evaluated.parent.mkdir(parents=True, exist_ok=True)
-        with evaluated.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns_of(Score))
-            for number, psnr in enumerate(values):
-                place = (data_set or "photos_test", f"image{number}", "gaussian_25", "gray-uint8")
-                writer.writerow([name, "dncnn.gray_8", *place, psnr, 0.8])
+        rows = [
+            Score(
+                experiment=name,
+                model="dncnn.gray_8",
+                data_set=data_set or "photos_test",
+                image=f"image{number}",
+                degradation="gaussian_25",
+                protocol="gray-uint8",
+                psnr=psnr,
+                ssim=0.8,
+            )
+            for number, psnr in enumerate(values)
+        ]
+        write_table(evaluated, Score, rows)
         card = workspace.project / "data" / "models" / name / "card.json"
         card.parent.mkdir(parents=True, exist_ok=True)
         card.write_text(json.dumps({"weights_sha256": name}))

@@ -92,14 +92,17 @@ def test_weights_that_do_not_fit_the_named_model_are_refused_and_nothing_is_writ
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_net(project / "published/net.mat", GRAY_8)
-    before = (project / "params.yaml").read_text()
-    arguments = ["import", "net.mat", "--model", "dncnn.together_8", "--add"]
+    params = project / "params.yaml"
+    wider = "    wider: {channels: 1, width: 48, depth: 8, batch_norm: false, residual: true}\n"
+    params.write_text(params.read_text().replace("  dncnn:\n", f"  dncnn:\n{wider}", 1))
+    before = params.read_text()
+    arguments = ["import", "net.mat", "--model", "dncnn.wider", "--add"]
 
     code = cli.main([*arguments, "--test-on", "denoise_25"])
 
     assert code == 1
     assert "batch_norm: false, residual: true}" in capsys.readouterr().err
-    assert (project / "params.yaml").read_text() == before
+    assert params.read_text() == before
 
 
 def test_a_faulty_layer_is_told_with_its_file(

@@ -44,7 +44,7 @@ def entry(**changes: str) -> Experiment:
     return ENTRY.model_copy(update=changes)
 
 
-@pytest.mark.parametrize("key", ["arch", "model", "train_on", "degradation", "recipe", "test_on"])
+@pytest.mark.parametrize("key", ["arch", "model", "train_on", "recipe", "test_on"])
 def test_experiments_that_differ_in_anything_else_are_not(key: str) -> None:
     assert find_repetitions({"net": ENTRY, "other": entry(**{key: "vdsr"})}) == {}
 

@@ -31,11 +31,12 @@ MEANS = {"set5": {"bicubic_x2": {"y-shave": {"psnr": 33.66, "ssim": 0.93}}}}
 PSNR = "set5/bicubic_x2/y-shave/psnr"
 
 EVALUATE = """\
-import os, sys
+import json, os, sys
 from pathlib import Path
 from pipeline.running.evaluation_record import log_evaluation
 for name in sys.argv[1:]:
-    log_evaluation(name, Path(name) / "card.json", {"a": {"y-float": {"psnr": 30.0}}}, {}, [])
+    weights = json.loads((Path(name) / "card.json").read_text())["weights_sha256"]
+    log_evaluation(name, weights, {"a": {"y-float": {"psnr": 30.0}}}, {}, [])
 """
 """Code of a process that evaluates the weights in the folders that its arguments name."""
 

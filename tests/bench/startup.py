@@ -32,15 +32,18 @@ WITHOUT_TORCH = (
 OUTPUTS = """\
 from pathlib import Path
 from dvc.repo import Repo
+
+def write(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}")
+
 with Repo() as repo:
     for out in repo.index.outs:
         path = Path(out.fs_path)
-        if path.suffix:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("{}")
-        else:
-            path.mkdir(parents=True, exist_ok=True)
-            (path / "file").write_text(path.name)
+        write(path if path.suffix else path / "file")
+    for dependency in repo.index.deps:  # files inside a folder that is an output
+        if not dependency.exists:
+            write(Path(dependency.fs_path))
 """
 
 

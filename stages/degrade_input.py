@@ -52,6 +52,7 @@ def degrade_input(*, degradation: Degradation, clean: Path, out: Path, seed: int
         "task": clean.name,
         "from": clean.name,
         "degradation": level.label,
+        "degradation_in_words": level.words,
         "sigma_8bit": _sigma_of(level),
         "restored_by": None,
         "model": None,

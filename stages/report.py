@@ -168,6 +168,12 @@ def report(
         Findings(
             results=results,
             networks=table,
+            degradations={
+                level.label: level.words
+                for trials in benchmarks.values()
+                for trial in trials
+                for level in levels(trial.degradation)
+            },
             leading=leading,
             references=numbers.values(),
             repetition_of=repetition_of,

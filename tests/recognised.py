@@ -89,7 +89,11 @@ class Recognised:
     def degrade(self, name: str, task: str, label: str = "gaussian_25", psnr: float = 20.0) -> None:
         degradation = label.replace(".", "_")
         self.inputs[name] = Input(task=task, degradation=degradation)
-        self._card(name, task, degradation=label, psnr=psnr, **{"from": task})
+        words = (
+            "Gaussian noise, \N{GREEK SMALL LETTER SIGMA} 25" if label == "gaussian_25" else label
+        )
+        facts = {"degradation": label, "degradation_in_words": words, "from": task}
+        self._card(name, task, psnr=psnr, **facts)
 
     def restore(self, name: str, degraded: str, by: str, gain: float) -> None:
         task, before = self.inputs[degraded].task, self.cards[degraded]["psnr"]

@@ -9,20 +9,14 @@ from collections.abc import Sequence as Several
 from dataclasses import dataclass
 
 from pipeline.degradations.settings import (
+    KINDS,
     NOISE,
-    VARIED_SETTING,
     Bicubic,
-    Blur,
     Degradation,
-    FloatRange,
-    Jpeg,
     Mixture,
     Noise,
-    PoissonGaussian,
-    QualityRange,
     RealPairs,
     Sequence,
-    Step,
     Synthetic,
 )
 
@@ -44,23 +38,35 @@ class Level:
     settings: Synthetic | RealPairs
     draws: int
 
+    @property
+    def words(self) -> str:
+        """The label in words."""
+        return self.settings.words
+
 
 def levels(degradation: Degradation) -> list[Level]:
     """Return the single levels of a degradation, in the order of the params."""
     if isinstance(degradation, RealPairs):
-        return [Level("paired", degradation, 1)]
+        return [Level(degradation.label, degradation, 1)]
     if isinstance(degradation, Mixture):
         return [level for part in degradation.of for level in levels(part)]
     if isinstance(degradation, Sequence):
-        label = "-".join(_label(step) for step in degradation.steps)
-        return [Level(label, degradation, degradation.draws)]
-    key = VARIED_SETTING[degradation.kind]
-    values = getattr(degradation, key)
+        return [Level(degradation.label, degradation, degradation.draws)]
+    values = getattr(degradation, degradation.varied)
     single = [
-        degradation.model_copy(update={key: value})
+        degradation.model_copy(update={degradation.varied: value})
         for value in (values if isinstance(values, list) else [values])
     ]
-    return [Level(_label(one), one, getattr(one, "draws", 1)) for one in single]
+    return [Level(one.label, one, getattr(one, "draws", 1)) for one in single]
+
+
+def may_be_label(text: str) -> bool:
+    """Tell whether a text begins as labels do: with the name of a kind, then its value."""
+    return text == RealPairs.prefix or any(
+        text.startswith(kind.prefix) and text[len(kind.prefix) :][:1].isdigit()
+        for kind in KINDS.values()
+        if kind.prefix
+    )
 
 
 def scale_of(level: Level) -> float:
@@ -113,7 +119,7 @@ def versions(degradation: Degradation) -> list[Version]:
 
 def in_8bit(stored: Several[Version]) -> bool:
     """Tell whether what is stored of all these versions are 8-bit values."""
-    return all(one.stored is None or _in_8bit(one.stored.settings) for one in stored)
+    return all(one.stored is None or one.stored.settings.in_8bit for one in stored)
 
 
 def _stored(level: Level) -> Level | None:
@@ -130,47 +136,7 @@ def _fresh(level: Level) -> Noise | None:
     return level.settings.fresh if isinstance(level.settings, Sequence) else None
 
 
-def _in_8bit(settings: Synthetic | RealPairs) -> bool:
-    if isinstance(settings, Sequence):
-        return not settings.interpolates and _in_8bit(settings.steps[-1])
-    if isinstance(settings, Bicubic):
-        return settings.quantise and settings.result == "low"
-    return getattr(settings, "quantise", isinstance(settings, Jpeg | RealPairs))
-
-
 def _scale(settings: Bicubic) -> float:
     if isinstance(settings.scale, list):
         raise ValueError("expected a single level; call levels() first")
     return settings.scale
-
-
-_PREFIXES = {
-    "gaussian": "gaussian_",
-    "poisson": "poisson_",
-    "poisson_gaussian": "poisson_gaussian_",
-    "bicubic": "bicubic_x",
-    "jpeg": "jpeg_",
-    "blur": "blur_",
-}
-"""How the label of a level begins."""
-
-
-def _label(step: Step) -> str:
-    """Return the label of what has one level."""
-    value = _shown(getattr(step, VARIED_SETTING[step.kind]))
-    return f"{_PREFIXES[step.kind]}{value}{_suffix(step)}"
-
-
-def _suffix(step: Step) -> str:
-    if isinstance(step, Jpeg):
-        return "" if step.phase == "aligned" else f"_phase_{_shown(step.phase)}"
-    sigma = f"_{_shown(step.sigma_8bit)}" if isinstance(step, PoissonGaussian) else ""
-    return sigma if isinstance(step, Blur) or not step.quantise else f"{sigma}_8bit"
-
-
-def _shown(value: float | str | list[int] | FloatRange | QualityRange) -> str:
-    if isinstance(value, FloatRange | QualityRange):
-        return f"{value.min:g}-{value.max:g}"
-    if isinstance(value, list):
-        return "_".join(map(str, value))
-    return value if isinstance(value, str) else f"{value:g}"

@@ -1,7 +1,11 @@
-"""Settings of the degradations: what ``params.yaml`` may say about each kind."""
+"""Settings of the degradations: what ``params.yaml`` may say about each kind.
+
+A class also knows the label of its level, the label in words, and whether what it leaves are
+8-bit values.
+"""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
@@ -56,13 +60,86 @@ class QualityRange(Section):
         return self
 
 
+_SPACE = "\N{NO-BREAK SPACE}"
+_SIGMA = f"\N{GREEK SMALL LETTER SIGMA}{_SPACE}"
+
+Value = float | list[float] | list[int] | FloatRange | QualityRange
+
+
+class _Kind(Section):
+    """What can be one level of a degradation."""
+
+    prefix: ClassVar[str]
+    """How the label begins."""
+    varied: ClassVar[str]
+    """The setting that may have several levels."""
+    named: ClassVar[str]
+    """The label in words, without the values."""
+    rounding: ClassVar[str] = ", rounded to 8 bits"
+    """What the words say of a result that is quantised."""
+    taught: ClassVar[str]
+    """What a network that was trained on it learnt to undo."""
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What the label says of the level."""
+        return (getattr(self, self.varied),)
+
+    @property
+    def label(self) -> str:
+        """Name of the level in folders and tables."""
+        rounded = "_8bit" if self._is_quantised else ""
+        return f"{self.prefix}{'_'.join(map(_one, self.values))}{rounded}"
+
+    @property
+    def words(self) -> str:
+        """The label in words."""
+        words = self.named.format(*(_one(value, to="\N{EN DASH}") for value in self.values))
+        return words + (self.rounding if self._is_quantised else "")
+
+    @property
+    def in_8bit(self) -> bool:
+        """Whether what it leaves are 8-bit values."""
+        return self._is_quantised
+
+    @property
+    def is_random(self) -> bool:
+        """Whether chance has a part in the result."""
+        return isinstance(getattr(self, self.varied), FloatRange | QualityRange)
+
+    @property
+    def _is_quantised(self) -> bool:
+        return getattr(self, "quantise", False)
+
+
+def _one(value: Value, to: str = "-") -> str:
+    """Return the value of a single level, or the ends of its range."""
+    if isinstance(value, list):
+        raise ValueError(f"expected a single level, came {value}; call levels() first")
+    if isinstance(value, FloatRange | QualityRange):
+        return f"{value.min:g}{to}{value.max:g}"
+    return f"{value:g}"
+
+
+class _Noise(_Kind):
+    @property
+    def is_random(self) -> bool:
+        """Whether chance has a part in the result."""
+        return True
+
+
 Result = Literal["interpolated", "low"]
 """What the network gets: the small image, interpolated back to full size, or the small image
 itself."""
 
 
-class Gaussian(Section):
+class Gaussian(_Noise):
     """Additive white Gaussian noise, ``sigma_8bit`` on the 0-255 scale of the literature."""
+
+    prefix: ClassVar[str] = "gaussian_"
+    varied: ClassVar[str] = "sigma_8bit"
+    named: ClassVar[str] = f"Gaussian noise, {_SIGMA}{{}}"
+    taught: ClassVar[str] = "noise of sigma {}"
 
     kind: Literal["gaussian"]
     sigma_8bit: Sigma | Annotated[list[Sigma], Field(min_length=1)] | FloatRange
@@ -70,8 +147,13 @@ class Gaussian(Section):
     """Clip and round the noisy image to 8 bits, as a camera does; the literature does not."""
 
 
-class Poisson(Section):
+class Poisson(_Noise):
     """Shot noise: photons are counted, so that bright pixels are noisier than dark ones."""
+
+    prefix: ClassVar[str] = "poisson_"
+    varied: ClassVar[str] = "peak"
+    named: ClassVar[str] = f"Poisson noise, peak{_SPACE}{{}}"
+    taught: ClassVar[str] = "Poisson noise of peak {}"
 
     kind: Literal["poisson"]
     peak: Peak | Annotated[list[Peak], Field(min_length=1)] | PeakRange
@@ -80,12 +162,17 @@ class Poisson(Section):
     """Clip and round the noisy image to 8 bits, as a camera does."""
 
 
-class PoissonGaussian(Section):
+class PoissonGaussian(_Noise):
     """Shot noise and the noise of reading it out.
 
     A. Foi, M. Trimeche, V. Katkovnik, K. Egiazarian, Practical Poissonian-Gaussian noise modeling
     and fitting for single-image raw-data, IEEE TIP 17(10), 2008.
     """
+
+    prefix: ClassVar[str] = "poisson_gaussian_"
+    varied: ClassVar[str] = "peak"
+    named: ClassVar[str] = f"Poisson and Gaussian noise, peak{_SPACE}{{}}, {_SIGMA}{{}}"
+    taught: ClassVar[str] = "Poisson and Gaussian noise of peak {}"
 
     kind: Literal["poisson_gaussian"]
     peak: Peak | Annotated[list[Peak], Field(min_length=1)] | PeakRange
@@ -95,9 +182,20 @@ class PoissonGaussian(Section):
     quantise: bool
     """Clip and round the noisy image to 8 bits, as a camera does."""
 
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What the label says of the level."""
+        return self.peak, self.sigma_8bit
 
-class Bicubic(Section):
+
+class Bicubic(_Kind):
     """MATLAB-compatible bicubic downscaling."""
+
+    prefix: ClassVar[str] = "bicubic_x"
+    varied: ClassVar[str] = "scale"
+    named: ClassVar[str] = "Bicubic downscaling \N{MULTIPLICATION SIGN}{}"
+    rounding: ClassVar[str] = ", through 8 bits"
+    taught: ClassVar[str] = "bicubic scale {}"
 
     kind: Literal["bicubic"]
     scale: Scale | Annotated[list[Scale], Field(min_length=1)]
@@ -105,9 +203,19 @@ class Bicubic(Section):
     """Clip and round the small image to 8 bits, as a file does; tests on luma do not."""
     result: Result
 
+    @property
+    def in_8bit(self) -> bool:
+        """Whether what it leaves are 8-bit values."""
+        return self.quantise and self.result == "low"
 
-class Jpeg(Section):
+
+class Jpeg(_Kind):
     """JPEG compression."""
+
+    prefix: ClassVar[str] = "jpeg_"
+    varied: ClassVar[str] = "quality"
+    named: ClassVar[str] = "JPEG, quality {}"
+    taught: ClassVar[str] = "JPEG quality {}"
 
     kind: Literal["jpeg"]
     quality: Quality | Annotated[list[Quality], Field(min_length=1)] | QualityRange
@@ -121,15 +229,48 @@ class Jpeg(Section):
 
     @model_validator(mode="after")
     def _draws_need_something_to_draw(self) -> Self:
-        if self.draws > 1 and not draws_something(self):
+        if self.draws > 1 and not self.is_random:
             raise ValueError(
                 "draws above 1 need a quality range or a random phase: nothing else is drawn"
             )
         return self
 
+    @property
+    def label(self) -> str:
+        """Name of the level in folders and tables: other blocks are another degradation."""
+        if self.phase == "aligned":
+            return super().label
+        phase = "random" if self.phase == "random" else "_".join(map(str, self.phase))
+        return f"{super().label}_phase_{phase}"
 
-class Blur(Section):
+    @property
+    def words(self) -> str:
+        """The label in words."""
+        if self.phase == "aligned":
+            return super().words
+        if self.phase == "random":
+            return f"{super().words}, blocks anywhere"
+        row, column = self.phase
+        return f"{super().words}, blocks from row {row}, column {column}"
+
+    @property
+    def in_8bit(self) -> bool:
+        """Whether what it leaves are 8-bit values."""
+        return True
+
+    @property
+    def is_random(self) -> bool:
+        """Whether chance has a part in the result."""
+        return super().is_random or self.phase == "random"
+
+
+class Blur(_Kind):
     """Convolution with a round Gaussian, ``sigma_px`` wide; borders are mirrored."""
+
+    prefix: ClassVar[str] = "blur_"
+    varied: ClassVar[str] = "sigma_px"
+    named: ClassVar[str] = f"Gaussian blur, {_SIGMA}{{}}{_SPACE}px"
+    taught: ClassVar[str] = "blur of {} pixels"
 
     kind: Literal["blur"]
     sigma_px: Width | Annotated[list[Width], Field(min_length=1)] | WidthRange
@@ -138,7 +279,7 @@ class Blur(Section):
 
     @model_validator(mode="after")
     def _draws_need_something_to_draw(self) -> Self:
-        if self.draws > 1 and not draws_something(self):
+        if self.draws > 1 and not self.is_random:
             raise ValueError("draws above 1 need a range of widths: nothing else is drawn")
         return self
 
@@ -157,6 +298,9 @@ class Sequence(Section):
     A step has one level, which may be a range.
     """
 
+    prefix: ClassVar[str] = ""
+    taught: ClassVar[str] = "several degradations one after the other"
+
     kind: Literal["sequence"]
     steps: Annotated[list[Step], Field(min_length=1)]
     result: Result
@@ -165,6 +309,21 @@ class Sequence(Section):
     """Stored versions of each training image when something that is stored is drawn; otherwise 1.
     Noise that comes last is drawn anew at every step of the training instead, unless the noisy
     image is still to be interpolated."""
+
+    @property
+    def label(self) -> str:
+        """Name of the level in folders and tables: those of the steps."""
+        return "-".join(step.label for step in self.steps)
+
+    @property
+    def words(self) -> str:
+        """The label in words."""
+        return ", then ".join(step.words for step in self.steps)
+
+    @property
+    def in_8bit(self) -> bool:
+        """Whether what the last step leaves are 8-bit values."""
+        return self.steps[-1].in_8bit and not self.interpolates
 
     @property
     def shrinks(self) -> bool:
@@ -190,9 +349,10 @@ class Sequence(Section):
     @model_validator(mode="after")
     def _steps_have_one_level(self) -> Self:
         for position, step in enumerate(self.steps):
-            key = VARIED_SETTING[step.kind]
-            if isinstance(getattr(step, key), list):
-                raise ValueError(f"step {position} ({step.kind}) must have one {key}, not a list")
+            if isinstance(getattr(step, step.varied), list):
+                raise ValueError(
+                    f"step {position} ({step.kind}) must have one {step.varied}, not a list"
+                )
             if getattr(step, "draws", 1) > 1:
                 raise ValueError(
                     f"draws of step {position} ({step.kind}) must be 1: those of the sequence count"
@@ -207,7 +367,7 @@ class Sequence(Section):
 
     @model_validator(mode="after")
     def _draws_need_something_to_draw(self) -> Self:
-        if self.draws > 1 and not any(map(draws_something, self.stored)):
+        if self.draws > 1 and not any(step.is_random for step in self.stored):
             raise ValueError("draws above 1 need a stored step that draws something")
         return self
 
@@ -225,7 +385,25 @@ class Mixture(Section):
 class RealPairs(Section):
     """The degradation is in the photographs: the data set holds degraded partners."""
 
+    prefix: ClassVar[str] = "paired"
+    taught: ClassVar[str] = "real pairs"
+
     kind: Literal["paired"]
+
+    @property
+    def label(self) -> str:
+        """Name of the level in folders and tables."""
+        return self.prefix
+
+    @property
+    def words(self) -> str:
+        """The label in words."""
+        return "Real degradation"
+
+    @property
+    def in_8bit(self) -> bool:
+        """Whether photographs are 8-bit values."""
+        return True
 
 
 Synthetic = Noise | Bicubic | Jpeg | Blur | Sequence
@@ -233,23 +411,11 @@ Synthetic = Noise | Bicubic | Jpeg | Blur | Sequence
 
 Degradation = Annotated[Synthetic | Mixture | RealPairs, Field(discriminator="kind")]
 
-VARIED_SETTING: Mapping[str, str] = {
-    "gaussian": "sigma_8bit",
-    "poisson": "peak",
-    "poisson_gaussian": "peak",
-    "bicubic": "scale",
-    "jpeg": "quality",
-    "blur": "sigma_px",
+KINDS: Mapping[str, type[Synthetic | RealPairs]] = {
+    get_args(one.model_fields["kind"].annotation)[0]: one
+    for one in (Gaussian, Poisson, PoissonGaussian, Bicubic, Jpeg, Blur, Sequence, RealPairs)
 }
-"""The setting of each kind of degradation that may have several levels."""
-
-
-def draws_something(step: Step) -> bool:
-    """Tell whether chance has a part in the result of a step."""
-    if isinstance(step, NOISE):
-        return True
-    ranged = isinstance(getattr(step, VARIED_SETTING[step.kind]), FloatRange | QualityRange)
-    return ranged or getattr(step, "phase", "aligned") == "random"
+"""What can be one level, by its ``kind``."""
 
 
 def measured_as(degradation: Degradation) -> str:

@@ -7,13 +7,13 @@ them. ``protocol`` is one that ``pipeline/measuring/metrics.py`` measures, or on
 """
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from pipeline.arrays.tables import read_lines
+from pipeline.degradations.levels import may_be_label
 from pipeline.settings.params import Protocol
 
 SHIPPED = Path(__file__).with_name("published.csv")
@@ -40,8 +40,6 @@ METRICS: Mapping[Metric, tuple[str, float]] = {
 
 Key = tuple[str, str, str, str]
 """System, data set, degradation and protocol: only numbers that share all four are compared."""
-
-_LEVEL = re.compile(r"(gaussian_|bicubic_x)\d+(\.\d+)?(_8bit)?|jpeg_\d+|paired")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +192,7 @@ _SYSTEMS = {
 
 
 def _number(row: Line, where: str) -> Number:
-    if not _LEVEL.fullmatch(row.degradation):
+    if not may_be_label(row.degradation):
         raise ValueError(
             f"{where}: expected a degradation such as gaussian_25, bicubic_x2, jpeg_10 or paired; "
             f"came '{row.degradation}'"

@@ -10,8 +10,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from pipeline.degradations.levels import Level
-from pipeline.degradations.settings import VARIED_SETTING, FloatRange
+from pipeline.degradations.settings import (
+    KINDS,
+    Degradation,
+    FloatRange,
+    Gaussian,
+    Mixture,
+    QualityRange,
+    RealPairs,
+    Synthetic,
+)
+from pipeline.degradations.settings import (
+    Sequence as Steps,
+)
 from pipeline.literature.papers import Conditions, Paper, PerLevel, Trained
 from pipeline.literature.published import Published
 from pipeline.measuring.metrics import PROTOCOLS, Measure
@@ -224,21 +238,7 @@ def _choice(
 
 # --------------------------------------------------------------------------- the training
 
-_KINDS = {
-    "gaussian": "noise of sigma {}",
-    "poisson": "Poisson noise of peak {}",
-    "poisson_gaussian": "Poisson and Gaussian noise of peak {}",
-    "blur": "blur of {} pixels",
-    "bicubic": "bicubic scale {}",
-    "jpeg": "JPEG quality {}",
-}
-_TESTED = {
-    "gaussian": "noise of the tested sigma",
-    "bicubic": "the tested bicubic scale",
-    "jpeg": "the tested JPEG quality",
-    "paired": "real pairs",
-    "sequence": "several degradations one after the other",
-}
+_SETTINGS: TypeAdapter[Degradation] = TypeAdapter(Degradation)
 
 
 def _training_degradation(card: Card, level: Level, facts: Paper) -> Check:
@@ -249,7 +249,7 @@ def _training_degradation(card: Card, level: Level, facts: Paper) -> Check:
     paper = UNKNOWN if trained is None else _all_described(trained) + _recalled(facts, "trained")
     if "imported" in card:
         return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
-    parts = _parts(card["degradation"])
+    parts = _parts(_SETTINGS.validate_python(card["degradation"]))
     ours = sorted(map(_trained, parts), key=_kind)
     shown = _all_described(ours)
     tested = _tested(level)
@@ -260,7 +260,7 @@ def _training_degradation(card: Card, level: Level, facts: Paper) -> Check:
         note = f"trained on {shown}, tested on {_described(tested)}"
         return _check(item, shown, paper, "differs", note, weight=5.0)
     expected = _conditions(facts, "gaussian").quantised
-    clipped = any(part["kind"] == "gaussian" and part["quantise"] for part in parts)
+    clipped = any(isinstance(part, Gaussian) and part.quantise for part in parts)
     if clipped and expected is False:
         note = "its noisy image is clipped and rounded to 8 bits"
         return _check(item, f"{shown}, {note}", paper, "differs", note, weight=0.1)
@@ -274,21 +274,20 @@ def _conditions(facts: Paper, kind: str) -> Conditions:
     return known.get(kind, Conditions())
 
 
-def _parts(degradation: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _parts(degradation: Degradation) -> Sequence[Synthetic | RealPairs]:
     """Return the parts of a mixture, or the degradation itself."""
-    parts: Sequence[Mapping[str, Any]] = degradation.get("of", [degradation])
-    return parts
+    return degradation.of if isinstance(degradation, Mixture) else [degradation]
 
 
-def _trained(degradation: Mapping[str, Any]) -> Trained:
-    """Return what the settings of a degradation, of one kind, train a network on."""
-    kind = degradation["kind"]
-    if kind in {"paired", "sequence"}:
-        return Trained(kind=kind)
-    value = degradation[VARIED_SETTING[kind]]
-    if isinstance(value, Mapping):
-        return Trained(kind=kind, levels=FloatRange(min=value["min"], max=value["max"]))
-    return Trained(kind=kind, levels=sorted(value) if isinstance(value, list) else [value])
+def _trained(degradation: Synthetic | RealPairs) -> Trained:
+    """Return what a degradation of one kind trains a network on."""
+    if isinstance(degradation, Steps | RealPairs):
+        return Trained(kind=degradation.kind)
+    value = getattr(degradation, degradation.varied)
+    if isinstance(value, FloatRange | QualityRange):
+        return Trained(kind=degradation.kind, levels=FloatRange(min=value.min, max=value.max))
+    levels = sorted(value) if isinstance(value, list) else [value]
+    return Trained(kind=degradation.kind, levels=levels)
 
 
 def _kind(one: Trained) -> str:
@@ -296,7 +295,7 @@ def _kind(one: Trained) -> str:
 
 
 def _tested(level: Level) -> Trained:
-    return _trained(level.settings.model_dump())
+    return _trained(level.settings)
 
 
 def _pinned(one: Trained, tested: Trained) -> Trained:
@@ -321,10 +320,12 @@ def _all_described(trained: Sequence[Trained]) -> str:
 
 def _described(one: Trained) -> str:
     if isinstance(one.levels, FloatRange):
-        return _KINDS[one.kind].format(f"{one.levels.min:g} to {one.levels.max:g}")
-    if isinstance(one.levels, list):
-        return _KINDS[one.kind].format(_listed([f"{value:g}" for value in one.levels]))
-    return _TESTED[one.kind]
+        values = f"{one.levels.min:g} to {one.levels.max:g}"
+    elif isinstance(one.levels, list):
+        values = _listed([f"{value:g}" for value in one.levels])
+    else:
+        values = "as tested"
+    return KINDS[one.kind].taught.format(values)
 
 
 def _network_size(card: Card, level: Level, facts: Paper) -> Check:

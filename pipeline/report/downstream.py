@@ -82,11 +82,13 @@ class Degraded:
 
     Args:
         label: Of its degradation.
+        words: The label in words.
         row: Of the degraded input.
         restored: One row each.
     """
 
     label: str
+    words: str
     row: Row
     restored: tuple[Row, ...]
 
@@ -172,6 +174,7 @@ def _table(kind: Mapping[str, Recogniser], entries: Entries) -> Downstream:
         degraded=tuple(
             Degraded(
                 label=cards[name]["degradation"] or name,
+                words=cards[name]["degradation_in_words"] or name,
                 row=row(name, task),
                 restored=tuple(row(restored, name) for restored in entries.restored(name)),
             )

@@ -50,7 +50,6 @@ from pipeline.report.results import Result
 from pipeline.report.unmeasured import LeftOut
 from pipeline.report.words import (
     decimal,
-    describe_degradation,
     describe_difference,
     describe_interval,
     describe_method,
@@ -107,6 +106,7 @@ class Findings:
     Args:
         results: All rows of the table, networks and classical methods.
         networks: What each network costs.
+        degradations: The levels that the results are of in words, by their labels.
         leading: Places of the protocols that the trials name; the page shows these.
         references: Numbers of the literature; those about other data are left out.
         repetition_of: Experiments that repeat another one, and which.
@@ -117,6 +117,7 @@ class Findings:
 
     results: Sequence[Result]
     networks: Sequence[Network]
+    degradations: Mapping[str, str]
     leading: Collection[Place]
     references: Iterable[Published]
     repetition_of: Mapping[str, str]
@@ -143,7 +144,7 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
     gaps = find_gaps((result for rows in groups.values() for result in rows), findings.check)
     used = {result.protocol for result in findings.results}
     page: str = (
-        _environment()
+        _environment(findings.degradations)
         .get_template("page.html.jinja")
         .render(
             reports=reports,
@@ -176,7 +177,7 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
     return page
 
 
-def _environment() -> Environment:
+def _environment(degradations: Mapping[str, str]) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -189,7 +190,7 @@ def _environment() -> Environment:
         "ssim": lambda value: decimal(value, 4),
         "thousands": lambda value: f"{value:,}".replace(",", " "),
         "signed": signed,
-        "words": describe_degradation,
+        "words": degradations.__getitem__,
         "method": describe_method,
         "way": describe_way,
         "settings": describe_settings,

@@ -1,7 +1,6 @@
 """Labels, names and numbers of the table in the words of the page."""
 
 import math
-import re
 from collections.abc import Mapping
 
 from pipeline.measuring.metrics import PROTOCOLS, Border, Measure
@@ -19,35 +18,6 @@ METHODS = {
     "bm3d": "BM3D",
 }
 """What a classical method is called on the page."""
-
-DEGRADATIONS = {
-    r"gaussian_([\d.-]+)": "Gaussian noise, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}{}",
-    r"gaussian_([\d.-]+)_8bit": (
-        "Gaussian noise, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}{}, rounded to 8 bits"
-    ),
-    r"poisson_([\d.-]+)": "Poisson noise, peak\N{NO-BREAK SPACE}{}",
-    r"poisson_([\d.-]+)_8bit": "Poisson noise, peak\N{NO-BREAK SPACE}{}, rounded to 8 bits",
-    r"poisson_gaussian_([\d.-]+)_([\d.-]+)": (
-        "Poisson and Gaussian noise, peak\N{NO-BREAK SPACE}{}, "
-        "\N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}{}"
-    ),
-    r"poisson_gaussian_([\d.-]+)_([\d.-]+)_8bit": (
-        "Poisson and Gaussian noise, peak\N{NO-BREAK SPACE}{}, "
-        "\N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}{}, rounded to 8 bits"
-    ),
-    r"bicubic_x([\d.]+)": "Bicubic downscaling \N{MULTIPLICATION SIGN}{}",
-    r"bicubic_x([\d.]+)_8bit": "Bicubic downscaling \N{MULTIPLICATION SIGN}{}, through 8 bits",
-    r"jpeg_([\d-]+)": "JPEG, quality {}",
-    r"jpeg_([\d-]+)_phase_random": "JPEG, quality {}, blocks anywhere",
-    r"jpeg_([\d-]+)_phase_(\d)_(\d)": "JPEG, quality {}, blocks from row {}, column {}",
-    r"blur_([\d.-]+)": (
-        "Gaussian blur, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}{}\N{NO-BREAK SPACE}px"
-    ),
-    r"paired": "Real degradation",
-}
-"""What a level's label means; one that matches no pattern is shown as it is.
-
-Values are one number, or the ends of a range."""
 
 CHANNELS: dict[tuple[TrialColour, ...], str] = {
     ("gray",): "gray values",
@@ -79,22 +49,6 @@ def signed(value: float) -> str:
     """Return decibels with two digits after the point, and a sign unless they are all zero."""
     text = decimal(value, 2)
     return f"+{text}" if value > 0 and text != "0.00" else text
-
-
-def describe_degradation(label: str) -> str:
-    """Return what the label of a level means, such as ``gaussian_25``.
-
-    That of a sequence has the labels of its steps.
-    """
-    steps = re.split(r"-(?=[a-z])", label)
-    if len(steps) > 1:
-        return ", then ".join(map(describe_degradation, steps))
-    for pattern, words in DEGRADATIONS.items():
-        match = re.fullmatch(pattern, label)
-        if match:
-            values = (group.replace("-", "\N{EN DASH}") for group in match.groups())
-            return words.format(*values)
-    return label
 
 
 def describe_method(name: str) -> str:

@@ -152,6 +152,7 @@ def test_the_card_has_the_psnr_of_the_test_samples(tmp_path: Path) -> None:
         "task": "task",
         "from": "task",
         "degradation": "gaussian_25",
+        "degradation_in_words": "Gaussian noise, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}25",
         "sigma_8bit": 25.0,
         "restored_by": None,
         "model": None,

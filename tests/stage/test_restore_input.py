@@ -115,6 +115,7 @@ def test_the_card_says_who_restored_what_and_how_well(tmp_path: Path) -> None:
         "task": "task",
         "from": "noisy",
         "degradation": "gaussian_25",
+        "degradation_in_words": "Gaussian noise, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}25",
         "sigma_8bit": 25.0,
         "restored_by": "net",
         "model": "dncnn.small",

@@ -4,8 +4,16 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from pipeline.degradations.levels import in_8bit, levels, reduction_of, scale_of, versions
+from pipeline.degradations.levels import (
+    in_8bit,
+    levels,
+    may_be_label,
+    reduction_of,
+    scale_of,
+    versions,
+)
 from pipeline.degradations.settings import (
+    KINDS,
     Bicubic,
     Degradation,
     FloatRange,
@@ -115,6 +123,70 @@ def test_levels_are_named_in_the_order_of_the_params(
     settings: dict[str, object], labels: list[str]
 ) -> None:
     assert [level.label for level in levels(ADAPTER.validate_python(settings))] == labels
+
+
+NBSP, SIGMA = "\N{NO-BREAK SPACE}", "\N{GREEK SMALL LETTER SIGMA}"
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("gaussian_15", f"Gaussian noise, {SIGMA}{NBSP}15"),
+        ("gaussian_0-55", f"Gaussian noise, {SIGMA}{NBSP}0\N{EN DASH}55"),
+        ("gaussian_2.5_8bit", f"Gaussian noise, {SIGMA}{NBSP}2.5, rounded to 8 bits"),
+        ("bicubic_x1.5", "Bicubic downscaling \N{MULTIPLICATION SIGN}1.5"),
+        ("bicubic_x2_8bit", "Bicubic downscaling \N{MULTIPLICATION SIGN}2, through 8 bits"),
+        ("jpeg_10", "JPEG, quality 10"),
+        ("jpeg_10_phase_random", "JPEG, quality 10, blocks anywhere"),
+        ("jpeg_10_phase_3_0", "JPEG, quality 10, blocks from row 3, column 0"),
+        ("poisson_30", f"Poisson noise, peak{NBSP}30"),
+        (
+            "poisson_gaussian_4-60_0-9_8bit",
+            f"Poisson and Gaussian noise, peak{NBSP}4\N{EN DASH}60, {SIGMA}{NBSP}0\N{EN DASH}9, "
+            "rounded to 8 bits",
+        ),
+        ("blur_0.5", f"Gaussian blur, {SIGMA}{NBSP}0.5{NBSP}px"),
+        (
+            "blur_0.5-2-bicubic_x2-gaussian_5_8bit",
+            f"Gaussian blur, {SIGMA}{NBSP}0.5\N{EN DASH}2{NBSP}px, "
+            "then Bicubic downscaling \N{MULTIPLICATION SIGN}2, "
+            f"then Gaussian noise, {SIGMA}{NBSP}5, rounded to 8 bits",
+        ),
+        ("paired", "Real degradation"),
+    ],
+)
+def test_levels_are_put_in_words(label: str, words: str) -> None:
+    every = [level for settings, _ in LABELS for level in levels(ADAPTER.validate_python(settings))]
+
+    assert words in {level.words for level in every if level.label == label}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_level_has_a_label_and_words(kind: str) -> None:
+    found = [
+        level
+        for settings, _ in LABELS
+        for level in levels(ADAPTER.validate_python(settings))
+        if level.settings.kind == kind
+    ]
+
+    assert found
+    for level in found:
+        assert level.label == level.settings.label
+        assert level.words not in {"", level.label}
+        assert may_be_label(level.label)
+
+
+@pytest.mark.parametrize("text", ["", "fog_3", "gaussian", "gaussian_", "gaussian_x2", "paired_2"])
+def test_what_names_no_level_is_no_label(text: str) -> None:
+    assert not may_be_label(text)
+
+
+def test_several_levels_have_no_label_in_common() -> None:
+    noise = Gaussian(kind="gaussian", sigma_8bit=[15, 25], quantise=False)
+
+    with pytest.raises(ValueError, match=r"expected a single level, came \[15.0, 25.0\]"):
+        _ = noise.label
 
 
 @pytest.mark.parametrize(("settings", "labels"), LABELS)

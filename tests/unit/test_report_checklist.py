@@ -274,9 +274,7 @@ def test_a_range_is_compared_with_the_range_of_the_paper(
 
 
 def test_one_kind_differs_from_a_mixture() -> None:
-    card = changed(
-        DENOISING, "degradation", {"kind": "jpeg", "quality": {"min": 5, "max": 99}, "draws": 4}
-    )
+    card = changed(DENOISING, "degradation", QUALITIES)
     jpeg = Jpeg(kind="jpeg", quality=10, subsampling="yuv420", phase="aligned", draws=1)
 
     found = check(card=card, paper=read_papers()["DnCNN-3"], degradation=jpeg)
@@ -290,7 +288,13 @@ def test_one_kind_differs_from_a_mixture() -> None:
 
 NOISES = {"kind": "gaussian", "sigma_8bit": {"min": 0.0, "max": 55.0}, "quantise": False}
 SCALES = {"kind": "bicubic", "scale": [2.0, 3.0, 4.0], "quantise": False, "result": "interpolated"}
-QUALITIES = {"kind": "jpeg", "quality": {"min": 5, "max": 99}, "draws": 4}
+QUALITIES = {
+    "kind": "jpeg",
+    "quality": {"min": 5, "max": 99},
+    "subsampling": "yuv420",
+    "phase": "aligned",
+    "draws": 4,
+}
 
 
 @pytest.mark.parametrize(
@@ -325,13 +329,24 @@ def test_a_mixture_without_the_tested_degradation_does_not_cover_it() -> None:
 @pytest.mark.parametrize(
     ("trained", "words"),
     [
-        ({"kind": "poisson", "peak": [10.0, 30.0]}, "Poisson noise of peak 10 and 30"),
-        ({"kind": "blur", "sigma_px": 1.5}, "blur of 1.5 pixels"),
         (
-            {"kind": "poisson_gaussian", "peak": {"min": 5.0, "max": 9.0}, "sigma_8bit": 2.0},
+            {"kind": "poisson", "peak": [10.0, 30.0], "quantise": False},
+            "Poisson noise of peak 10 and 30",
+        ),
+        ({"kind": "blur", "sigma_px": 1.5, "draws": 1}, "blur of 1.5 pixels"),
+        (
+            {
+                "kind": "poisson_gaussian",
+                "peak": {"min": 5.0, "max": 9.0},
+                "sigma_8bit": 2.0,
+                "quantise": False,
+            },
             "Poisson and Gaussian noise of peak 5 to 9",
         ),
-        ({"kind": "sequence", "steps": []}, "several degradations one after the other"),
+        (
+            {"kind": "sequence", "steps": [NOISES], "result": "interpolated", "draws": 1},
+            "several degradations one after the other",
+        ),
     ],
 )
 def test_degradations_that_no_paper_of_ours_trained_on_are_described(

@@ -34,7 +34,7 @@ def table(points: Mapping[str, Point], model: str = "net.small", wide: float = 0
         measure="accuracy",
         samples=100,
         clean=None,
-        degraded=(Degraded(label="gaussian_25", row=empty, restored=rows),),
+        degraded=(Degraded(label="gaussian_25", words="noise", row=empty, restored=rows),),
     )
 
 

@@ -97,6 +97,11 @@ def checks(result: Result, published: Published) -> list[Check]:
     ]
 
 
+def noise_in_words(result: Result) -> str:
+    sigma = result.degradation.removeprefix("gaussian_")
+    return f"Gaussian noise, \N{GREEK SMALL LETTER SIGMA} {sigma}"
+
+
 def page_of(
     *results: Result,
     reports: tuple[Report, ...] | None = None,
@@ -112,6 +117,7 @@ def page_of(
         Findings(
             results=results,
             networks=networks,
+            degradations={one.degradation: noise_in_words(one) for one in results},
             leading={result.place for result in results} if leading is None else leading,
             references=references,
             repetition_of=repetition_of or {},

@@ -51,6 +51,7 @@ def page(found: Recognised | None) -> str:
         Findings(
             results=(),
             networks=(),
+            degradations={},
             leading=set(),
             references=(),
             repetition_of={},

@@ -7,7 +7,6 @@ from pipeline.measuring.metrics import PROTOCOLS
 from pipeline.measuring.statistics import Difference, Interval
 from pipeline.report.words import (
     decimal,
-    describe_degradation,
     describe_difference,
     describe_interval,
     describe_method,
@@ -16,41 +15,6 @@ from pipeline.report.words import (
     signed,
 )
 from pipeline.settings.params import Protocol
-
-
-@pytest.mark.parametrize(
-    ("label", "words"),
-    [
-        ("gaussian_25", "Gaussian noise, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}25"),
-        (
-            "gaussian_0-55",
-            "Gaussian noise, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}0\N{EN DASH}55",
-        ),
-        ("bicubic_x2.5", "Bicubic downscaling \N{MULTIPLICATION SIGN}2.5"),
-        ("jpeg_10", "JPEG, quality 10"),
-        ("paired", "Real degradation"),
-        ("jpeg_5-50_phase_random", "JPEG, quality 5\N{EN DASH}50, blocks anywhere"),
-        ("jpeg_10_phase_3_5", "JPEG, quality 10, blocks from row 3, column 5"),
-        ("poisson_30", "Poisson noise, peak\N{NO-BREAK SPACE}30"),
-        (
-            "poisson_gaussian_10-50_2.5_8bit",
-            "Poisson and Gaussian noise, peak\N{NO-BREAK SPACE}10\N{EN DASH}50, "
-            "\N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}2.5, rounded to 8 bits",
-        ),
-        (
-            "blur_1.5",
-            "Gaussian blur, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}1.5\N{NO-BREAK SPACE}px",
-        ),
-        (
-            "bicubic_x2-gaussian_0-55-jpeg_10",
-            "Bicubic downscaling \N{MULTIPLICATION SIGN}2, then Gaussian noise, "
-            "\N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}0\N{EN DASH}55, then JPEG, quality 10",
-        ),
-        ("fog_3", "fog_3"),
-    ],
-)
-def test_labels_of_levels_are_put_in_words(label: str, words: str) -> None:
-    assert describe_degradation(label) == words
 
 
 def test_methods_are_put_in_words() -> None:

@@ -15,10 +15,11 @@ from pydantic import TypeAdapter
 
 from pipeline.checking.params_file import load_params
 from pipeline.cli import main
-from pipeline.degradations.levels import levels
+from pipeline.degradations.settings import KINDS as LEVEL_KINDS
 from pipeline.degradations.settings import Degradation, Mixture, Sequence
+from pipeline.literature.papers import Trained
 from pipeline.measuring.classical import METHODS
-from pipeline.report.words import describe_degradation, describe_way
+from pipeline.report.words import describe_way
 from pipeline.settings.architectures import NETWORKS, RECOGNISERS, Models
 from pipeline.settings.params import Baseline, Dataset, Params, Protocol, Way
 from tests.pages import first_column
@@ -145,12 +146,10 @@ def test_a_degradation_is_trained_and_tested_by_a_preset(kind: str) -> None:
     assert kind in tested or kind == "mixture"  # whose parts are tested
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_level_has_words(name: str) -> None:
-    for trials in preset(name).benchmarks.values():
-        for trial in trials:
-            for level in levels(trial.degradation):
-                assert describe_degradation(level.label) != level.label
+def test_papers_may_have_trained_on_every_kind_of_level() -> None:
+    kind = Trained.model_fields["kind"].annotation
+
+    assert set(get_args(kind)) == set(LEVEL_KINDS)
 
 
 def test_nested_degradations_are_of_known_kinds() -> None:

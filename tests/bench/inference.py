@@ -31,6 +31,7 @@ from pipeline.tiling.folding import fold_normalisation
 from pipeline.tiling.halo import measure_halo
 from pipeline.tiling.restorer import Restorer
 from pipeline.tiling.streaming import restore_file
+from tests.bench.formats import formats_of
 from tests.bench.measurement import Measurement, print_lines
 
 MODEL = DnCNN(channels=1, width=64, depth=17, batch_norm=True, residual=True)
@@ -60,23 +61,24 @@ def main() -> None:
 def measure(megapixels: float, rounds: int, *, huge: bool) -> Iterator[Measurement]:
     """Yield speed and memory of each way to restore a gray image with DnCNN-S."""
     device = pick_device(usable_threads(64))
-    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
-    megabytes: dict[str, list[float]] = {way: [] for way in WAYS}
     limits = {
         precision: convolution_rate(precision, device, batch=16, backward=False) / WORK
-        for precision in (torch.float32, torch.bfloat16)
+        for precision in formats_of(device)
     }
+    ways = {way: LIMITED_BY.get(way.rsplit(" ", 1)[-1], torch.float32) for way in WAYS}
+    ways = {way: precision for way, precision in ways.items() if precision in limits}
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    megabytes: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds):
-        for way in WAYS:
+        for way in ways:
             found = _asked("--way", way, "--megapixels", str(megapixels))
             seconds[way].append(found["seconds"])
             megabytes[way].append(found["megabytes"])
     group = f"restoring {megapixels:g} MP, DnCNN-S"
-    for way in WAYS:
-        limit = limits[LIMITED_BY.get(way.rsplit(" ", 1)[-1], torch.float32)]
+    for way, precision in ways.items():
         rates = tuple(megapixels / one for one in seconds[way])
-        yield Measurement(group, way, "MP/s", rates, limit)
-    for way in WAYS:
+        yield Measurement(group, way, "MP/s", rates, limits[precision])
+    for way in ways:
         yield Measurement(group, f"{way}, peak memory", "MB", tuple(megabytes[way]))
     if huge:
         found = _asked("--way", "stream", "--megapixels", "100")

@@ -40,6 +40,7 @@ from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.loop import Training
 from pipeline.training.pairs import Pairs
 from pipeline.training.step import Way
+from tests.bench.formats import formats_of
 from tests.bench.measurement import Measurement, print_lines
 
 PATCHES = 4096
@@ -99,7 +100,7 @@ def measure(name: str, device: torch.device, effort: Effort) -> Iterator[Measure
     case = CASES[name]
     ways = {
         f"{name_of(precision)}{', compiled' if compiled else ''}": Way(precision, compiled)
-        for precision in (torch.float32, torch.bfloat16)
+        for precision in formats_of(device)
         for compiled in ((False, True) if effort.compiled else (False,))
     }
     with TemporaryDirectory() as folder:
@@ -112,7 +113,7 @@ def measure(name: str, device: torch.device, effort: Effort) -> Iterator[Measure
         for take in runners.values():
             take(2)
         rates: dict[str, list[float]] = {runner: [] for runner in runners}
-        limits: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
+        limits: dict[torch.dtype, list[float]] = {one: [] for one in formats_of(device)}
         for _ in range(effort.rounds):
             for precision, found in limits.items():
                 found.append(convolution_rate(precision, device))

@@ -53,7 +53,7 @@ def test_any_image_format_and_gray_are_read(tmp_path: Path, ending: str) -> None
     assert (samples.values == 200).all()
 
 
-def test_hidden_files_and_captions_do_not_count(tmp_path: Path) -> None:
+def test_hidden_files_and_notes_do_not_count(tmp_path: Path) -> None:
     write_images(tmp_path, {"dog": 1, "cat": 1, ".cache": 1})
     (tmp_path / "dog" / "000.txt").write_text("A dog.")
     (tmp_path / "dog" / ".DS_Store").write_text("")

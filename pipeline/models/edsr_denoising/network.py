@@ -2,7 +2,7 @@
 
 Anand310892, Real-world photographic image denoiser, after B. Lim et al., Enhanced deep residual
 networks for single image super-resolution (https://arxiv.org/abs/1707.02921), which
-``edsr.py`` holds. https://github.com/Anand310892/Real-world-photographic-image-denoiser
+``pipeline/models/edsr`` holds. https://github.com/Anand310892/Real-world-photographic-image-denoiser
 
 ===================== ============ ===========
 setting               as written   corrected

@@ -12,8 +12,8 @@ from pipeline.images.raw_images import DatasetError
 from pipeline.recognition.collecting.reading.unsplit_samples import UnsplitSamples
 from pipeline.running.workers import each
 
-CAPTION = ".txt"
-"""Ending of the file with what is said of an image, beside the image."""
+_TEXT = ".txt"
+"""Ending of notes beside images, which stay out without a warning."""
 
 _PARTS = ("train", "test")
 
@@ -24,7 +24,7 @@ def read(folder: Path) -> UnsplitSamples:
     """Return the images of ``FOLDER/CLASS``, by class and name, uint8.
 
     With ``FOLDER/train/CLASS`` and ``FOLDER/test/CLASS`` those in ``test`` are what the owner
-    tests on. Hidden files do not count; captions (``NAME.txt``) are read by whoever wants them.
+    tests on. Hidden files and notes (``NAME.txt``) do not count.
 
     Raises:
         DatasetError: There are no such folders, or images differ in size or colour.
@@ -87,7 +87,7 @@ def _images_in(folder: Path) -> list[Path]:
             f"{folder}: expected images of one class, files that end in "
             f"{', '.join(sorted(SUFFIXES))}; came none"
         )
-    others = [path.name for path in inside if path.suffix.lower() not in SUFFIXES | {CAPTION}]
+    others = [path.name for path in inside if path.suffix.lower() not in SUFFIXES | {_TEXT}]
     if others:
         _log.warning(
             "%s: %d file(s) such as %s are no images and stay out", folder, len(others), others[0]

@@ -26,15 +26,15 @@ from pipeline.arrays.randomness import seed_of
 from pipeline.arrays.tables import write_table
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import name_of
-from pipeline.models.recogniser_parts.building import build_recogniser
+from pipeline.models.recogniser_parts.recogniser_building import build_recogniser
 from pipeline.models.recogniser_parts.settings import CubeRecogniser, Recogniser
 from pipeline.recognition.labelled.samples import Labelled, Part, read_card, read_labelled
 from pipeline.recognition.learning.gathering import Samples, open_samples
 from pipeline.recognition.learning.labelled_batches import LabelledBatches
-from pipeline.recognition.learning.loading import facts_of
 from pipeline.recognition.learning.recogniser_objectives import build_objective
 from pipeline.recognition.learning.recognising import predict
 from pipeline.recognition.learning.retrieval import search
+from pipeline.recognition.learning.trained_recogniser import facts_of
 from pipeline.running.outputs import new_file
 from pipeline.running.training_record import training_run
 from pipeline.settings.params import Recipe

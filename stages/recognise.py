@@ -17,9 +17,9 @@ from pipeline.machine.devices import pick_device
 from pipeline.models.recogniser_parts.settings import Recogniser
 from pipeline.recognition.labelled.samples import Labelled, Part, read_card, read_labelled
 from pipeline.recognition.learning.gathering import Samples, open_samples
-from pipeline.recognition.learning.loading import facts_of, load_recogniser
 from pipeline.recognition.learning.recognising import predict
 from pipeline.recognition.learning.retrieval import search
+from pipeline.recognition.learning.trained_recogniser import facts_of, load_recogniser
 from pipeline.recognition.scoring.answers import (
     SAMPLES,
     Answers,

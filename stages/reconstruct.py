@@ -19,10 +19,10 @@ from pipeline.models.parts.settings import Model
 from pipeline.running.outputs import new_folder
 from pipeline.tiling.ensemble import SelfEnsemble
 from pipeline.tiling.halo import halo_of
-from pipeline.tiling.loading import load_network
 from pipeline.tiling.precision_loss import precision_loss
 from pipeline.tiling.restorer import Restorer
 from pipeline.tiling.streaming import restore_file
+from pipeline.tiling.trained_network import load_network
 
 _OVERLAP = 16
 """Share of an image of the only size that a network takes which is context, on each side."""

@@ -14,7 +14,7 @@ from pipeline.recognition.labelled.fidelity import mean_psnr
 from pipeline.recognition.labelled.sample_restoration import restore_samples
 from pipeline.recognition.labelled.samples import read_card, read_labelled, write_labelled
 from pipeline.running.outputs import new_folder
-from pipeline.tiling.loading import load_network
+from pipeline.tiling.trained_network import load_network
 
 
 def restore_input(

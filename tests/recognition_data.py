@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipeline.models.hybridsn.settings import HybridSN
-from pipeline.models.recogniser_parts.building import TaskFacts, build_recogniser
+from pipeline.models.recogniser_parts.recogniser_building import TaskFacts, build_recogniser
 from pipeline.models.recogniser_parts.settings import Recogniser
 from pipeline.recognition.labelled.samples import UNLABELLED, Labelled, Part
 from pipeline.settings.architectures import RECOGNISERS

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from pipeline.arrays.randomness import seed_of
 from pipeline.models.hybridsn.settings import HybridSN
-from pipeline.models.recogniser_parts.building import build_recogniser
 from pipeline.models.recogniser_parts.principal_components import principal_components
+from pipeline.models.recogniser_parts.recogniser_building import build_recogniser
 from pipeline.recognition.labelled.samples import Labelled, Part, write_labelled
 from pipeline.settings.params import Recipe
 from pipeline.training.loop import TrainingDivergedError, TrainingStoppedError

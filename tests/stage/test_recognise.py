@@ -16,7 +16,7 @@ from pipeline.arrays.pixels import to_8bit
 from pipeline.checking.params_file import load_params
 from pipeline.images.files import read_image
 from pipeline.models.hybridsn.settings import HybridSN
-from pipeline.models.recogniser_parts.building import build_recogniser
+from pipeline.models.recogniser_parts.recogniser_building import build_recogniser
 from pipeline.models.recogniser_parts.settings import Recogniser
 from pipeline.recognition.labelled.samples import Labelled, Part, write_labelled
 from pipeline.recognition.learning.gathering import open_samples

@@ -6,7 +6,7 @@ from pipeline.models.dscmr.settings import DSCMR
 from pipeline.models.hybridsn.settings import HybridSN
 from pipeline.models.mobilenet_v1.settings import MobileNetV1
 from pipeline.models.mobilenet_v2.settings import MobileNetV2
-from pipeline.models.recogniser_parts.building import TaskFacts
+from pipeline.models.recogniser_parts.recogniser_building import TaskFacts
 from pipeline.models.se_resnet.settings import SEResNet
 
 IMAGENET, CIFAR = TaskFacts(classes=1000, channels=3), TaskFacts(classes=10, channels=3)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.models.recogniser_parts.building import TaskFacts, build_recogniser
+from pipeline.models.recogniser_parts.recogniser_building import TaskFacts, build_recogniser
 from tests.unit.recogniser_examples import dscmr
 
 pytestmark = pytest.mark.usefixtures("one_thread")

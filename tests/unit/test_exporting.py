@@ -19,7 +19,7 @@ from pipeline.arrays.file_checksum import sha256_of
 from pipeline.exchange.exporting import ExportError, torch_file
 from pipeline.exchange.exporting import trial_run as checking
 from pipeline.exchange.exporting.capturing import capture
-from pipeline.exchange.exporting.export import FORMATS, export
+from pipeline.exchange.exporting.checked_export import FORMATS, export
 from pipeline.exchange.exporting.interface import Facts
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.building import build_model

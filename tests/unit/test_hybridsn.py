@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.models.parts.dropout import Dropout
-from pipeline.models.recogniser_parts.building import TaskFacts, build_recogniser
 from pipeline.models.recogniser_parts.principal_components import principal_components
+from pipeline.models.recogniser_parts.recogniser_building import TaskFacts, build_recogniser
 from tests.unit.recogniser_examples import hybridsn, paper_hybridsn
 
 pytestmark = pytest.mark.usefixtures("one_thread")

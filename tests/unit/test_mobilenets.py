@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pipeline.models.mobilenet_v1.settings import MobileNetV1
 from pipeline.models.mobilenet_v2.settings import MobileNetV2
 from pipeline.models.parts.dropout import Dropout
-from pipeline.models.recogniser_parts.building import build_recogniser
+from pipeline.models.recogniser_parts.recogniser_building import build_recogniser
 from pipeline.models.recogniser_parts.resolution import scale_images
 from pipeline.models.recogniser_parts.squeeze_excitation import SqueezeExcitation
 from tests.unit.recogniser_examples import (

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.recogniser_parts.building import TaskFacts, build_recogniser
+from pipeline.models.recogniser_parts.recogniser_building import TaskFacts, build_recogniser
 from pipeline.models.recogniser_parts.settings import Recogniser
 from pipeline.settings.architectures import RECOGNISERS
 from pipeline.training.network_cost import sample_multiply_adds

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.models.recogniser_parts.building import TaskFacts, build_recogniser
+from pipeline.models.recogniser_parts.recogniser_building import TaskFacts, build_recogniser
 from pipeline.recognition.learning.recogniser_objectives import (
     Classification,
     CrossModal,

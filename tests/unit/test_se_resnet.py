@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.models.recogniser_parts.building import build_recogniser
+from pipeline.models.recogniser_parts.recogniser_building import build_recogniser
 from pipeline.models.recogniser_parts.squeeze_excitation import (
     SqueezeExcitation,
     squeeze_excitation,

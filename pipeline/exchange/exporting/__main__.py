@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from pipeline.exchange.exporting import ExportError
-from pipeline.exchange.exporting.export import export
+from pipeline.exchange.exporting.checked_export import export
 from pipeline.settings.architectures import NETWORKS
 
 

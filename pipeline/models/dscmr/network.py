@@ -15,7 +15,7 @@ PyTorch's, as there. Source 002 describes the losses alone.
 
 from torch import Tensor, nn
 
-from pipeline.models.recogniser_parts.building import TaskFacts
+from pipeline.models.recogniser_parts.recogniser_building import TaskFacts
 
 
 class DSCMR(nn.Module):

@@ -44,8 +44,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models.parts.dropout import drop
-from pipeline.models.recogniser_parts.building import TaskFacts
 from pipeline.models.recogniser_parts.principal_components import principal_components
+from pipeline.models.recogniser_parts.recogniser_building import TaskFacts
 
 
 class HybridSN(nn.Module):

@@ -42,8 +42,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from pipeline.models.recogniser_parts.building import TaskFacts
 from pipeline.models.recogniser_parts.normalised_convolution import normalised_convolution
+from pipeline.models.recogniser_parts.recogniser_building import TaskFacts
 from pipeline.models.recogniser_parts.resolution import scale_images
 from pipeline.models.recogniser_parts.squeeze_excitation import squeeze_excitation
 

@@ -34,8 +34,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from pipeline.models.recogniser_parts.building import TaskFacts
 from pipeline.models.recogniser_parts.normalised_convolution import normalised_convolution
+from pipeline.models.recogniser_parts.recogniser_building import TaskFacts
 from pipeline.models.recogniser_parts.squeeze_excitation import squeeze_excitation
 
 _OUTSIDE = 4

@@ -5,7 +5,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import nn
 
-from pipeline.models.recogniser_parts.building import TaskFacts, build_recogniser
+from pipeline.models.recogniser_parts.recogniser_building import TaskFacts, build_recogniser
 from pipeline.models.recogniser_parts.settings import Recogniser
 from pipeline.recognition.labelled.samples import Labelled
 

@@ -40,7 +40,7 @@ IMAGE_NETWORKS = {
     "mobilenet_v1 squeezed": mobilenet_v1(squeeze=4),
     "mobilenet_v1 scaled": mobilenet_v1(resolution=0.5),
     "mobilenet_v2": mobilenet_v2(),
-    "mobilenet_v2 as in source 002": mobilenet_v2(
+    "mobilenet_v2 for 32 pixels": mobilenet_v2(
         activation="relu", projection=True, always_expand=True
     ),
     "mobilenet_v2 squeezed": mobilenet_v2(squeeze=4, dropout=0.2),

@@ -19,8 +19,8 @@ width parameters multiply-adds
 (So in the paper; the table of the authors' code has 317 million at 0.75, and 150 at 0.5.)
 
 The form for images of 32 pixels has a first convolution of stride 1. For 10 classes it has
-3,217,226 parameters with the paper's 13 blocks, and 2,142,026 with the nine of source 002, which
-has one block of 512 maps at stride 1 instead of five.
+3,217,226 parameters with the paper's 13 blocks, and 2,142,026 with nine, of
+which one block instead of five has 512 maps at stride 1.
 
 - The width multiplier scales the feature maps of all convolutions, rounded to whole ones.
 - The resolution multiplier scales the images, whose side decides what a network costs, within the
@@ -34,8 +34,7 @@ Differs from the authors' code: ReLU, as in the paper, and not ReLU6; zeros go a
 also at stride 2; epsilon of the normalisation is 1e-5 and its running statistics move by 0.1 a
 step; He's initialisation; nothing is dropped before the classifier; and a width that leaves fewer
 than 8 feature maps is taken at its word. The paper's last block says stride 2 where its sizes show
-1; here ``blocks`` decides. The output are logits; source 000 speaks of a softmax that its code has
-not.
+1; here ``blocks`` decides. The output are logits.
 """
 
 from collections.abc import Sequence

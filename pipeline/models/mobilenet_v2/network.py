@@ -9,7 +9,7 @@ maps let it. A 1x1 convolution to 1280 maps, averages of the image and one fully
 follow the last block.
 
 ============= ============ ==========
-setting       paper        source 002
+setting       paper        32 pixels
 ============= ============ ==========
 stem_stride   2            1
 stages        (6,24,2,2)   (6,24,2,1)
@@ -20,7 +20,7 @@ dropout       0.2          0
 ============= ============ ==========
 
 The other stages are (1,16,1,1), (6,32,3,2), (6,64,4,2), (6,96,3,1), (6,160,3,2) and (6,320,1,1) in
-both. The source's form, for images of 32 pixels and 10 classes, has 2,296,922 parameters, and no
+both. The form for images of 32 pixels, with 10 classes, has 2,296,922 parameters, and no
 activation that stops at 6. The paper's, for 1000 classes at 224x224 pixels:
 
 ===== ========== =============

@@ -102,8 +102,7 @@ def _add_serve_options(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=_positive,
         metavar="PORT",
-        help="where Prefect's server is or shall be, on this machine (otherwise as pyproject.toml "
-        "says)",
+        help="where Prefect's server shall be, on this machine (otherwise as pyproject.toml says)",
     )
 
 
@@ -158,19 +157,22 @@ def _run(root: Path, options: argparse.Namespace) -> int:
 
 
 def _serve(root: Path, options: argparse.Namespace) -> int:
-    from pipeline.graph.prefect_server import configured_url, local_url, use_or_start
+    from pipeline.graph.prefect_access import leading, running_server
+    from pipeline.graph.prefect_server import use_or_start
 
-    chosen = os.environ.get("PREFECT_API_URL") or configured_url(root)
-    url = local_url(options.port) if options.port else chosen
-    print(f"Prefect's server at {url} ...", flush=True)
-    _connect(lambda children: use_or_start(root, url, children))
+    print("looking for Prefect's server, or starting it ...", flush=True)
+    server = _connect(lambda children: use_or_start(root, options.port, children, print))
     from pipeline.graph.flow import (
         serve_deployment,  # Prefect reads its settings when it is imported
     )
 
+    url = server["PREFECT_API_URL"]
+    ours = url == running_server(root)
     # Being interrupted is how serving ends.
-    with contextlib.suppress(KeyboardInterrupt):
-        serve_deployment(lambda: _print_next_steps(root, url, chosen))
+    with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
+        led = stack.enter_context(leading(root, url)) if ours else False
+        secret = server["PREFECT_API_AUTH_STRING"] if ours else None
+        serve_deployment(lambda: _print_next_steps(root, url, secret, led=led))
     return SUCCESS
 
 
@@ -274,7 +276,7 @@ _COMMANDS = {
 # ---------------------------------------------------------------------- shared by them
 
 
-def _connect(find_server: "Callable[[Children], str]") -> None:
+def _connect(find_server: "Callable[[Children], dict[str, str]]") -> dict[str, str]:
     """Lead Prefect to the server that ``find_server`` returns; one started for it ends with us."""
     from pipeline.graph.prefect_server import ServerError
     from pipeline.graph.supervise import Children
@@ -284,20 +286,21 @@ def _connect(find_server: "Callable[[Children], str]") -> None:
     # Not before: Prefect sends its last events while the interpreter shuts down, and waits.
     atexit.register(children.close)
     try:
-        url = find_server(children)
+        server = find_server(children)
     except ServerError as error:
         raise CommandError(str(error)) from error
-    os.environ |= {**NO_TELEMETRY, "PREFECT_API_URL": url}
+    os.environ |= {**NO_TELEMETRY, **server}
+    return server
 
 
-def _print_next_steps(root: Path, url: str, configured: str) -> None:
+def _print_next_steps(root: Path, url: str, secret: str | None, *, led: bool) -> None:
     command = "prefect deployment run restore/train-all --watch"
-    steps = [
-        f"\nserving restore/train-all; pages at {url.removesuffix('/api')}; Ctrl-C ends it",
-        f"next, in another terminal, in {root}:",
-    ]
-    if url != configured:
-        steps.append(f"  export PREFECT_API_URL={url}   # pyproject.toml names {configured}")
+    steps = [f"\nserving restore/train-all; pages at {url.removesuffix('/api')}; Ctrl-C ends it"]
+    if secret:
+        steps.append(f"the pages ask for this password, which nobody else knows: {secret}")
+    steps.append(f"next, in another terminal, in {root}:")
+    if secret and not led:  # a prefect.toml of the user's own is in the way
+        steps.append(f"  export PREFECT_API_URL={url} PREFECT_API_AUTH_STRING={secret}")
     steps += [
         f"  {command}",
         f"  {command} -p 'experiments=[\"NAME\"]' -p parallel=1 -p keep_going=false -p force=true",

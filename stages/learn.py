@@ -80,7 +80,8 @@ def learn(
 
     Raises:
         TrainingStoppedError: SIGTERM or Ctrl-C came; the checkpoint is written.
-        TrainingDivergedError: The loss is infinite or not a number.
+        TrainingDivergedError: The loss or a weight is infinite or not a number.
+        BusyTrainingError: Another process trains this experiment.
         ValueError: There are fewer training samples than one batch, the best weights are wanted
             without a validation part, or network, loss and samples do not fit together.
     """
@@ -113,48 +114,50 @@ def learn(
         },
     }
     digest = sha256_of_folder(labelled)
-    training = Training(
-        network,
-        batches,
-        recipe,
-        way=way,
-        checkpoint=CheckpointFile(
-            checkpoints, digest_of({**causes, "data": digest, "code": _code(type(network))})
-        ),
-        objective=objective,
-        validate=validate,
-        keep_best=keep == "best",
+    checkpoint = CheckpointFile(
+        checkpoints, digest_of({**causes, "data": digest, "code": _code(type(network))})
     )
-    inputs = {"labelled": (labelled, digest)}
-    with training_run(recogniser, causes, inputs, TrainingStoppedError) as run:
-        run_to_end(
-            training,
-            recogniser,
-            lambda point: run.log_point(point.step, _values(point)),
-            unit="samples",
+    with checkpoint.owned():
+        training = Training(
+            network,
+            batches,
+            recipe,
+            way=way,
+            checkpoint=checkpoint,
+            objective=objective,
+            validate=validate,
+            keep_best=keep == "best",
         )
-        card = {
-            **causes,
-            "data": {"labelled": digest},
-            "task": read_card(labelled)["task"],
-            "train_on": labelled.name,
-            "validation": _kept_score(training.curve, keep),
-            "split": {
-                "train": len(data.positions(Part.TRAIN)),
-                "validation": len(data.positions(Part.VALIDATION)),
-                "test": len(data.positions(Part.TEST)),
-                "unused": data.samples - int(np.count_nonzero(data.parts)),
-            },
-            "classes": len(data.classes),
-            "multiply_adds": sample_multiply_adds(
-                lambda: build_recogniser(model, facts, seed=0), samples.shape
-            ),
-        }
-        weights = write_weights(training, card, out)
-        with new_file(curve) as file:
-            write_table(file, RecognisingPoint, map(_row, training.curve))
-        run.finish(weights, out, curve)
-    training.checkpoint.remove()
+        inputs = {"labelled": (labelled, digest)}
+        with training_run(recogniser, causes, inputs, TrainingStoppedError) as run:
+            run_to_end(
+                training,
+                recogniser,
+                lambda point: run.log_point(point.step, _values(point)),
+                unit="samples",
+            )
+            card = {
+                **causes,
+                "data": {"labelled": digest},
+                "task": read_card(labelled)["task"],
+                "train_on": labelled.name,
+                "validation": _kept_score(training.curve, keep),
+                "split": {
+                    "train": len(data.positions(Part.TRAIN)),
+                    "validation": len(data.positions(Part.VALIDATION)),
+                    "test": len(data.positions(Part.TEST)),
+                    "unused": data.samples - int(np.count_nonzero(data.parts)),
+                },
+                "classes": len(data.classes),
+                "multiply_adds": sample_multiply_adds(
+                    lambda: build_recogniser(model, facts, seed=0), samples.shape
+                ),
+            }
+            weights = write_weights(training, card, out)
+            with new_file(curve) as file:
+                write_table(file, RecognisingPoint, map(_row, training.curve))
+            run.finish(weights, out, curve)
+        training.checkpoint.remove()
 
 
 def _fit_projection(network: nn.Module, model: CubeRecogniser, data: Labelled) -> None:

@@ -72,7 +72,8 @@ def train(
 
     Raises:
         TrainingStoppedError: SIGTERM or Ctrl-C came; the checkpoint is written.
-        TrainingDivergedError: The loss is infinite or not a number.
+        TrainingDivergedError: The loss or a weight is infinite or not a number.
+        BusyTrainingError: Another process trains this experiment.
         ValueError: There are fewer patches than one batch, or the weights to start from are those
             of another network.
     """
@@ -109,30 +110,28 @@ def train(
         },
     }
     digest = sha256_of_folder(training_set)
-    training = Training(
-        network,
-        batches,
-        recipe,
-        way=way,
-        checkpoint=CheckpointFile(
-            checkpoints, digest_of({**causes, "data": digest, "code": _code(type(network))})
-        ),
+    checkpoint = CheckpointFile(
+        checkpoints, digest_of({**causes, "data": digest, "code": _code(type(network))})
     )
-    inputs = {data.name: (training_set, digest)}
-    with training_run(experiment, causes, inputs, TrainingStoppedError) as run:
-        run_to_end(training, experiment, lambda point: run.log_point(point.step, _values(point)))
-        card = {
-            **causes,
-            "data": {data.name: digest},
-            "trained_on": _trained_on(data),
-            "receptive_field": model.receptive_field,
-            "multiply_adds_256": multiply_adds(model),
-        }
-        weights = write_weights(training, card, out)
-        with new_file(curve) as file:
-            write_table(file, RestoringPoint, map(_row, training.curve))
-        run.finish(weights, out, curve)
-    training.checkpoint.remove()
+    with checkpoint.owned():
+        training = Training(network, batches, recipe, way=way, checkpoint=checkpoint)
+        inputs = {data.name: (training_set, digest)}
+        with training_run(experiment, causes, inputs, TrainingStoppedError) as run:
+            run_to_end(
+                training, experiment, lambda point: run.log_point(point.step, _values(point))
+            )
+            card = {
+                **causes,
+                "data": {data.name: digest},
+                "trained_on": _trained_on(data),
+                "receptive_field": model.receptive_field,
+                "multiply_adds_256": multiply_adds(model),
+            }
+            weights = write_weights(training, card, out)
+            with new_file(curve) as file:
+                write_table(file, RestoringPoint, map(_row, training.curve))
+            run.finish(weights, out, curve)
+        training.checkpoint.remove()
 
 
 def _trained_on(data: TrainingSet) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from pipeline.graph import prefect_server
+from pipeline.graph.prefect_access import running_server
 from pipeline.running.workers import count_cores
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -29,6 +29,9 @@ _GIB = 2**30
 _DISK_TIGHT = 10 * _GIB
 _DISK_FULL = 1 * _GIB
 _LOCK_PATIENCE = 0.5
+_MEND_SERVER = (
+    "if the last lines speak of its database, move .restore/prefect away: no result is in it"
+)
 _REINSTALL = f"{sys.executable} -m pip install -e . (in the project's folder)"
 
 
@@ -105,12 +108,13 @@ def _check_pair(root: Path) -> Finding:
 
 
 def _check_server(root: Path) -> Finding:
-    # What the server leaves behind while it ends must not fail the check.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        try:
-            seconds = prefect_server.try_out(root, Path(home))
-        except prefect_server.ServerError as error:
-            return Finding("fail", str(error), _REINSTALL)
+    running = running_server(root)
+    if running:
+        return Finding("ok", f"runs at {running}")
+    try:
+        seconds = prefect_server.try_out(root)
+    except prefect_server.ServerError as error:
+        return Finding("fail", str(error), _MEND_SERVER)
     return Finding("ok", f"starts in {seconds:.1f} s")
 
 
@@ -236,6 +240,20 @@ def _check_telemetry(root: Path) -> Finding:
     )
 
 
+def _check_graph(root: Path) -> Finding:
+    from pipeline.graph import dag
+
+    mended: list[str] = []
+    try:
+        stages = dag.read_mended_graph(root, mended.append)
+    except dag.GraphError as error:
+        return Finding("fail", str(error), "mend the file that it names")
+    if mended:
+        return Finding("warn", mended[0], "`restore run` goes on where it was")
+    stale = sum(bool(stage.stale) for stage in stages.values())
+    return Finding("ok", f"{len(stages)} stages, {stale} of them out of date")
+
+
 def _check_params(root: Path) -> Finding:
     from pipeline.checking.contradictions import warnings
     from pipeline.checking.params_file import ParamsError, load_params
@@ -277,6 +295,7 @@ CHECKS: dict[str, Callable[[Path], Finding]] = {
     "links to DVC's cache": _check_links,
     "telemetry": _check_telemetry,
     "params.yaml": _check_params,
+    "stages": _check_graph,
     "mirror": _check_mirror,
 }
 _SLOW = {_check_server}

@@ -1,6 +1,7 @@
 """The graph as the commands need it: read, narrowed to what was asked for, errors explained."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def read_graph(root: Path, experiments: Sequence[str] | None) -> Selection:
     try:
         if (root / "params.yaml").is_file():
             load_params(root / "params.yaml")
-        graph = dag.read_graph(root)
+        graph = dag.read_mended_graph(root, lambda said: print(said, file=sys.stderr))
         return Selection(graph, graph if experiments is None else dag.select(graph, experiments))
     except dag.UnknownStageError as error:
         raise CommandError(str(error), USAGE) from error

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from shutil import copyfileobj
 from typing import IO, NamedTuple
 
 from pipeline.datasets.catalogue import Members, is_image_name
 from pipeline.datasets.finding import FoundFile
 from pipeline.images.raw_images import DatasetError
+
+_MOST_BYTES = 1 << 28
+"""Of a member. No published image has a tenth of it; a few bytes can unpack to any number."""
 
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError)
 """What reading a damaged, truncated or encrypted archive raises."""
@@ -50,7 +52,7 @@ def unpack(archive: Path, members: tuple[Members, ...], out: Path) -> list[Found
             if target.exists():
                 raise DatasetError(f"{archive}: {entry.path}: the image '{image}' came before")
             target.parent.mkdir(parents=True, exist_ok=True)
-            _write(entry, target)
+            _write(entry, target, archive)
             found.append(FoundFile(image, role, target))
     return found
 
@@ -83,12 +85,18 @@ def _wanted(path: str, members: tuple[Members, ...]) -> tuple[str, str] | None:
     return None
 
 
-def _write(entry: _Member, target: Path) -> None:
+def _write(entry: _Member, target: Path, archive: Path) -> None:
     stream = entry.open()
     if stream is None:
         raise DatasetError(f"{entry.path}: expected a file, came something without content")
     with stream, target.open("xb") as out:
-        copyfileobj(stream, out, 1 << 20)
+        while piece := stream.read(1 << 20):
+            if out.tell() + len(piece) > _MOST_BYTES:
+                raise DatasetError(
+                    f"{archive}: {entry.path}: expected an image of {_MOST_BYTES >> 20} MiB at "
+                    "most, came more"
+                )
+            out.write(piece)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The stage graph and what is out of date in it: the only door to DVC."""
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,15 @@ from dvc.lock import LockError
 from dvc.repo import Repo
 from dvc.stage import Stage as DvcStage
 
+from pipeline.graph.lock_file import LOCK, keep_copy, put_back
+
 
 class GraphError(ValueError):
     """DVC cannot make a graph of the project, or tell its state."""
+
+
+class BrokenLockError(GraphError):
+    """``dvc.lock`` is not whole."""
 
 
 class UnknownStageError(ValueError):
@@ -48,6 +54,7 @@ def read_graph(root: Path) -> dict[str, Stage]:
     """Return all stages of the project at ``root`` by name, each after those it needs.
 
     Raises:
+        BrokenLockError: ``dvc.lock`` is not whole.
         GraphError: ``dvc.yaml`` or what it refers to is wrong, or another DVC command has the
             project locked.
     """
@@ -73,6 +80,29 @@ def read_graph(root: Path) -> dict[str, Stage]:
             )
             for name in _in_order({name: upstream for name, (_, upstream) in needs.items()})
         }
+
+
+def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage]:
+    """Return what ``read_graph`` does, and mend a ``dvc.lock`` that is not whole before.
+
+    Args:
+        root: Folder of the project.
+        say: Told what was mended.
+
+    Raises:
+        GraphError: As for ``read_graph``, or ``dvc.lock`` cannot be mended.
+    """
+    try:
+        graph = read_graph(root)
+    except BrokenLockError as error:
+        try:
+            said = put_back(root)
+        except OSError as fault:
+            raise GraphError(f"{error}; it cannot be mended: {fault}") from fault
+        graph = read_graph(root)
+        say(said)
+    keep_copy(root)
+    return graph
 
 
 def why_stale(root: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -213,10 +243,20 @@ def _open(root: Path, *, wait: bool) -> Iterator[Any]:
             f"the project in {root} is busy: another run, or another DVC command, is at work on "
             "it; wait for it, or stop it"
         ) from error
+    except AssertionError as error:  # of DVC, about a lock file that ends before its stages
+        raise BrokenLockError(f"{root / LOCK} is not whole: it has no stages") from error
     except DvcException as error:
+        hint = getattr(error, "hint", "")
+        if _is_half_written(getattr(error, "path", None), hint):
+            raise BrokenLockError(f"{root / LOCK} is not whole: {error}") from error
         # What is wrong in a file is often only said by the error below DVC's own.
         cause = f": {error.__cause__}" if error.__cause__ else ""
-        raise GraphError(f"{root / 'dvc.yaml'}: {error}{cause}") from error
+        raise GraphError(f"{root / 'dvc.yaml'}: {error}{hint}{cause}") from error
+
+
+def _is_half_written(path: str | None, hint: str) -> bool:
+    """Tell whether DVC stumbled over its lock file, and not over a conflict of Git in it."""
+    return path is not None and Path(path).name == LOCK and not hint
 
 
 def _name(stage: DvcStage) -> str:

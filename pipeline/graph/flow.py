@@ -128,7 +128,15 @@ def reproduce(
         children: Ends the stage when the flow ends.
     """
     logger = get_run_logger()
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.graph.unhurried_dvc",
+        "--wait-for-lock",
+        "repro",
+        "--single-item",
+        stage,
+    ]
     if force:
         command.append("--force")
     process = children.start(command, cwd=root, environment=child_environment() | {**environment})
@@ -221,7 +229,7 @@ def _with(message: str, more: str) -> str:
 
 def _read_graph(root: Path) -> dict[str, dag.Stage]:
     try:
-        return dag.read_graph(root)
+        return dag.read_mended_graph(root, get_run_logger().warning)
     except dag.GraphError:
         # DVC stumbles over many faults of params.yaml; our own words for them are plainer.
         if (root / "params.yaml").is_file():

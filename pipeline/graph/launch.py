@@ -59,17 +59,28 @@ def open_launch(
     launch = begin_launch(root, door)
     opened = OpenLaunch(launch)
     state: Ending = "KILLED"
+    # There from the beginning: if this process is killed, it tells that the launch is over.
+    journal = _journal(launch, root, warn)
     try:
         yield opened
         state = "FINISHED" if opened.succeeded else "FAILED"
     finally:
         try:
-            with Journal(Run.of_launch(launch), root=root) as journal:
-                journal.write(new_event("end", state=state))
+            if journal is not None:
+                with journal:
+                    journal.write(new_event("end", state=state))
             for warning in _deliver(root, patience):
                 warn(warning)
         except (OSError, TrackerError) as error:
             warn(f"the tracker does not know yet that this run is {state}: {error}")
+
+
+def _journal(launch: Launch, root: Path, warn: Callable[[str], None]) -> Journal | None:
+    try:
+        return Journal(Run.of_launch(launch), root=root)
+    except OSError as error:
+        warn(f"the tracker will not know how this run ends: {error}")
+        return None
 
 
 def _deliver(root: Path, patience: float) -> list[str]:

@@ -3,20 +3,29 @@
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
 import tomllib
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
 
+from pipeline.graph.prefect_access import (
+    HOST,
+    client_environment,
+    remember_server,
+    running_server,
+    server_environment,
+)
 from pipeline.graph.supervise import Children
 from pipeline.running.environment import NO_TELEMETRY
 
-HOST = "127.0.0.1"
 STANDARD_PORT = 4200
 
 # Without these `prefect deployment run --watch` shows states only, not what the stages say.
@@ -38,31 +47,45 @@ def local_url(port: int) -> str:
     return f"http://{HOST}:{port}/api"
 
 
-def configured_url(root: Path) -> str:
-    """Return the address that Prefect's commands use in the project's folder."""
+def configured_port(root: Path) -> int:
+    """Return the port that ``pyproject.toml`` names for Prefect's server."""
     settings = root / "pyproject.toml"
     tools = tomllib.loads(settings.read_text()).get("tool", {}) if settings.is_file() else {}
     url: str = tools.get("prefect", {}).get("api", {}).get("url", local_url(STANDARD_PORT))
-    return url
+    return urllib.parse.urlsplit(url).port or STANDARD_PORT
 
 
 def who_answers(url: str) -> Literal["prefect", "nobody", "another"]:
-    """Tell whether a Prefect server, nobody, or some other program is at an API's address."""
+    """Tell whether a Prefect server, nobody, or some other program is at an API's address.
+
+    A server that wants a secret is a Prefect server too, whosever it is.
+    """
     # A proxy meant for the internet must not be asked for this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{url}/admin/version", timeout=_ANSWER_TIMEOUT) as answer:
             return "prefect" if isinstance(json.load(answer), str) else "another"
-    except urllib.error.HTTPError:
-        return "another"
+    except urllib.error.HTTPError as error:
+        return "prefect" if _wants_secret(error) else "another"
     except urllib.error.URLError as error:
-        return "nobody" if isinstance(error.reason, ConnectionRefusedError) else "another"
+        nobody = isinstance(error.reason, ConnectionRefusedError | socket.gaierror)
+        return "nobody" if nobody else "another"
     except (OSError, HTTPException, ValueError):
         return "another"
 
 
-def find_or_borrow(root: Path, children: Children) -> str:
-    """Return the address of a server for one run: the project's, otherwise one just for the run.
+def _wants_secret(error: urllib.error.HTTPError) -> bool:
+    try:
+        return error.code == HTTPStatus.UNAUTHORIZED and "exception_message" in json.load(error)
+    except ValueError:
+        return False
+
+
+def find_or_borrow(root: Path, children: Children) -> dict[str, str]:
+    """Return the variables that lead to a server for one run.
+
+    It is the one that the user chose by ``PREFECT_API_URL``, otherwise the project's own that
+    runs, otherwise one just for the run.
 
     Args:
         root: Folder of the project.
@@ -72,53 +95,72 @@ def find_or_borrow(root: Path, children: Children) -> str:
         ServerError: None answers and none can be started.
     """
     chosen = os.environ.get("PREFECT_API_URL")
-    if chosen:
-        return chosen
-    configured = configured_url(root)
-    if who_answers(configured) == "prefect":
-        return configured
+    running = running_server(root)
+    if chosen and chosen != running:
+        return _choice_of_the_user(chosen)
+    if running:
+        return client_environment(root, running)
     port = _free_port()
-    start_server(children, port=port, log=_log(root, "borrowed"), cwd=root, ui=False)
-    return local_url(port)
+    start_server(children, port=port, log=_log(root, "borrowed"), root=root, ui=False)
+    return client_environment(root, local_url(port))
 
 
-def use_or_start(root: Path, url: str, children: Children) -> str:
-    """Make sure that a Prefect server answers at ``url``, and return this address.
+def use_or_start(
+    root: Path, port: int | None, children: Children, say: Callable[[str], None]
+) -> dict[str, str]:
+    """Return the variables that lead to the project's own server, which is started if need be.
 
     Args:
         root: Folder of the project.
-        url: Address of the API.
+        port: Where it shall be; if None, where ``PREFECT_API_URL`` or ``pyproject.toml`` says, or
+            on a free port if somebody else is at that of ``pyproject.toml``.
         children: Ends the server if it was started here.
+        say: Told which port is taken instead of that of ``pyproject.toml``.
 
     Raises:
-        ServerError: The address belongs to another program or machine, or the server does not
-            start.
+        ServerError: It runs on another port, the port belongs to somebody else, or the server
+            does not start.
     """
-    who = who_answers(url)
-    if who == "prefect":
-        return url
-    place = urllib.parse.urlsplit(url)
-    if place.hostname not in (HOST, "localhost") or place.port is None:
-        raise ServerError(f"no Prefect server answers at {url}, and only local ones are started")
-    if who == "another":
-        raise ServerError(
-            f"port {place.port} is taken by a program that is not a Prefect server: stop it, or "
-            "take another port: restore serve --port N"
-        )
-    start_server(children, port=place.port, log=_log(root, str(place.port)), cwd=root, ui=True)
-    return url
+    chosen = os.environ.get("PREFECT_API_URL")
+    running = running_server(root)
+    if chosen and not port and chosen != running:
+        return _choice_of_the_user(chosen)
+    if running and port and running != local_url(port):
+        raise ServerError(f"the project's server runs at {running} already; serve without --port")
+    if running:
+        return client_environment(root, running)
+    place = port or configured_port(root)
+    who = who_answers(local_url(place))
+    if who != "nobody":
+        owner = "of another project or user" if who == "prefect" else "that is none of Prefect's"
+        stranger = f"port {place} is taken by a server {owner}"
+        if port:
+            raise ServerError(f"{stranger}; take another one, or leave --port out")
+        place = _free_port()
+        say(f"{stranger}; taking port {place}")
+    server = start_server(children, port=place, log=_log(root, str(place)), root=root, ui=True)
+    remember_server(root, local_url(place), server.pid)
+    return client_environment(root, local_url(place))
 
 
-def try_out(root: Path, home: Path) -> float:
-    """Start a server with an empty database in ``home``, stop it, and return its start-up time.
+def _choice_of_the_user(url: str) -> dict[str, str]:
+    if who_answers(url) == "nobody":
+        raise ServerError(f"no server answers at {url}, which PREFECT_API_URL names: unset it")
+    # The project's own secret, which prefect.toml may name, is not for this server.
+    secret = os.environ.get("PREFECT_API_AUTH_STRING", "")
+    return {"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": secret}
+
+
+def try_out(root: Path) -> float:
+    """Return how long the project's server takes to start, with its own database.
 
     Raises:
         ServerError: It does not start.
     """
+    started = time.monotonic()
     with Children() as children:
-        return start_server(
-            children, port=_free_port(), log=home / "server.log", cwd=root, ui=False, home=home
-        )
+        start_server(children, port=_free_port(), log=_log(root, "tried"), root=root, ui=False)
+        return time.monotonic() - started
 
 
 def _free_port() -> int:
@@ -134,38 +176,42 @@ def start_server(
     *,
     port: int,
     log: Path,
-    cwd: Path,
+    root: Path,
     ui: bool,
-    home: Path | None = None,
     patience: float = 120.0,
-) -> float:
-    """Start a server on this machine, and wait until it answers.
+) -> "subprocess.Popen[str]":
+    """Start a server of a project on this machine, and wait until it answers.
 
     Args:
         children: Ends the server.
         port: A free port.
         log: File for the server's output.
-        cwd: Folder to run in.
+        root: Folder of the project.
         ui: Whether it shows its pages.
-        home: Folder of its database; None for Prefect's usual one.
         patience: Seconds to wait.
 
     Returns:
-        Seconds until it answered.
+        The process that ends when the server does.
 
     Raises:
         ServerError: It ended or did not answer; the message has the end of its output.
     """
     url = local_url(port)
-    environment = {**os.environ, **NO_TELEMETRY, **_LOGS_FOR_WATCHERS, "PREFECT_API_URL": url}
-    if home is not None:
-        environment["PREFECT_HOME"] = str(home)
+    try:
+        access = server_environment(root, port)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        output = log.open("w")
+    except OSError as error:
+        raise ServerError(
+            f"{error.filename}: {error.strerror}, which Prefect's server needs"
+        ) from error
+    environment = {**os.environ, **NO_TELEMETRY, **_LOGS_FOR_WATCHERS, **access}
+    environment |= client_environment(root, url)
     command = [sys.executable, "-m", "prefect", "server", "start"]
     command += ["--host", HOST, "--port", str(port), "--ui" if ui else "--no-ui"]
-    log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with log.open("w") as output:
-        server = children.start(command, cwd=cwd, environment=environment, output=output)
+    with output:
+        server = children.start(command, cwd=root, environment=environment, output=output)
     while who_answers(url) != "prefect":
         waited = time.monotonic() - started
         if server.poll() is not None:
@@ -175,7 +221,7 @@ def start_server(
                 f"Prefect's server did not answer at {url} in {waited:.0f} s:\n{_end_of(log)}"
             )
         time.sleep(_POLL)
-    return time.monotonic() - started
+    return server
 
 
 def _log(root: Path, name: str) -> Path:

@@ -8,6 +8,7 @@ started: SIGTERM, some time to write a checkpoint, then SIGKILL.
 
 import contextlib
 import ctypes
+import math
 import os
 import select
 import signal
@@ -25,6 +26,7 @@ GRACE = 20.0
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _POLL = 0.05
+_ASK_AGAIN = 1.0
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -158,10 +160,14 @@ def _adopt_orphans() -> None:
 def _end_group(child: subprocess.Popen[bytes], grace: float) -> None:
     """End what is left of the command's process group."""
     deadline = time.monotonic() + grace
-    _signal_group(child.pid, signal.SIGTERM)
+    asked = -math.inf
     while _group_lives(child):
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             _signal_group(child.pid, signal.SIGKILL)
+        elif now - asked > _ASK_AGAIN:  # what a command starts while it ends is to end too
+            _signal_group(child.pid, signal.SIGTERM)
+            asked = now
         time.sleep(_POLL)
 
 

@@ -163,7 +163,7 @@ class TrialWorkspace:
         Returns:
             The exit code of DVC.
         """
-        command = [sys.executable, "-m", "dvc", "repro", *stages]
+        command = [sys.executable, "-m", "pipeline.graph.unhurried_dvc", "repro", *stages]
         with Children() as children:
             process = children.start(
                 command,

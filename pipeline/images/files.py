@@ -17,6 +17,10 @@ SUFFIXES = frozenset(
 )
 """Endings of the files that count as images in a folder."""
 
+_FORMATS = ("PNG", "BMP", "JPEG", "TIFF", "GIF", "WEBP", "PPM")
+"""What such a file may be inside, whatever its ending. Pillow would try many more; PostScript among
+them starts another program."""
+
 # The usual names of the ratios have colons, which YAML tools like to read as something else.
 _SUBSAMPLING = {"yuv444": "4:4:4", "yuv422": "4:2:2", "yuv420": "4:2:0"}
 _READ = 1 << 16
@@ -59,7 +63,7 @@ def read_8bit(path: Path) -> Bytes:
             without one right conversion (CMYK, Lab, float, 32-bit, transparent pixels).
     """
     try:
-        with path.open("rb", _READ) as file, Image.open(file) as image:
+        with path.open("rb", _READ) as file, Image.open(file, formats=_FORMATS) as image:
             frames: int = getattr(image, "n_frames", 1)
             # A phone's MPO file is a JPEG with a preview or a second view behind it.
             if frames > 1 and image.format != "MPO":
@@ -86,7 +90,7 @@ def image_size(path: Path) -> tuple[int, int]:
         ImageError: The file is missing or not an image.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             width, height = image.size
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
     except (OSError, SyntaxError, ValueError) as error:
@@ -173,7 +177,7 @@ def compress_jpeg_8bit(values: Bytes, quality: int, subsampling: str) -> Bytes:
     stream = io.BytesIO()
     options = {} if values.shape[-1] == 1 else {"subsampling": _SUBSAMPLING[subsampling]}
     _to_pillow(values).save(stream, format="jpeg", quality=quality, **options)
-    with Image.open(stream) as decoded:
+    with Image.open(stream, formats=["JPEG"]) as decoded:
         return np.asarray(decoded).reshape(values.shape)
 
 

@@ -34,9 +34,13 @@ from pipeline.running.journal import (
 )
 from pipeline.running.launches import current_launch
 from pipeline.running.runs import Event, Run, new_event
+from pipeline.running.tracking_database import artifacts_of, bring_home, make_sure_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+DATABASE = Path("mlflow.db")
+"""Where runs are recorded unless ``MLFLOW_TRACKING_URI`` names another place."""
 
 EXPERIMENT = "restore"
 """Name of the MLflow experiment that holds every run."""
@@ -56,8 +60,16 @@ def _quiet_client() -> "MlflowClient":
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-    return MlflowClient(tracking_uri=uri)
+    chosen = os.environ.get("MLFLOW_TRACKING_URI")
+    if chosen is None:
+        make_sure_of(DATABASE, lambda aside: MlflowClient(aside).get_experiment_by_name(EXPERIMENT))
+        bring_home(DATABASE, EXPERIMENT)
+    return MlflowClient(chosen or f"sqlite:///{DATABASE}")
+
+
+def _artifacts() -> str | None:
+    """Return where the files of runs go, None where the tracker decides."""
+    return None if "MLFLOW_TRACKING_URI" in os.environ else artifacts_of(DATABASE, EXPERIMENT)
 
 
 class Tracker:
@@ -75,7 +87,9 @@ class Tracker:
                 if found
                 # The kind makes the pages of MLflow speak of training, not of language models.
                 else self.client.create_experiment(
-                    EXPERIMENT, tags={"mlflow.experimentKind": "custom_model_development"}
+                    EXPERIMENT,
+                    artifact_location=_artifacts(),
+                    tags={"mlflow.experimentKind": "custom_model_development"},
                 )
             )
 
@@ -228,10 +242,11 @@ def _will_pass(error: Exception) -> bool:
 def _send(tracker: Tracker, journal: Path) -> None:
     run, run_id = read_run(journal)
     events = read_events(journal)
-    if not events:
-        return
-    if events[-1]["kind"] != "end":  # its writer was killed
-        events.append({"kind": "end", "state": "KILLED", "time": events[-1]["time"]})
+    if not events and run_id is None and run.launch is not None:
+        return  # nothing is known of it but that it was to be
+    if not events or events[-1]["kind"] != "end":  # its writer was killed
+        last = events[-1]["time"] if events else int(journal.stat().st_mtime * 1000)
+        events.append({"kind": "end", "state": "KILLED", "time": last})
     if run_id is None:
         run_id = tracker.open(run)
         # Sending may fail again: the rest then belongs to the same run.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.running.journal import Journal, lost_with_a_warning
+from pipeline.running.journal import Journal, lost_with_a_warning, remove
 from pipeline.running.launches import current_launch
 from pipeline.running.provenance import provenance
 from pipeline.running.runs import Ending, Event, Run, flattened, new_event
@@ -15,7 +15,11 @@ from pipeline.running.tracking import Tracker, send_kept, unreachable
 
 
 class Recorder:
-    """Record the events of one run in MLflow, or in a journal once MLflow cannot be reached."""
+    """Record the events of one run in MLflow, or in a journal once MLflow cannot be reached.
+
+    The journal is there from the beginning: if this process is killed, it tells that the run is
+    over.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -28,6 +32,8 @@ class Recorder:
             self._run_id = self._tracker.open(run)
         except Exception as error:  # no fault of a tracker may cost a result
             self._lose_tracker(error)
+        with lost_with_a_warning():
+            self._journal = Journal(run, run_id=self._run_id)
 
     def record(self, event: Event) -> None:
         """Record one event, now or later."""
@@ -45,8 +51,11 @@ class Recorder:
 
     def close(self) -> None:
         """Leave to others what MLflow has not got."""
-        if self._journal is not None:
-            self._journal.close()
+        if self._journal is None:
+            return
+        if self._tracker is not None:
+            remove(self._journal.folder)
+        self._journal.close()
 
     def _lose_tracker(self, error: Exception) -> None:
         self._tracker = None

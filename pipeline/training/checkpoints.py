@@ -1,17 +1,25 @@
-"""Checkpoints: everything a training needs to go on, in one file that is whole or absent."""
+"""Checkpoints: everything a training needs to go on, in one file that is whole or absent.
+
+The file begins with the checksum of what follows, so that damage is noticed; the checkpoint before
+it is kept too.
+"""
 
 import hashlib
 import inspect
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
+
+from pipeline.machine.devices import say
 
 
 def digest_of(causes: Mapping[str, Any]) -> str:
@@ -40,6 +48,16 @@ def digest_of_code(*used: ModuleType | Callable[..., object]) -> str:
     return digest.hexdigest()
 
 
+class BusyTrainingError(RuntimeError):
+    """Another process trains the same experiment."""
+
+
+_PATIENCE = 30.0
+"""Seconds that a training has whose stop was asked for: it writes a checkpoint first."""
+
+_CHECKSUM = hashlib.sha256().digest_size
+
+
 @dataclass(frozen=True)
 class CheckpointFile:
     """The checkpoint of one training.
@@ -57,8 +75,34 @@ class CheckpointFile:
         """The file."""
         return self.folder / f"{self.digest}.pt"
 
+    @property
+    def before(self) -> Path:
+        """The checkpoint before that one."""
+        return self.folder / f"{self.digest}.before.pt"
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Keep other processes from training the same experiment while the block runs.
+
+        Raises:
+            BusyTrainingError: One does, and is not about to end.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder.parent / f".{self.folder.name}.lock", timeout=_PATIENCE)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise BusyTrainingError(
+                f"another process is training {self.folder.name} (it holds {lock.lock_file}): "
+                "wait for it, or stop it"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
     def save(self, state: dict[str, Any]) -> None:
-        """Write ``state`` to disk: a crash at any moment leaves the old file or the new one.
+        """Write ``state`` to disk: a crash at any moment leaves the old state or the new one.
 
         Raises:
             OSError: It cannot be written.
@@ -69,21 +113,47 @@ class CheckpointFile:
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_suffix(".unfinished")
         with unfinished.open("wb") as file:
+            file.write(hashlib.sha256(content.getbuffer()).digest())
             file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
+        if self.path.exists():
+            self.path.replace(self.before)
         unfinished.replace(self.path)
+        _make_names_last(self.folder)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
-        """Return the saved state with its tensors on ``device``, or None if there is none."""
-        if not self.path.exists():
-            return None
-        state: dict[str, Any] = torch.load(self.path, map_location=device, weights_only=True)
-        return state
+        """Return the saved state with its tensors on ``device``, or None if there is none.
+
+        A damaged file is set aside with a warning, and the one before it counts.
+        """
+        for path in filter(Path.exists, (self.path, self.before)):
+            stored = path.read_bytes()
+            checksum, content = stored[:_CHECKSUM], memoryview(stored)[_CHECKSUM:]
+            if hashlib.sha256(content).digest() == checksum:
+                state: dict[str, Any] = torch.load(
+                    io.BytesIO(content), map_location=device, weights_only=True
+                )
+                return state
+            aside = path.with_suffix(".damaged")
+            path.replace(aside)
+            say(f"the checkpoint {path} is damaged, now {aside.name}: an earlier one counts")
+        return None
 
     def remove(self) -> None:
         """Delete the checkpoints of this experiment, those of other causes too."""
-        for path in [*self.folder.glob("*.pt"), *self.folder.glob("*.unfinished")]:
-            path.unlink()
+        for kind in ("pt", "unfinished", "damaged"):
+            for path in self.folder.glob(f"*.{kind}"):
+                path.unlink()
         if self.folder.exists() and not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+
+def _make_names_last(folder: Path) -> None:
+    """Make the names in a folder outlast a power cut, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

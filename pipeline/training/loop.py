@@ -23,8 +23,16 @@ class TrainingStoppedError(RuntimeError):
     """The training was asked to stop; its checkpoint is written and it can be resumed."""
 
 
+_HALVINGS = 3
+"""How often a training that diverges goes back and on with half the learning rate."""
+
+
 class TrainingDivergedError(ValueError):
-    """The loss is not a finite number any more."""
+    """The loss or a weight is not a finite number any more."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}: lower the recipe's learning_rate, or clip its gradients")
+        self.what = what
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,9 @@ class CurvePoint:
 class Training:
     """A training that can be stopped and resumed at any step, to the same final weights.
 
-    Memory that runs out makes the steps go in smaller parts, from the last checkpoint on.
+    Memory that runs out makes the steps go in smaller parts, from the last checkpoint on. A
+    loss or a weight that is no finite number makes them go on from there with half the learning
+    rate, three times at most; a checkpoint never holds such a weight.
 
     Args:
         network: Freshly initialised, on the device of ``batches``.
@@ -84,6 +94,8 @@ class Training:
         self.checkpoint = checkpoint
         self.step = 0
         self.curve: list[CurvePoint] = []
+        self.halved_at: list[int] = []
+        """Steps from which on the learning rate is half of what it was before."""
         self._validate = validate
         self._keep_best = keep_best
         self._best: tuple[float, dict[str, Tensor]] | None = None
@@ -121,12 +133,27 @@ class Training:
 
         Raises:
             TrainingStoppedError: ``should_stop`` said so; a checkpoint is written.
-            TrainingDivergedError: The loss is infinite or not a number.
+            TrainingDivergedError: The loss or a weight is infinite or not a number, also with an
+                eighth of the learning rate.
             OSError: A checkpoint cannot be written.
         """
         self.network.train()
         if self.step == 0:
             self._save()  # what a step that finds no memory goes back to
+        while True:
+            try:
+                self._run_to_end(on_step, on_point, should_stop)
+            except TrainingDivergedError as error:
+                self._halve_rate(error)
+            else:
+                return
+
+    def _run_to_end(
+        self,
+        on_step: Callable[[int], None],
+        on_point: Callable[[CurvePoint], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
         while self.step < self.recipe.steps:
             if should_stop():
                 self._save()
@@ -145,15 +172,35 @@ class Training:
 
     def _finish(self) -> None:
         """Check the weights of the last step, and take the best ones if those are kept."""
-        if not all(torch.isfinite(weights).all() for weights in self.network.parameters()):
-            raise _diverged("a weight", self.step - 1, self.step)
+        self._check_weights()
         if self._best is not None:
             self.network.load_state_dict(self._best[1])
+
+    def _check_weights(self) -> None:
+        values = [one for one in self.network.state_dict().values() if one.is_floating_point()]
+        # One answer for all of them: a GPU is waited for once.
+        if values and not torch.stack([one.isfinite().all() for one in values]).all():
+            first = self.curve[-1].step if self.curve else 0
+            raise _diverged("a weight", first, self.step)
+
+    def _halve_rate(self, error: TrainingDivergedError) -> None:
+        """Go back to the last checkpoint, and on with half the learning rate."""
+        halved = len(self.halved_at) + 1
+        if halved > _HALVINGS or not self._resume():
+            raise error
+        # Those of the checkpoint are from before the earlier halvings, if it is older.
+        self.halved_at = [*self.halved_at, *[self.step] * (halved - len(self.halved_at))]
+        self._save()
+        self.network.train()
+        say(f"{error.what}; training goes on from step {self.step}, the learning rate is halved")
+
+    def _rate(self, step: int) -> float:
+        return learning_rate(self.recipe, step) * 0.5 ** len(self.halved_at)
 
     def _take_step(self) -> bool:
         """Take a step; where memory runs out go back to the last checkpoint, in smaller parts."""
         try:
-            self._step.take(*self.batches.at(self.step), learning_rate(self.recipe, self.step))
+            self._step.take(*self.batches.at(self.step), self._rate(self.step))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -180,7 +227,7 @@ class Training:
         if not math.isfinite(loss):
             raise _diverged(f"the loss ({loss})", self.step - steps, self.step)
         self._step.sums.zero_()
-        rate = learning_rate(self.recipe, self.step - 1)
+        rate = self._rate(self.step - 1)
         score = self._step.objective.score(measured)
         self.curve.append(CurvePoint(self.step, loss, score, rate, self._validated()))
         return self.curve[-1]
@@ -198,6 +245,7 @@ class Training:
         return score
 
     def _save(self) -> None:
+        self._check_weights()
         self.checkpoint.save(
             {
                 "step": self.step,
@@ -207,6 +255,7 @@ class Training:
                 "micro_batch": self._step.micro_batch,
                 "offloads": self._step.offloads,
                 "best": self._best,
+                "halved_at": self.halved_at,
                 "curve": [list(astuple(point)) for point in self.curve],
             }
         )
@@ -222,12 +271,12 @@ class Training:
         self._step.load(state["micro_batch"], state["offloads"])
         self.curve = [CurvePoint(*point) for point in state["curve"]]
         self._best = state["best"]
+        self.halved_at = state["halved_at"]
         self.step = state["step"]
         return True
 
 
 def _diverged(what: str, first: int, last: int) -> TrainingDivergedError:
     return TrainingDivergedError(
-        f"{what} was no finite number any more between steps {first} and {last}: lower the "
-        "recipe's learning_rate, or clip its gradients"
+        f"{what} was no finite number any more between steps {first} and {last}"
     )

@@ -1,5 +1,6 @@
 """A training as a stage runs it: with a bar for people, and an ear for being asked to stop."""
 
+import os
 import signal
 import types
 from collections.abc import Callable
@@ -16,6 +17,8 @@ def run_to_end(
 ) -> None:
     """Train to the end; on SIGTERM or Ctrl-C write a checkpoint first, then stop.
 
+    So it does when the process that started it is gone: nobody would take the result.
+
     Args:
         training: New, or resumed.
         name: Of the experiment, for the progress bar.
@@ -24,13 +27,14 @@ def run_to_end(
 
     Raises:
         TrainingStoppedError: It was asked to stop; the checkpoint is written.
-        TrainingDivergedError: The loss is infinite or not a number.
+        TrainingDivergedError: The loss or a weight is infinite or not a number.
     """
     signals: list[int] = []
 
     def note(number: int, frame: types.FrameType | None) -> None:  # noqa: ARG001  (a handler)
         signals.append(number)
 
+    parent = os.getppid()
     handlers = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     bar = Progress(name, training.recipe, training.step, unit=unit, shown=training.objective.shown)
     try:
@@ -42,7 +46,7 @@ def run_to_end(
 
             for point in training.curve:
                 on_point(point)
-            training.run(progress.advance, show, lambda: bool(signals))
+            training.run(progress.advance, show, lambda: bool(signals) or os.getppid() != parent)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

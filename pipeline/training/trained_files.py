@@ -34,6 +34,7 @@ def write_weights(training: Training, facts: Mapping[str, Any], out: Path) -> Pa
             "parameters": sum(p.numel() for p in training.network.parameters()),
             "steps": training.step,
             "micro_batch": training.micro_batch,
+            "learning_rate_halved_at": training.halved_at,
             "weights_sha256": sha256_of(folder / "weights.safetensors"),
         }
         (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n")

@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from ruamel.yaml import YAML
 
+from pipeline.graph.prefect_access import client_environment
 from pipeline.graph.prefect_server import local_url, start_server, who_answers
 from pipeline.graph.supervise import Children
 from pipeline.running.workers import count_cores
@@ -39,8 +40,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     home = tmp_path_factory.mktemp("prefect")
     port = free_port()
     with Children() as children:
-        start_server(children, port=port, log=home / "log", cwd=home, ui=False, home=home)
-        yield {"PREFECT_API_URL": local_url(port), "PREFECT_HOME": str(home)}
+        start_server(children, port=port, log=home / "log", root=home, ui=False)
+        yield {**client_environment(home, local_url(port)), "PREFECT_HOME": str(home)}
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.training.checkpoints import CheckpointFile, digest_of, digest_of_code
+from pipeline.training.checkpoints import (
+    BusyTrainingError,
+    CheckpointFile,
+    digest_of,
+    digest_of_code,
+)
 
 FULL_DISK = Path("/dev/full")
 
@@ -91,7 +96,63 @@ def test_later_state_replaces_the_earlier_one(tmp_path: Path) -> None:
 
     assert state is not None
     assert state["step"] == 9
-    assert len(list((tmp_path / "checkpoints").iterdir())) == 1
+
+
+def test_the_last_two_states_are_kept(tmp_path: Path) -> None:
+    file = checkpoint(tmp_path)
+    for step in (7, 8, 9):
+        file.save({**STATE, "step": step})
+
+    assert set((tmp_path / "checkpoints").iterdir()) == {file.path, file.before}
+    file.path.unlink()  # a crash between the two renames
+    state = file.load(CPU)
+    assert state is not None
+    assert state["step"] == 8
+
+
+def flip(content: bytes, position: int) -> bytes:
+    return content[:position] + bytes([content[position] ^ 0x10]) + content[position + 1 :]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.2, 0.5, 0.8, 0.999])
+@pytest.mark.parametrize("how", ["flipped", "cut"])
+def test_a_damaged_file_is_set_aside_and_the_one_before_it_counts(
+    tmp_path: Path, share: float, how: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = checkpoint(tmp_path)
+    file.save(STATE)
+    file.save({**STATE, "step": 9})
+    whole = file.path.read_bytes()
+    position = int(share * len(whole))
+    file.path.write_bytes(flip(whole, position) if how == "flipped" else whole[:position])
+
+    state = file.load(CPU)
+
+    assert state is not None
+    assert state["step"] == 7
+    assert f"{file.path} is damaged" in capfd.readouterr().err
+    assert not file.path.exists()
+    assert file.path.with_suffix(".damaged").exists()
+
+
+def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
+    file = checkpoint(tmp_path)
+    file.save({"step": 7})
+    whole = file.path.read_bytes()
+
+    for position in range(0, len(whole), 7):
+        file.path.write_bytes(flip(whole, position))
+        assert file.load(CPU) is None, position
+
+
+def test_where_both_are_damaged_there_is_none(tmp_path: Path) -> None:
+    file = checkpoint(tmp_path)
+    for path in (file.path, file.before):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"neither whole nor ours")
+
+    assert file.load(CPU) is None
+    assert file.load(CPU) is None
 
 
 def test_failure_to_write_leaves_the_earlier_state(tmp_path: Path) -> None:
@@ -156,7 +217,8 @@ def test_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
 def test_removing_takes_all_of_an_experiment_and_the_folder(tmp_path: Path) -> None:
     checkpoint(tmp_path, "old").save(STATE)
     checkpoint(tmp_path, "new").save(STATE)
-    (tmp_path / "checkpoints" / "x.unfinished").touch()
+    for name in ("x.unfinished", "x.damaged"):
+        (tmp_path / "checkpoints" / name).touch()
 
     checkpoint(tmp_path, "new").remove()
 
@@ -176,6 +238,21 @@ def test_removing_nothing_is_fine(tmp_path: Path) -> None:
     checkpoint(tmp_path).remove()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_experiment_is_trained_by_one_process_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.training.checkpoints._PATIENCE", 0.05)
+    with (
+        checkpoint(tmp_path, "one").owned(),
+        pytest.raises(BusyTrainingError, match="another process is training checkpoints"),
+        checkpoint(tmp_path, "other").owned(),
+    ):
+        raise RuntimeError("two processes own it")
+
+    with checkpoint(tmp_path, "other").owned():
+        pass  # once the first is done
 
 
 def test_the_digest_of_code_follows_every_file_that_is_named(

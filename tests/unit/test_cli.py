@@ -210,8 +210,8 @@ def test_serve_refuses_a_port_that_another_program_has(capsys: pytest.CaptureFix
 
     assert code == 1
     printed = capsys.readouterr().err
-    assert f"port {port} is taken by a program that is not a Prefect server" in printed
-    assert "restore serve --port N" in printed
+    assert f"port {port} is taken by a server that is none of Prefect's" in printed
+    assert "take another one, or leave --port out" in printed
 
 
 # ---------------------------------------------------------------------- preset, report

@@ -220,6 +220,20 @@ def test_links_in_a_zip_archive_are_refused(archives: Archives, serve: Any) -> N
         archives.fetch({"/two.zip": stream.getvalue()}, serve)
 
 
+@pytest.mark.parametrize(("file", "pack"), [("two.zip", zipped), ("two.tgz", tarred)])
+def test_a_member_that_unpacks_to_any_size_is_refused(
+    archives: Archives, serve: Any, file: str, pack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.datasets.archives._MOST_BYTES", 3 << 20)
+    archives.describe(file)
+    bomb = {**archives.images, NAMES["two"]: bytes(4 << 20)}
+
+    with pytest.raises(DatasetError, match=r"two\.PNG: expected an image of 3 MiB at most"):
+        archives.fetch({f"/{file}": pack(bomb)}, serve)
+
+    assert_nothing_written(archives.set.out)
+
+
 def test_two_members_with_one_image_name_are_refused(archives: Archives, serve: Any) -> None:
     anything = {"role": "clean", "pattern": r"(?:.*/)?([^/]+)\.(?:png|PNG)"}
     archives.describe("two.zip", members=[anything])

@@ -1,3 +1,4 @@
+import io
 import re
 import struct
 import tracemalloc
@@ -54,6 +55,13 @@ def png_of_16_bit_colour(values: NDArray[np.uint16]) -> bytes:
             chunk(b"IEND", b""),
         ]
     )
+
+
+def encoded(kind: str) -> bytes:
+    """Return a small image as a file of a format."""
+    stream = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(stream, kind)
+    return stream.getvalue()
 
 
 def test_no_other_module_opens_images_with_pillow(root: Path) -> None:
@@ -299,11 +307,23 @@ def test_kind_without_one_right_conversion_is_refused(tmp_path: Path, kind: str)
         read_image(path)
 
 
+POSTSCRIPT = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 4 4
+%%EndComments
+showpage
+%%EOF
+"""
+ICON = encoded("ICO")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
         ("empty.png", b"", "came 0 bytes of something else"),
         ("text.png", b"not an image\n", "came 13 bytes of something else"),
+        # Whole images of kinds that Pillow decodes, one of them with the help of Ghostscript.
+        ("eps.png", POSTSCRIPT, "of something else"),
+        ("icon.png", ICON, "of something else"),
         ("header.ppm", b"P6 4x 4 255 abc", "cannot be decoded"),
     ],
 )

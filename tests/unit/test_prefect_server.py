@@ -10,9 +10,10 @@ import pytest
 
 from pipeline.graph.prefect_server import (
     ServerError,
-    configured_url,
+    configured_port,
     find_or_borrow,
     local_url,
+    start_server,
     use_or_start,
     who_answers,
 )
@@ -20,12 +21,12 @@ from pipeline.graph.supervise import Children
 
 
 @contextmanager
-def server(answers: dict[str, str]) -> Iterator[str]:
+def server(answers: dict[str, str], status: int = 200) -> Iterator[str]:
     """Serve some paths on this machine; yield the address of an API there."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path in answers else 404)
+            self.send_response(status if self.path in answers else 404)
             self.end_headers()
             self.wfile.write(answers.get(self.path, "").encode())
 
@@ -53,6 +54,18 @@ def test_another_web_server_is_not_taken_for_prefect(answers: dict[str, str]) ->
         assert who_answers(url) == "another"
 
 
+def test_a_prefect_server_that_wants_a_secret_is_known_too() -> None:
+    refusal = json.dumps({"exception_message": "Unauthorized"})
+
+    with server({"/api/admin/version": refusal}, status=401) as url:
+        assert who_answers(url) == "prefect"
+
+
+def test_another_server_that_wants_a_secret_is_not_taken_for_prefect() -> None:
+    with server({"/api/admin/version": "who are you?"}, status=401) as url:
+        assert who_answers(url) == "another"
+
+
 def test_a_closed_port_is_nobody() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -68,42 +81,63 @@ def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) 
         assert who_answers(url) == "prefect"
 
 
-def test_the_address_comes_from_the_projects_settings(tmp_path: Path) -> None:
-    assert configured_url(tmp_path) == "http://127.0.0.1:4200/api"
-    (tmp_path / "pyproject.toml").write_text('[tool.prefect]\napi.url = "http://host:1/api"\n')
-    assert configured_url(tmp_path) == "http://host:1/api"
+def test_the_port_comes_from_the_projects_settings(tmp_path: Path) -> None:
+    assert configured_port(tmp_path) == 4200
+    (tmp_path / "pyproject.toml").write_text('[tool.prefect]\napi.url = "http://host:17/api"\n')
+    assert configured_port(tmp_path) == 17
 
 
-def test_a_taken_port_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with server({}) as url, Children() as children, pytest.raises(ServerError) as refused:
-        use_or_start(tmp_path, url, children)
-
-    assert "is taken by a program that is not a Prefect server" in str(refused.value)
-    assert "restore serve --port" in str(refused.value)
-
-
-def test_a_server_that_answers_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("answers", "owner"),
+    [
+        ({}, "that is none of Prefect's"),
+        ({"/api/admin/version": json.dumps("3.8.8")}, "of another project or user"),
+    ],
+)
+def test_a_stranger_on_the_port_that_is_asked_for_is_named_and_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], owner: str
+) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    with server({"/api/admin/version": json.dumps("3.8.8")}) as url, Children() as children:
-        (tmp_path / "pyproject.toml").write_text(f'[tool.prefect]\napi.url = "{url}"\n')
+    with server(answers) as url, Children() as children:
+        port = int(url.removesuffix("/api").rpartition(":")[2])
+        with pytest.raises(ServerError) as refused:
+            use_or_start(tmp_path, port, children, print)
 
-        assert use_or_start(tmp_path, url, children) == url
-        assert find_or_borrow(tmp_path, children) == url
+    assert f"port {port} is taken by a server {owner}" in str(refused.value)
 
 
-def test_an_address_in_the_environment_is_taken_as_it_is(
+def test_an_address_in_the_environment_is_taken_without_the_projects_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PREFECT_API_URL", "https://far.example/api")
-    with Children() as children:
-        assert find_or_borrow(tmp_path, children) == "https://far.example/api"
+    monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
+    with server({"/api/admin/version": json.dumps("3.8.8")}) as url, Children() as children:
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        expected = {"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": ""}
+
+        assert find_or_borrow(tmp_path, children) == expected
+        assert use_or_start(tmp_path, None, children, print) == expected
 
 
-def test_servers_elsewhere_are_not_started_here(tmp_path: Path) -> None:
+def test_a_dead_address_in_the_environment_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    elsewhere = f"http://127.0.0.2:{port}/api"  # refuses, and is not called like this machine
+        url = local_url(probe.getsockname()[1])
+    monkeypatch.setenv("PREFECT_API_URL", url)
 
-    with Children() as children, pytest.raises(ServerError, match="only local ones are started"):
-        use_or_start(tmp_path, elsewhere, children)
+    with Children() as children, pytest.raises(ServerError) as refused:
+        find_or_borrow(tmp_path, children)
+
+    assert str(refused.value) == (
+        f"no server answers at {url}, which PREFECT_API_URL names: unset it"
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".restore").write_text("in the way")
+
+    with Children() as children, pytest.raises(ServerError) as refused:
+        start_server(children, port=1, log=tmp_path / "log", root=tmp_path, ui=False)
+
+    assert f"{tmp_path}/.restore" in str(refused.value)

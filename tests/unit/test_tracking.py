@@ -240,7 +240,9 @@ def test_an_unreachable_tracker_costs_nothing_and_gets_everything_later(
     warning = capsys.readouterr().err
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri())
-    Recorder(recorded.Run("next", {}, None)).record(new_event("end", state="FINISHED"))
+    recorder = Recorder(recorded.Run("next", {}, None))
+    recorder.record(new_event("end", state="FINISHED"))
+    recorder.close()
 
     run = run_named("e1")
     assert "MLflow cannot be reached" in warning

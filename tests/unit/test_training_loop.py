@@ -157,7 +157,7 @@ def test_crash_while_the_checkpoint_is_written_does_no_harm(tmp_path: Path) -> N
 
     with pytest.raises(ConnectionError):
         run(training(tmp_path / "other", recipe()), on_step=broken_after(6))
-    (checkpoint,) = (tmp_path / "other").iterdir()
+    checkpoint = training(tmp_path / "other", recipe()).checkpoint.path
     half = checkpoint.read_bytes()[: checkpoint.stat().st_size // 2]
     checkpoint.with_suffix(".unfinished").write_bytes(half)
     resumed = run(training(tmp_path / "other", recipe()))
@@ -326,9 +326,72 @@ def test_diverged_training_says_between_which_steps(tmp_path: Path, batch_norm: 
 
     with pytest.raises(
         TrainingDivergedError,
-        match=r"the loss \((nan|inf)\) was no finite number any more between steps 0 and 5: lower",
+        match=r"a weight was no finite number any more between steps 0 and 4: lower",
     ):
         run(training(tmp_path, wild, batch_norm=batch_norm))
+
+
+def poison(started: Training, at: int, times: int = 1) -> Callable[[int], None]:
+    """Return a callback that makes a weight no number after a step, so many times."""
+    left = [times]
+
+    def on_step(done: int) -> None:
+        if done == at and left[0]:
+            left[0] -= 1
+            with torch.no_grad():
+                next(started.network.parameters()).view(-1)[0] = torch.nan
+
+    return on_step
+
+
+def test_a_training_that_diverges_goes_back_and_on_with_half_the_rate(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    constant = recipe(schedule={"kind": "constant"})
+    started = training(tmp_path, constant)
+
+    done = run(started, on_step=poison(started, at=6))
+
+    assert done.halved_at == [4]
+    assert [(point.step, point.learning_rate) for point in done.curve] == [
+        (5, 5e-3),
+        (10, 5e-3),
+        (13, 5e-3),
+    ]
+    assert all(weight.isfinite().all() for weight in done.network.parameters())
+    assert "training goes on from step 4, the learning rate is halved" in capfd.readouterr().err
+
+
+def test_a_training_with_a_halved_rate_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    whole = training(tmp_path / "whole", recipe())
+    run(whole, on_step=poison(whole, at=6))
+    killed = training(tmp_path / "killed", recipe())
+    poisoned, broken = poison(killed, at=6), broken_after(9)
+
+    def on_step(done: int) -> None:
+        poisoned(done)
+        broken(done)
+
+    with pytest.raises(ConnectionError):
+        run(killed, on_step=on_step)
+    resumed = run(training(tmp_path / "killed", recipe()))
+
+    assert resumed.halved_at == whole.halved_at == [4]
+    assert weights(resumed) == weights(whole)
+
+
+def test_after_three_halvings_a_training_gives_up_and_its_checkpoint_is_whole(
+    tmp_path: Path,
+) -> None:
+    started = training(tmp_path, recipe())
+
+    with pytest.raises(TrainingDivergedError, match=r"a weight was no finite number .* lower the"):
+        run(started, on_step=poison(started, at=6, times=99))
+
+    assert started.halved_at == [4, 4, 4]
+    state = started.checkpoint.load(CPU)
+    assert state is not None
+    assert all(value.isfinite().all() for value in state["network"].values())
 
 
 # --------------------------------------------------------------------------- progress

@@ -1,0 +1,126 @@
+"""A ``dvc.lock`` that DVC could not finish costs nothing."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.graph.prefect_access import client_environment
+from pipeline.graph.prefect_server import local_url, start_server
+from pipeline.graph.supervise import Children
+from tests.toy import call, copy_toy, environment, make_toy, trace
+
+pytestmark = pytest.mark.fault
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Yield the variables that lead commands to a Prefect server of these tests' own."""
+    home = tmp_path_factory.mktemp("prefect")
+    with Children() as children:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        start_server(children, port=port, log=home / "log", root=home, ui=False)
+        yield client_environment(home, local_url(port))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, server: dict[str, str]) -> Path:
+    """Return a toy in which all has run through ``restore run``."""
+    root = make_toy(tmp_path_factory.mktemp("done") / "toy")
+    ran = call(root, "restore", "run", **server)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    trace(root)
+    return root
+
+
+@pytest.fixture
+def toy(done: Path, tmp_path: Path) -> Path:
+    return copy_toy(done, tmp_path / "toy")
+
+
+def outputs(lock: bytes) -> dict[str, dict[str, str]]:
+    """Return the checksums of the outputs of each stage."""
+    stages: dict[str, Any] = YAML(typ="safe").load(lock)["stages"]
+    return {
+        name: {output["path"]: output["md5"] for output in stage["outs"]}
+        for name, stage in stages.items()
+    }
+
+
+def cut(text: bytes, share: float) -> bytes:
+    return text[: int(len(text) * share)]
+
+
+@pytest.mark.parametrize(
+    ("share", "copied"), [(0.0, True), (0.5, True), (0.97, True), (0.2, False), (0.03, False)]
+)
+def test_half_a_lock_file_is_put_back_and_nothing_runs_again(
+    toy: Path, server: dict[str, str], share: float, copied: bool
+) -> None:
+    lock = toy / "dvc.lock"
+    whole = lock.read_bytes()
+    if copied:
+        assert call(toy, "restore", "plan").returncode == 0  # which keeps a copy
+    else:
+        (toy / ".restore" / "dvc.lock").unlink(missing_ok=True)
+    lock.write_bytes(cut(whole, share))
+
+    ran = call(toy, "restore", "run", **server)
+
+    said = ran.stdout + ran.stderr
+    assert ran.returncode == 0, said
+    # DVC's cache knows nothing of a stage that reads nothing.
+    assert set(trace(toy)) <= (set() if copied else {"begin aside", "end aside"})
+    assert outputs(lock.read_bytes()) == outputs(whole)
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", [("plan",), ("doctor", "--fast")])
+def test_every_door_mends_the_lock_file_and_says_so(toy: Path, command: tuple[str, ...]) -> None:
+    lock = toy / "dvc.lock"
+    whole = lock.read_bytes()
+    assert call(toy, "restore", "plan").returncode == 0
+    lock.write_bytes(b"")
+
+    done = call(toy, "restore", *command)
+
+    assert "dvc.lock was not whole (0 bytes" in done.stdout + done.stderr
+    assert lock.read_bytes() == whole
+    assert (toy / ".restore" / "dvc.lock.broken").read_bytes() == b""
+
+
+def test_a_conflict_of_git_in_the_lock_file_is_left_to_the_user(toy: Path) -> None:
+    lock = toy / "dvc.lock"
+    conflict = lock.read_text().replace("stages:", "<<<<<<< HEAD\nstages:\n=======\n>>>>>>> x\n")
+    lock.write_text(conflict)
+
+    done = call(toy, "restore", "run")
+
+    assert done.returncode != 0
+    assert "merge conflicts" in done.stderr
+    assert lock.read_text() == conflict
+
+
+def test_our_dvc_finishes_its_lock_file_whenever_it_is_told_to_stop(tmp_path: Path) -> None:
+    root = make_toy(tmp_path / "toy")
+    command = [sys.executable, "-m", "pipeline.graph.unhurried_dvc", "repro", "--single-item"]
+
+    with subprocess.Popen([*command, "seed"], cwd=root, env=environment()) as process:
+        time.sleep(1.0)  # the interpreter starts
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.002)
+
+    assert process.returncode == 0
+    assert trace(root) == ["begin seed", "end seed"]
+    status = call(root, "dvc", "status", "seed")
+    assert "up to date" in status.stdout + status.stderr

@@ -82,6 +82,13 @@ class Tracker:
         with self._lock:
             self.client = _quiet_client()
             found = self.client.get_experiment_by_name(EXPERIMENT)
+            if found is not None and found.lifecycle_stage == "deleted":
+                # A deleted one takes no runs, and keeps its name from a new one.
+                self.client.restore_experiment(found.experiment_id)
+                sys.stderr.write(
+                    f"warning: MLflow's experiment '{EXPERIMENT}' was deleted; it is back, with "
+                    "its runs, to take new ones\n"
+                )
             self.experiment_id = (
                 found.experiment_id
                 if found

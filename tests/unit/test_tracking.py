@@ -231,6 +231,22 @@ with Journal(Run("alive", {}, None)) as journal:
     assert run_named("alive").info.status == "FINISHED"
 
 
+def test_a_deleted_experiment_comes_back_to_take_new_runs(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record_training(folder)
+    client = MlflowClient(uri())
+    experiment = client.get_experiment_by_name("restore")
+    assert experiment is not None
+    client.delete_experiment(experiment.experiment_id)
+
+    record_training(folder)
+
+    assert [run.info.status for run in runs() if run.info.run_name == "e1"] == ["FINISHED"] * 2
+    assert "MLflow's experiment 'restore' was deleted; it is back" in capsys.readouterr().err
+    assert not (folder / ".restore" / "refused").exists()
+
+
 def test_an_unreachable_tracker_costs_nothing_and_gets_everything_later(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], nobody: str
 ) -> None:

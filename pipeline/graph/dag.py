@@ -243,7 +243,9 @@ def _open(root: Path, *, wait: bool) -> Iterator[Any]:
             f"the project in {root} is busy: another run, or another DVC command, is at work on "
             "it; wait for it, or stop it"
         ) from error
-    except AssertionError as error:  # of DVC, about a lock file that ends before its stages
+    except AssertionError as error:
+        if not _ends_before_its_stages(root / LOCK):
+            raise
         raise BrokenLockError(f"{root / LOCK} is not whole: it has no stages") from error
     except DvcException as error:
         hint = getattr(error, "hint", "")
@@ -252,6 +254,10 @@ def _open(root: Path, *, wait: bool) -> Iterator[Any]:
         # What is wrong in a file is often only said by the error below DVC's own.
         cause = f": {error.__cause__}" if error.__cause__ else ""
         raise GraphError(f"{root / 'dvc.yaml'}: {error}{hint}{cause}") from error
+
+
+def _ends_before_its_stages(lock: Path) -> bool:
+    return lock.exists() and "stages:" not in lock.read_text(encoding="utf-8", errors="replace")
 
 
 def _is_half_written(path: str | None, hint: str) -> bool:

@@ -135,4 +135,4 @@ def test_a_disk_that_is_full_costs_a_warning_only(tmp_path: Path) -> None:
     with open_launch(root, door="d", warn=warned.append):
         pass
 
-    assert "does not know yet that this run is FAILED" in warned[0]
+    assert "the tracker will not know how this run ends" in warned[0]

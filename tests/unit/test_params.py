@@ -54,7 +54,9 @@ SECTIONS: list[type[Section]] = sorted(
     (
         kind
         for kind in subclasses(Section)
-        if kind.__module__.startswith(SCHEMA) and kind not in BASES
+        if kind.__module__.startswith(SCHEMA)
+        and kind not in BASES
+        and not kind.__name__.startswith("_")
     ),
     key=lambda kind: kind.__name__,
 )

@@ -128,7 +128,7 @@ def test_a_change_of_the_degradation_has_pairs_of_its_own(project: Path) -> None
     assert main_line(project) == before
     # With the workspace, only what nobody needs any more is deleted.
     (tracked,) = runs(project)["weaker"]
-    assert Path(str(tracked.info.artifact_uri)).is_relative_to(project / "mlruns")
+    assert str(tracked.info.artifact_uri).startswith((project / "mlruns").as_uri())
 
 
 def test_an_original_that_has_not_run_is_run_in_the_workspace(project: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ import torch
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from pipeline.training.checkpoints import CheckpointFile
 from tests.project import command_environment, copy_project, run
 
 pytestmark = pytest.mark.slow
@@ -226,13 +228,12 @@ def test_a_try_that_is_interrupted_or_killed_goes_on_from_its_checkpoint(project
 
 def steps_in(checkpoints: Path) -> int:
     """Return how many steps a checkpoint has; 0 where there is none."""
+    found = 0
     for path in checkpoints.glob("*.pt"):
-        try:
-            step: int = torch.load(path, map_location="cpu", weights_only=True)["step"]
-        except FileNotFoundError:  # the next one takes its place
-            continue
-        return step
-    return 0
+        with suppress(FileNotFoundError):  # the next one takes its place
+            state = CheckpointFile(checkpoints, path.stem).load(torch.device("cpu"))
+            found = max(found, 0 if state is None else state["step"])
+    return found
 
 
 def workers_in(project: Path) -> list[str]:

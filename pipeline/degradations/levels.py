@@ -9,7 +9,6 @@ from collections.abc import Sequence as Several
 from dataclasses import dataclass
 
 from pipeline.degradations.settings import (
-    KINDS,
     NOISE,
     Bicubic,
     Degradation,
@@ -58,15 +57,6 @@ def levels(degradation: Degradation) -> list[Level]:
         for value in (values if isinstance(values, list) else [values])
     ]
     return [Level(one.label, one, getattr(one, "draws", 1)) for one in single]
-
-
-def may_be_label(text: str) -> bool:
-    """Tell whether a text begins as labels do: with the name of a kind, then its value."""
-    return text == RealPairs.prefix or any(
-        text.startswith(kind.prefix) and text[len(kind.prefix) :][:1].isdigit()
-        for kind in KINDS.values()
-        if kind.prefix
-    )
 
 
 def scale_of(level: Level) -> float:

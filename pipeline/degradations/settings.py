@@ -298,7 +298,6 @@ class Sequence(Section):
     A step has one level, which may be a range.
     """
 
-    prefix: ClassVar[str] = ""
     taught: ClassVar[str] = "several degradations one after the other"
 
     kind: Literal["sequence"]

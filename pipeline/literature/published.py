@@ -7,13 +7,14 @@ them. ``protocol`` is one that ``pipeline/measuring/metrics.py`` measures, or on
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from pipeline.arrays.tables import read_lines
-from pipeline.degradations.levels import may_be_label
+from pipeline.degradations.settings import Bicubic, Gaussian, Jpeg, RealPairs
 from pipeline.settings.params import Protocol
 
 SHIPPED = Path(__file__).with_name("published.csv")
@@ -40,6 +41,10 @@ METRICS: Mapping[Metric, tuple[str, float]] = {
 
 Key = tuple[str, str, str, str]
 """System, data set, degradation and protocol: only numbers that share all four are compared."""
+
+_LEVEL = re.compile(
+    rf"({Gaussian.prefix}|{Bicubic.prefix})\d+(\.\d+)?(_8bit)?|{Jpeg.prefix}\d+|{RealPairs.prefix}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +197,7 @@ _SYSTEMS = {
 
 
 def _number(row: Line, where: str) -> Number:
-    if not may_be_label(row.degradation):
+    if not _LEVEL.fullmatch(row.degradation):
         raise ValueError(
             f"{where}: expected a degradation such as gaussian_25, bicubic_x2, jpeg_10 or paired; "
             f"came '{row.degradation}'"

@@ -7,7 +7,6 @@ from pydantic import TypeAdapter
 from pipeline.degradations.levels import (
     in_8bit,
     levels,
-    may_be_label,
     reduction_of,
     scale_of,
     versions,
@@ -174,12 +173,6 @@ def test_every_kind_of_level_has_a_label_and_words(kind: str) -> None:
     for level in found:
         assert level.label == level.settings.label
         assert level.words not in {"", level.label}
-        assert may_be_label(level.label)
-
-
-@pytest.mark.parametrize("text", ["", "fog_3", "gaussian", "gaussian_", "gaussian_x2", "paired_2"])
-def test_what_names_no_level_is_no_label(text: str) -> None:
-    assert not may_be_label(text)
 
 
 def test_several_levels_have_no_label_in_common() -> None:

@@ -7,9 +7,16 @@ model card ``NAME.card`` it evaluates those weights.
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from pipeline.graph.prefect_access import client_environment
+from pipeline.graph.prefect_server import local_url, start_server
+from pipeline.graph.supervise import Children
 
 GRAPH = """\
 vars:
@@ -140,6 +147,23 @@ def trace(root: Path) -> list[str]:
     lines = path.read_text().splitlines() if path.exists() else []
     path.unlink(missing_ok=True)
     return lines
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def prefect_server(home: Path) -> Iterator[dict[str, str]]:
+    """Run a Prefect server of the folder ``home``; yield the variables that lead commands to it."""
+    port = free_port()
+    with Children() as children:
+        start_server(children, port=port, log=home / "log", root=home, ui=False)
+        yield client_environment(home, local_url(port))
 
 
 def program(name: str) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,32 +15,32 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from ruamel.yaml import YAML
 
-from pipeline.graph.prefect_access import client_environment
-from pipeline.graph.prefect_server import local_url, start_server, who_answers
-from pipeline.graph.supervise import Children
+from pipeline.graph.prefect_server import local_url, who_answers
 from pipeline.running.workers import count_cores
-from tests.toy import call, copy_toy, edit, environment, gather, make_toy, program, trace
+from tests.toy import (
+    call,
+    copy_toy,
+    edit,
+    environment,
+    free_port,
+    gather,
+    make_toy,
+    prefect_server,
+    program,
+    trace,
+)
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Yield the variables that lead commands to a Prefect server of these tests' own."""
     home = tmp_path_factory.mktemp("prefect")
-    port = free_port()
-    with Children() as children:
-        start_server(children, port=port, log=home / "log", root=home, ui=False)
-        yield {**client_environment(home, local_url(port)), "PREFECT_HOME": str(home)}
+    with prefect_server(home) as variables:
+        yield {**variables, "PREFECT_HOME": str(home)}
 
 
 @pytest.fixture(scope="module")

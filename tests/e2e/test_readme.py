@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from pipeline.models.parts.building import build_model
 from tests.foreign_layouts import simplenn, write_version_7_3
 from tests.pages import PAGES, blocks, commands, paste, section_of
 from tests.project import ROOT, command_environment, copy_project, run
+from tests.toy import free_port
 
 GRAPH, FLOW = "tests/e2e/test_graph.py", "tests/e2e/test_flow.py"
 
@@ -370,9 +370,7 @@ def test_inputs_that_nobody_restored_have_their_published_scores(
 
 @pytest.mark.slow
 def test_mlflow_ui_shows_the_runs(done: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {"MLFLOW_PORT": str(port), "MLFLOW_WORKERS": "1"}
 
     with background(done, ["mlflow", "ui"], settings):

@@ -1,7 +1,6 @@
 """A ``dvc.lock`` that DVC could not finish costs nothing."""
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,10 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.graph.prefect_access import client_environment
-from pipeline.graph.prefect_server import local_url, start_server
-from pipeline.graph.supervise import Children
-from tests.toy import call, copy_toy, environment, make_toy, trace
+from tests.toy import call, copy_toy, environment, make_toy, prefect_server, trace
 
 pytestmark = pytest.mark.fault
 
@@ -24,12 +20,8 @@ pytestmark = pytest.mark.fault
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Yield the variables that lead commands to a Prefect server of these tests' own."""
     home = tmp_path_factory.mktemp("prefect")
-    with Children() as children:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        start_server(children, port=port, log=home / "log", root=home, ui=False)
-        yield client_environment(home, local_url(port))
+    with prefect_server(home) as variables:
+        yield variables
 
 
 @pytest.fixture(scope="module")

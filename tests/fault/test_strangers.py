@@ -18,19 +18,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipeline.graph.prefect_access import SETTINGS, read_secret
-from tests.toy import call, environment, make_toy, program, trace
+from tests.toy import call, environment, free_port, make_toy, program, trace
 
 pytestmark = pytest.mark.fault
 
 EVIL = "http://evil.example"
 PATIENCE = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -182,20 +175,17 @@ def test_another_user_of_the_machine_cannot_read_the_secret(project: Path) -> No
         assert "Permission denied" in read.stderr
 
 
+def ask_for_aside(project: Path) -> None:
+    """Ask the server of a project for one stage, and wait until it has run."""
+    deployment = ("prefect", "deployment", "run", "restore/train-all", "--watch")
+    asked = call(project, *deployment, "-p", 'experiments=["aside"]')
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+
+
 @pytest.mark.usefixtures("served")
 def test_the_projects_own_commands_need_no_variable(project: Path) -> None:
-    asked = call(
-        project,
-        "prefect",
-        "deployment",
-        "run",
-        "restore/train-all",
-        "--watch",
-        "-p",
-        'experiments=["aside"]',
-    )
+    ask_for_aside(project)
 
-    assert asked.returncode == 0, asked.stdout + asked.stderr
     assert "begin aside" in trace(project)
 
 
@@ -208,17 +198,7 @@ def test_a_second_project_gets_a_server_of_its_own(
 
     with serving(other) as (url, said):
         for _ in range(2):
-            asked = call(
-                other,
-                "prefect",
-                "deployment",
-                "run",
-                "restore/train-all",
-                "--watch",
-                "-p",
-                'experiments=["aside"]',
-            )
-            assert asked.returncode == 0, asked.stdout + asked.stderr
+            ask_for_aside(other)
         refused = call(other, "restore", "serve", "--port", str(free_port()))
 
     assert url != served

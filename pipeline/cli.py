@@ -21,6 +21,7 @@ from pipeline.commands import (
     CommandError,
     data,
     export,
+    photo,
     plan,
     trying,
     weights,
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, print its errors as messages, and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        root = find_root(Path.cwd())
+        root = Path.cwd() if options.anywhere else find_root(Path.cwd())
         # Prefect and DVC take their settings, and the stages their paths, from the folder.
         os.chdir(root)
         code: int = options.command(root, options)
@@ -67,6 +68,8 @@ class _Command:
     run: Callable[[Path, argparse.Namespace], int]
     summary: str
     add_options: Callable[[argparse.ArgumentParser], None]
+    anywhere: bool = False
+    """Whether it can be given outside of a project."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         description = f"{command.summary[0].upper()}{command.summary[1:]}."
         one = commands.add_parser(name, help=command.summary, description=description)
         command.add_options(one)
-        one.set_defaults(command=command.run)
+        one.set_defaults(command=command.run, anywhere=command.anywhere)
     return parser
 
 
@@ -263,6 +266,7 @@ _COMMANDS = {
     "preset": _Command(
         _preset, "list the shipped versions of params.yaml, or take one", _add_preset_options
     ),
+    "photo": _Command(photo.run, photo.SUMMARY, photo.add_options, anywhere=True),
     "data": _Command(data.run, data.SUMMARY, data.add_options),
     "import": _Command(weights.run, weights.SUMMARY, weights.add_options),
     "export": _Command(export.run, export.SUMMARY, export.add_options),

@@ -2,20 +2,30 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save_file
 
 from pipeline.arrays.file_checksum import sha256_of
 from pipeline.exchange.foreign_weights.assembling import assemble, build
 from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
+from pipeline.exchange.foreign_weights.own import LAYOUT, read_own
 from pipeline.exchange.foreign_weights.reading import read_network
 from pipeline.models.parts.settings import Model
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
 
+_OF_TRAINING = (
+    *("pairs", "degradation", "recipe", "seed", "steps", "data", "trained_on"),
+    *("receptive_field", "multiply_adds_256"),
+)
+"""Keys of a card that hold wherever the weights go."""
+
 
 def import_weights(*, name: str, model: Model, layout: str, source: Path, out: Path) -> None:
     """Write the weights of a file as those of our network, with their model card.
+
+    Weights of this project that lie beside their card bring along what that says of their training.
 
     Args:
         name: Name of the entry of ``imported``, for messages.
@@ -28,20 +38,34 @@ def import_weights(*, name: str, model: Model, layout: str, source: Path, out: P
         ForeignWeightsError: The file cannot be read, or does not fit the model.
     """
     try:
-        _, chain = read_network(source, layout)
-        weights = assemble(chain, model)
+        weights = read_own(source, model) if layout == LAYOUT else None
+        if weights is None:
+            _, chain = read_network(source, layout)
+            weights = assemble(chain, model)
         network = build(model, weights)
     except ForeignWeightsError as error:
         raise ForeignWeightsError(f"imported.{name}: {error}") from error
     with new_folder(out) as folder:
         save_file(weights, folder / "weights.safetensors")
         card = {
+            **_learnt(source),
             "imported": {"file": source.name, "sha256": sha256_of(source), "layout": layout},
             "model": {"class": type(model).__name__, **model.model_dump()},
             "parameters": sum(parameters.numel() for parameters in network.parameters()),
             "weights_sha256": sha256_of(folder / "weights.safetensors"),
         }
         (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+
+
+def _learnt(source: Path) -> dict[str, Any]:
+    """Return what a card beside the weights says of their training; nothing where none does."""
+    try:
+        card = json.loads((source.parent / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(card, dict) or card.get("weights_sha256") != sha256_of(source):
+        return {}
+    return {key: card[key] for key in _OF_TRAINING if key in card}
 
 
 if __name__ == "__main__":

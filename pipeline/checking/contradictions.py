@@ -214,19 +214,19 @@ def _measured(params: Params) -> dict[str, Experiment | Imported | Applied]:
 
 
 def _start_faults(params: Params) -> Iterator[str]:
-    experiments = params.experiments
-    if RANDOM in experiments:
+    trained: dict[str, Experiment | Imported] = {**params.experiments, **params.imported}
+    if RANDOM in trained:
         yield f"experiments.{RANDOM}: this name says of `start` that weights are random"
-    for name, experiment in experiments.items():
+    for name, experiment in params.experiments.items():
         where, start = f"experiments.{name}.start", experiment.start
         if start == RANDOM:
             continue
-        if start not in experiments:
-            yield undefined(where, start, "experiment", [RANDOM, *experiments])
-        elif experiments[start].arch != experiment.arch:
+        if start not in trained:
+            yield undefined(where, start, "experiment", [RANDOM, *trained])
+        elif trained[start].arch != experiment.arch:
             yield (
-                f"{where}: expected an experiment with an {experiment.arch}, '{start}' trains a "
-                f"{experiments[start].arch}"
+                f"{where}: expected an experiment with an {experiment.arch}, or weights of one; "
+                f"'{start}' has a {trained[start].arch}"
             )
         elif name in _ancestors(name, params):
             yield f"{where}: '{name}' would start from its own result"

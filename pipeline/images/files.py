@@ -17,7 +17,7 @@ SUFFIXES = frozenset(
 )
 """Endings of the files that count as images in a folder."""
 
-_FORMATS = ("PNG", "BMP", "JPEG", "TIFF", "GIF", "WEBP", "PPM")
+FORMATS = ("PNG", "BMP", "JPEG", "TIFF", "GIF", "WEBP", "PPM")
 """What such a file may be inside, whatever its ending. Pillow would try many more; PostScript among
 them starts another program."""
 
@@ -63,7 +63,7 @@ def read_8bit(path: Path) -> Bytes:
             without one right conversion (CMYK, Lab, float, 32-bit, transparent pixels).
     """
     try:
-        with path.open("rb", _READ) as file, Image.open(file, formats=_FORMATS) as image:
+        with path.open("rb", _READ) as file, Image.open(file, formats=FORMATS) as image:
             frames: int = getattr(image, "n_frames", 1)
             # A phone's MPO file is a JPEG with a preview or a second view behind it.
             if frames > 1 and image.format != "MPO":
@@ -90,7 +90,7 @@ def image_size(path: Path) -> tuple[int, int]:
         ImageError: The file is missing or not an image.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
     except (OSError, SyntaxError, ValueError) as error:

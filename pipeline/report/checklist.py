@@ -247,7 +247,7 @@ def _training_degradation(card: Card, level: Level, facts: Paper) -> Check:
     if all(one.kind != level.settings.kind for one in trained or []):
         trained = None  # what is known is of its network for another task
     paper = UNKNOWN if trained is None else _all_described(trained) + _recalled(facts, "trained")
-    if "imported" in card:
+    if "degradation" not in card:
         return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
     parts = _parts(_SETTINGS.validate_python(card["degradation"]))
     ours = sorted(map(_trained, parts), key=_kind)
@@ -351,9 +351,9 @@ def _training_set(card: Card, level: Level, facts: Paper) -> Check:
     name = "" if facts.training_set is None else f" ({facts.training_set})"
     paper = f"{_counted(images, 'images')}{name}, {_patches(size)}"
     paper += _recalled(facts, "training_set", "training_images", "patch_size")
-    if "imported" in card:
-        return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
     ours = card.get("trained_on")
+    if ours is None and "imported" in card:
+        return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
     if ours is None:
         return Check(item=item, ours="not recorded", paper=paper, verdict="unknown")
     verdict = _verdict((ours["images"], ours["patch_size"]), (images, size))
@@ -374,7 +374,7 @@ def _training_set(card: Card, level: Level, facts: Paper) -> Check:
 def _training_length(card: Card, facts: Paper) -> Check:
     item = "training length"
     paper = _steps(facts.steps, facts.batch) + _recalled(facts, "steps", "batch")
-    if "imported" in card:
+    if "recipe" not in card:
         return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
     steps, batch = card["steps"], card["recipe"]["batch"]
     note, weight = f"batches of {batch:,} instead of {_counted(facts.batch)}", 0.0

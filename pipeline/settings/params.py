@@ -269,8 +269,8 @@ class Experiment(Section):
     """The training set, an entry of ``pairs``."""
     recipe: Name
     start: Name
-    """``random`` weights, or those of another experiment of the same architecture: its tensors
-    of the same name and shape are where this training begins."""
+    """``random`` weights, or those of another experiment, or of an entry of ``imported``, of the
+    same architecture: its tensors of the same name and shape are where this training begins."""
     test_on: Name
     compare_with: str | None = None
     """System of ``pipeline/literature/published.csv`` put beside it; changes no result."""

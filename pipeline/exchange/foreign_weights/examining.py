@@ -13,6 +13,7 @@ from pipeline.exchange.foreign_weights.assembling import (
     settings_of,
 )
 from pipeline.exchange.foreign_weights.chain import Chain, ForeignWeightsError
+from pipeline.exchange.foreign_weights.own import LAYOUT, read_own
 from pipeline.exchange.foreign_weights.reading import read_network
 from pipeline.models.parts.settings import Model
 
@@ -35,6 +36,9 @@ def examine(
     Raises:
         ForeignWeightsError: The file cannot be read, or does not fit.
     """
+    own = _own_fitting(path, layout, models, wanted)
+    if own is not None:
+        return own
     found_layout, chain = read_network(path, layout)
     name = wanted or _first_fitting(chain, models)
     model = models[name] if name else settings_of(chain, chain.architectures[0])
@@ -52,6 +56,30 @@ def examine(
         "parameters": sum(weights.numel() for weights in network.parameters()),
         "sha256": sha256_of(path),
     }
+
+
+def _own_fitting(
+    path: Path, layout: str | None, models: Mapping[str, Model], wanted: str | None
+) -> dict[str, Any] | None:
+    """Return what is to be said of weights that are exactly those of a known network of ours."""
+    if layout not in {None, LAYOUT}:
+        return None
+    for name in [wanted] if wanted else models:
+        model = models[name]
+        weights = read_own(path, model)
+        if weights is not None:
+            build(model, weights)
+            return {
+                "layout": LAYOUT,
+                "network": describe(model),
+                "model": name,
+                "arch": name.partition(".")[0],
+                "settings": model.model_dump(),
+                "layers": sum(tensor.ndim == 4 for tensor in weights.values()),
+                "parameters": sum(tensor.numel() for tensor in weights.values()),
+                "sha256": sha256_of(path),
+            }
+    return None
 
 
 def _first_fitting(chain: Chain, models: Mapping[str, Model]) -> str | None:

@@ -1,0 +1,153 @@
+"""``restore photo``: photographs in, restored ones out, with nothing to prepare."""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands import FAILURE, INTERRUPTED, SUCCESS, USAGE, CommandError
+
+SUMMARY = "restore photographs: noise, JPEG artefacts, low resolution"
+
+_PAGE = "before-after.html"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        # Now: the command runs in the project's folder, wherever it was given.
+        type=_absolute,
+        metavar="IN",
+        help="photographs, folders of them (with all folders inside), or patterns",
+    )
+    parser.add_argument(
+        "--out",
+        type=_absolute,
+        metavar="FOLDER",
+        help="where the results go (otherwise FOLDER-restored, beside the folder of the input)",
+    )
+    parser.add_argument(
+        "--task",
+        choices=["auto", "denoise", "deblock", "upscale"],
+        default="auto",
+        help="what is wrong with them; auto (as without) looks at each for noise and JPEG blocks, "
+        "and leaves alone what is well",
+    )
+    parser.add_argument(
+        "--scale", type=int, default=2, choices=[2, 3, 4], help="with upscale: how much larger"
+    )
+    parser.add_argument(
+        "--strength",
+        type=_share,
+        default=1.0,
+        metavar="0..1",
+        help="how much of the correction is applied (1 as without; less keeps more grain)",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="a network that ships, an experiment of this project, or a folder of weights with "
+        "their card (otherwise as the task needs)",
+    )
+    parser.add_argument("--again", action="store_true", help="also what has a result already")
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help=f"also write {_PAGE} with a slider between each photograph before and after",
+    )
+    parser.add_argument(
+        "--preview", action="store_true", help="only that page, of the middle of each photograph"
+    )
+
+
+def run(root: Path, options: argparse.Namespace) -> int:
+    """Restore photographs, and say of each what was found and done.
+
+    Args:
+        root: Folder of the project, or any other.
+        options: What ``add_options`` asks for.
+
+    Raises:
+        CommandError: Nothing was found to restore, or the weights cannot be used.
+    """
+    from pipeline.photographs.finding import NothingFoundError, find_photographs
+
+    model = None if options.model is None else _weights(root, options.model)
+    try:
+        again = options.again or options.preview
+        found = find_photographs(options.inputs, options.out, again=again)
+    except NothingFoundError as error:
+        raise CommandError(str(error), USAGE) from error
+    code = SUCCESS
+    if found.jobs:
+        target = found.jobs[0].target
+        page = (options.out or target.parent) / _PAGE
+        wish = {
+            "task": options.task,
+            "model": None if model is None else str(model),
+            "scale": options.scale,
+            "strength": options.strength,
+            "preview": options.preview,
+        }
+        request = {
+            "jobs": [(str(job.source), str(job.target)) for job in found.jobs],
+            "wish": wish,
+            "page": str(page) if options.page or options.preview else None,
+        }
+        code = _restore(request)
+        if code in (SUCCESS, FAILURE) and not options.preview:
+            print(f"results: {options.out or target.parent}")
+    if found.done:
+        print(f"{found.done} had a result already; --again restores them once more")
+    if found.others:
+        print(f"{found.others} other files in the folders are no photographs")
+    for source, why in found.refused:
+        print(f"restore: {source}: {why}", file=sys.stderr)
+    return FAILURE if found.refused and code == SUCCESS else code
+
+
+def _restore(request: dict[str, Any]) -> int:
+    """Have another process do it, which people can watch."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.photographs"], stdin=subprocess.PIPE, text=True
+    )
+    try:
+        process.communicate(json.dumps(request))
+    except KeyboardInterrupt:
+        process.wait()  # Ctrl-C came to it too, and it leaves no half file
+        return INTERRUPTED
+    return process.returncode if process.returncode >= 0 else FAILURE
+
+
+def _weights(root: Path, name: str) -> Path:
+    """Return the folder of weights that a name means."""
+    from pipeline.nearest import nearest_known
+
+    shipped = Path(__file__).parents[1] / "weights"
+    trained = root / "data" / "models"
+    given = _absolute(name)
+    places = [shipped / name, trained / name, given, given.parent]
+    for folder in places:
+        if (folder / "card.json").is_file() and (folder / "weights.safetensors").is_file():
+            return folder
+    known = [card.parent.name for at in (shipped, trained) for card in at.glob("*/card.json")]
+    raise CommandError(
+        f"--model {name}: expected weights that ship, an experiment that was trained here, or a "
+        f"folder with weights.safetensors and card.json; {nearest_known(name, known)}",
+        USAGE,
+    )
+
+
+def _absolute(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, came {text}")
+    return value

@@ -1,0 +1,105 @@
+"""What a picture file says beside its pixels: how it was turned, its profile, who took it where."""
+
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ORIENTATION = 0x0112
+_LEFT_TO_BE_TURNED = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+"""What has to be done to stored pixels, by the EXIF tag 274; anything else means nothing."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What goes along from a picture to its restored version.
+
+    Args:
+        exif: As in a JPEG file, TIFF structure with or without its heading; None for none.
+        profile: ICC profile.
+        xmp: Adobe's XML.
+        dpi: Resolution, horizontal and vertical.
+    """
+
+    exif: bytes | None = None
+    profile: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+    @property
+    def orientation(self) -> int:
+        """How the picture must be turned to stand upright; 1 where nothing says so."""
+        found = _orientation_at(self.exif)
+        return 1 if found is None else found[1]
+
+    @property
+    def upright(self) -> "Metadata":
+        """The same for a picture that has been turned: nothing is turned a second time."""
+        return replace(self, exif=_without_turn(self.exif), xmp=_without_turn_in_xmp(self.xmp))
+
+
+def as_metadata(info: Mapping[Any, Any]) -> Metadata:
+    """Return what Pillow found in a file."""
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    dpi = info.get("dpi")
+    return Metadata(
+        exif=info.get("exif") or None,
+        profile=info.get("icc_profile") or None,
+        xmp=xmp.encode() if isinstance(xmp, str) else xmp or None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
+    )
+
+
+def turn_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn and mirror pixels ``(H, W, ...)`` of any type as the EXIF orientation asks for."""
+    turn = _LEFT_TO_BE_TURNED.get(orientation)
+    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
+
+
+def _orientation_at(exif: bytes | None) -> tuple[int, int, str] | None:
+    """Return where the orientation lies, what it is, and the order of bytes; None without one.
+
+    Only these two bytes are ever changed: notes of the maker point to places in the block.
+    """
+    if exif is None:
+        return None
+    start = 6 if exif.startswith(b"Exif\0\0") else 0
+    order = {b"II": "<", b"MM": ">"}.get(exif[start : start + 2])
+    if order is None:
+        return None
+    try:
+        (directory,) = struct.unpack_from(f"{order}I", exif, start + 4)
+        (entries,) = struct.unpack_from(f"{order}H", exif, start + directory)
+        for number in range(entries):
+            at = start + directory + 2 + 12 * number
+            tag, kind, count = struct.unpack_from(f"{order}HHI", exif, at)
+            if (tag, kind, count) == (_ORIENTATION, 3, 1):
+                (value,) = struct.unpack_from(f"{order}H", exif, at + 8)
+                return at + 8, value, order
+    except struct.error:  # cut or corrupted: the rest of the picture may be well
+        return None
+    return None
+
+
+def _without_turn(exif: bytes | None) -> bytes | None:
+    found = _orientation_at(exif)
+    if exif is None or found is None:
+        return exif
+    at, _, order = found
+    return exif[:at] + struct.pack(f"{order}H", 1) + exif[at + 2 :]
+
+
+def _without_turn_in_xmp(xmp: bytes | None) -> bytes | None:
+    return None if xmp is None else re.sub(rb"(tiff:Orientation(?:=[\"']|>))\d", rb"\g<1>1", xmp)

@@ -1,6 +1,8 @@
 """``restore export``: a trained network as a file that other programs run."""
 
 import argparse
+import json
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from pipeline.commands.elsewhere import ask
 if TYPE_CHECKING:
     from pipeline.settings.params import Experiment, Imported, Params
 
-SUMMARY = "write a trained network as a file that other programs run: ONNX or torch.export"
+SUMMARY = "write a trained network as a file that other programs run, or as weights with a card"
 
 _NEEDED = {".onnx": ("onnx", "onnxscript", "onnxruntime"), ".pt2": ()}
 """Packages that a format needs beyond those of the project, by suffix."""
@@ -28,7 +30,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         # Now: the command runs in the project's folder, wherever it was given.
         type=lambda text: Path(text).absolute(),
         metavar="FILE",
-        help="file to write: .onnx, for ONNX Runtime and others, or .pt2, for torch.export.load",
+        help="file to write: .onnx, for ONNX Runtime and others, or .pt2, for torch.export.load; "
+        "or a folder, for weights with a card, which `restore photo --model` takes",
     )
 
 
@@ -45,13 +48,17 @@ def run(root: Path, options: argparse.Namespace) -> int:
     """
     from pipeline.checking.params_file import ParamsError, load_params
 
-    _check_format(options.to)
+    as_folder = options.to.is_dir() or not options.to.suffix
+    if not as_folder:
+        _check_format(options.to)
     try:
         params = load_params(root / "params.yaml")
     except ParamsError as error:
         raise CommandError(str(error)) from error
     entry = _entry(params, options.name)
     weights = _weights(root, options.name, params)
+    if as_folder:
+        return _write_folder(root, options.name, params, options.to)
     request = {
         "name": options.name,
         "arch": entry.arch,
@@ -101,6 +108,41 @@ def _weights(root: Path, name: str, params: "Params") -> Path:
             f"{path}: there are no weights yet; `dvc repro {stage}@{name}` makes them"
         )
     return path
+
+
+def _write_folder(root: Path, name: str, params: "Params", to: Path) -> int:
+    """Copy weights, with a card that says all that is known of them here."""
+    from pipeline.running.provenance import provenance
+
+    trained = root / "data" / "models" / name
+    scores = root / "data" / "metrics" / f"{name}.json"
+    try:
+        card = json.loads((trained / "card.json").read_text(encoding="utf-8"))
+        if name in params.experiments:
+            bank = params.patches[params.pairs[params.experiments[name].train_on].bank]
+            seconds = _training_seconds(root, name, card["weights_sha256"])
+            card |= {"colour": bank.colour, "training_seconds": seconds}
+        stands = provenance(root)
+        card |= {"commit": stands["git.commit"], "edited": stands["git.edited"]}
+        if scores.is_file():
+            card |= {"results": json.loads(scores.read_text(encoding="utf-8"))}
+        to.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(trained / "weights.safetensors", to / "weights.safetensors")
+        (to / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{name}: cannot be written to {to}: {error}") from error
+    size = (to / "weights.safetensors").stat().st_size
+    print(
+        f"{to}\n  holds    {size / 1e6:.1f} MB of weights, and card.json, which says what made them"
+    )
+    return SUCCESS
+
+
+def _training_seconds(root: Path, name: str, weights: str) -> float | None:
+    request = {"seconds": {name: weights}}
+    answer = ask(root, "pipeline.running.trial_records", request, "asking the tracker")
+    seconds: float | None = answer["seconds"][name]
+    return seconds
 
 
 def _export(root: Path, request: dict[str, Any]) -> dict[str, Any]:

@@ -22,8 +22,15 @@ _PLAIN = {"1": "L", "P": "RGB", "PA": "RGBA"}
 _TRANSPARENT = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 _SIXTEEN = {"I;16", "I;16B", "I;16L"}
 
-_STANDARD_SUM = 3685
-"""Of the luminance table of the JPEG standard (ITU-T T.81, table K.1), which is quality 50."""
+# fmt: off
+_STANDARD = np.array([
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
+    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+])
+# fmt: on
+"""Luminance table of the JPEG standard (ITU-T T.81, table K.1), which is quality 50."""
 
 _OF_PIXELS = {
     *(254, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325),
@@ -95,8 +102,9 @@ def _read(path: Path, image: Image.Image) -> Picture:
         metadata = replace(metadata, exif=_exif_of_tiff(image))
     pixels = _sixteen_bits(path, image)
     if pixels is None:
-        image.load()
         pixels = _eight_bits(image)
+        if image.format == "TIFF":  # which Pillow has turned itself
+            metadata = metadata.upright
     pixels = turn_upright(pixels, metadata.orientation)
     colours = pixels.shape[-1] - (pixels.shape[-1] in {2, 4})
     return Picture(
@@ -159,9 +167,12 @@ def _jpeg_quality(image: Image.Image) -> int | None:
     tables = getattr(image, "quantization", None)
     if image.format not in {"JPEG", "MPO"} or not tables:
         return None
-    percent = 100 * sum(tables[min(tables)]) / _STANDARD_SUM
-    quality = 5000 / percent if percent > 100 else 100 - percent / 2
-    return max(1, min(100, round(float(quality))))
+    table = np.asarray(tables[min(tables)])
+    qualities = np.arange(1, 101)
+    percent = np.where(qualities < 50, 5000 // qualities, 200 - 2 * qualities)
+    standard = np.clip((_STANDARD * percent[:, None] + 50) // 100, 1, 255)
+    # Tables of cameras are none of these: the nearest tells as much as there is to tell.
+    return int(qualities[np.abs(standard - table).sum(axis=1).argmin()])
 
 
 def _not_an_image(path: Path) -> str:

@@ -1,0 +1,318 @@
+"""Photographs restored: what networks get of them, and what becomes of their result."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from pipeline.arrays.pixels import Array, from_8bit
+from pipeline.images.colours import rgb_to_luma
+from pipeline.images.resize import rescale
+from pipeline.models.edsr.settings import EDSR
+from pipeline.models.parts.settings import Model
+from pipeline.photographs.choosing import BLOCKY, NOISY, Finding, choose
+from pipeline.photographs.estimating import estimate_sigma
+from pipeline.photographs.finding import Job, NothingFoundError, find_photographs
+from pipeline.photographs.metadata import Metadata
+from pipeline.photographs.networks import WeightsError, open_network
+from pipeline.photographs.picture import Picture
+from pipeline.photographs.restoring import Work, restore_picture
+from pipeline.photographs.rows import EnlargedRows, PictureRows
+from pipeline.photographs.working import Wish, Workshop
+from tests.unit.photographs import COLOUR, GRAY, SCALES, pixels, saved, write_weights
+
+CPU = torch.device("cpu")
+NOTHING = Metadata()
+
+
+def picture(*shape: int, alpha: bool = False) -> Picture:
+    transparent = pixels(*shape[:2], seed=5) if alpha else None
+    return Picture(pixels(*shape), transparent, "PNG", NOTHING)
+
+
+def work(
+    folder: Path, model: Model = COLOUR, enlarge: int = 1, **card: object
+) -> tuple[Work, torch.nn.Module]:
+    network = write_weights(folder / "net", model, **card)
+    return Work(open_network(folder / "net", CPU), enlarge, 1.0, 0.0), network
+
+
+def output(network: torch.nn.Module, image: NDArray[np.floating]) -> Array:
+    with torch.inference_mode():
+        batch = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))[None])
+        made: Array = network(batch.float())[0].numpy().transpose(1, 2, 0)
+    return made
+
+
+def in_8bit(image: NDArray[np.floating]) -> NDArray[np.floating]:
+    rounded: NDArray[np.floating] = np.rint(np.clip(image, 0, 1) * 255)
+    return rounded
+
+
+# -------------------------------------------------------------------------- the arithmetic
+
+
+def test_colour_comes_out_as_the_network_makes_it(tmp_path: Path) -> None:
+    todo, network = work(tmp_path)
+    photo = picture(50, 70, 3)
+
+    restored = restore_picture(photo, todo).values
+
+    expected = in_8bit(output(network, from_8bit(photo.values)))
+    assert np.abs(restored - expected).max() <= 1
+    assert np.mean(restored != expected) < 0.001
+
+
+def test_a_network_for_luma_leaves_the_colours_of_a_photograph(tmp_path: Path) -> None:
+    todo, network = work(tmp_path, GRAY, colour="y")
+    values = np.stack([pixels(40, 60, seed=seed) // 2 + 60 for seed in range(3)], axis=-1)
+
+    restored = restore_picture(Picture(values, None, "PNG", NOTHING), todo).values
+
+    luma = rgb_to_luma(from_8bit(values))
+    change = output(network, luma[..., None])[..., 0] - luma
+    assert np.abs(change).max() * 255 > 3
+    after = rgb_to_luma(from_8bit(restored))
+    assert np.abs(after - luma - change).max() * 255 < 1
+    differences = restored.astype(int) - values
+    assert np.abs(differences - differences[..., :1]).max() <= 1
+
+
+@pytest.mark.parametrize("colour", ["gray", "y"])
+def test_gray_goes_into_the_network_in_the_range_that_it_learnt(
+    colour: str, tmp_path: Path
+) -> None:
+    todo, network = work(tmp_path, GRAY, colour=colour)
+    photo = picture(40, 60, 1)
+
+    restored = restore_picture(photo, todo).values
+
+    gray = from_8bit(photo.values)
+    offset, gain = (16 / 255, 219 / 255) if colour == "y" else (0.0, 1.0)
+    expected = in_8bit((output(network, offset + gain * gray) - offset) / gain)
+    assert np.abs(restored - expected).max() <= 1
+
+
+def test_gray_through_a_network_for_colour_stays_gray(tmp_path: Path) -> None:
+    todo, network = work(tmp_path)
+    photo = picture(40, 60, 1)
+
+    restored = restore_picture(photo, todo).values
+
+    three = np.repeat(from_8bit(photo.values), 3, axis=-1)
+    expected = in_8bit(output(network, three).mean(axis=-1, keepdims=True))
+    assert np.abs(restored - expected).max() <= 1
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_enlarged_photographs_equal_those_that_are_enlarged_as_a_whole(
+    factor: int, tmp_path: Path
+) -> None:
+    todo, network = work(tmp_path, GRAY, enlarge=factor, degradation=SCALES)
+    photo = picture(33, 47, 3, alpha=True)
+
+    restored = restore_picture(photo, todo)
+
+    large = rescale(from_8bit(photo.values), factor)
+    luma = rgb_to_luma(large)[..., None]
+    expected = in_8bit(large + (output(network, luma) - luma) * 255 / 219)
+    assert np.abs(restored.values - expected).max() <= 1
+    assert restored.alpha is not None
+    assert photo.alpha is not None
+    wanted = in_8bit(rescale(from_8bit(photo.alpha[..., None]), factor))[..., 0]
+    assert np.abs(restored.alpha - wanted).max() <= 1
+
+
+def test_a_network_that_enlarges_by_itself_gets_the_small_picture(tmp_path: Path) -> None:
+    model = EDSR(
+        channels=1, width=8, blocks=1, upscale=2, residual_scale=1.0, mean=[0.4], residual=True
+    )
+    todo, network = work(tmp_path, model, colour="y")
+    photo = picture(20, 30, 3)
+
+    restored = restore_picture(photo, todo).values
+
+    small = from_8bit(photo.values)
+    large = rescale(small, 2)
+    change = output(network, rgb_to_luma(small)[..., None]) - rgb_to_luma(large)[..., None]
+    assert np.abs(restored - in_8bit(large + change * 255 / 219)).max() <= 1
+
+
+@pytest.mark.parametrize("rows", [(0, 7), (5, 6), (31, 66), (60, 66)])
+def test_enlarged_rows_are_those_of_the_whole(rows: tuple[int, int]) -> None:
+    small = PictureRows(pixels(22, 17, 3))
+
+    found = EnlargedRows(small, 3).read(*rows)
+
+    whole = rescale(small.read(0, 22), 3)
+    assert np.abs(found - whole[slice(*rows)]).max() < 1e-6
+
+
+def test_strength_blends_with_the_picture(tmp_path: Path) -> None:
+    todo, _ = work(tmp_path)
+    photo = picture(40, 60, 3)
+
+    full, half, none = (
+        restore_picture(photo, replace(todo, strength=strength)).values.astype(int)
+        for strength in (1.0, 0.5, 0.0)
+    )
+
+    assert np.array_equal(none, photo.values)
+    inside = (full > 0) & (full < 255)  # elsewhere the whole correction was cut off
+    assert np.abs(half - (full + photo.values) / 2)[inside].max() <= 1
+    assert np.abs(full - photo.values).max() > 3
+
+
+@pytest.mark.parametrize("side", [1, 2, 3])
+def test_the_smallest_pictures_are_restored(side: int, tmp_path: Path) -> None:
+    todo, _ = work(tmp_path)
+
+    restored = restore_picture(picture(side, 1, 3), todo)
+
+    assert restored.values.shape == (side, 1, 3)
+
+
+def test_16_bits_are_restored_in_16_bits(tmp_path: Path) -> None:
+    todo, _ = work(tmp_path)
+    eight = picture(40, 60, 3)
+    sixteen = replace(eight, values=eight.values.astype(np.uint16) * 257)
+
+    restored = restore_picture(sixteen, todo).values
+
+    assert restored.dtype == np.uint16
+    assert np.abs(restored / 257 - restore_picture(eight, todo).values).max() <= 0.51
+    assert np.unique(restored).size > 256
+
+
+# -------------------------------------------------------------------- what is found in them
+
+
+@pytest.mark.parametrize("sigma", [5, 15, 40])
+@pytest.mark.parametrize("largest", [255, 65535])
+def test_the_level_of_noise_is_found(sigma: int, largest: int) -> None:
+    rows, columns = np.mgrid[:300, :400]
+    scene = 128 + 50 * np.sin(rows / 20)[..., None] + 40 * np.sign(np.sin(columns / 30))[..., None]
+    noisy = scene + np.random.default_rng(0).normal(0, sigma, scene.shape)
+    values = np.clip(noisy * largest / 255, 0, largest)
+    values = values.astype(np.uint8 if largest == 255 else np.uint16)
+
+    assert estimate_sigma(values) == pytest.approx(sigma, rel=0.1)
+
+
+def test_a_picture_without_noise_has_none() -> None:
+    assert estimate_sigma(np.full((99, 99, 3), 77, np.uint8)) < 0.1
+    assert estimate_sigma(np.zeros((1, 1, 3), np.uint8)) == 0
+
+
+def test_what_is_well_is_left_alone_and_the_rest_gets_its_network() -> None:
+    assert choose("auto", Finding(NOISY - 0.1, None, gray=False)) is None
+    assert choose("auto", Finding(NOISY - 0.1, 98, gray=False)) is None
+    assert choose("auto", Finding(NOISY + 1, None, gray=False)) == "camera"
+    assert choose("auto", Finding(NOISY + 1, None, gray=True)) == "gray_noise"
+    assert choose("auto", Finding(0.0, BLOCKY - 1, gray=False)) == "colour_jpeg"
+    assert choose("deblock", Finding(0.0, None, gray=True)) == "luma_jpeg"
+    assert choose("upscale", Finding(0.0, None, gray=False)) == "luma_scales"
+
+
+# ------------------------------------------------------------------------ files and folders
+
+
+def test_folders_keep_their_folders_and_results_lie_beside_them(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for name in ("a.jpg", "day/b.png", ".hidden/c.png", "notes.txt", "day/raw.NEF", "d.gif"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).write_bytes(b"x")
+
+    found = find_photographs([photos], None, again=False)
+
+    results = tmp_path / "photos-restored"
+    assert found.jobs == [
+        Job(photos / "a.jpg", results / "a.jpg"),
+        Job(photos / "d.gif", results / "d.png"),
+        Job(photos / "day/b.png", results / "day/b.png"),
+    ]
+    assert found.others == 1
+    assert [path for path, _ in found.refused] == [photos / "day/raw.NEF"]
+    assert "a raw file: develop or convert it" in found.refused[0][1]
+
+
+def test_what_has_a_result_is_done_again_only_when_asked(tmp_path: Path) -> None:
+    for name in ("p/a.jpg", "p/b.jpg", "p-restored/a.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+
+    found, anew = (find_photographs([tmp_path / "p"], None, again=again) for again in (False, True))
+
+    assert ([job.source.name for job in found.jobs], found.done) == (["b.jpg"], 1)
+    assert ([job.source.name for job in anew.jobs], anew.done) == (["a.jpg", "b.jpg"], 0)
+
+
+def test_results_never_replace_photographs_nor_one_another(tmp_path: Path) -> None:
+    for name in ("p/a.jpg", "p/d.gif", "p/d.png", "q/a.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+
+    onto_itself = find_photographs([tmp_path / "p/a.jpg"], tmp_path / "p", again=True)
+    shared = find_photographs([tmp_path / "p"], None, again=False)
+    two = find_photographs(
+        [tmp_path / "p/a.jpg", tmp_path / "q/a.jpg"], tmp_path / "out", again=False
+    )
+
+    assert not onto_itself.jobs
+    assert "give another folder with --out" in onto_itself.refused[0][1]
+    assert [path.name for path, _ in shared.refused] == ["d.png"]
+    assert "as that of" in shared.refused[0][1]
+    assert [job.source for job in two.jobs] == [tmp_path / "p/a.jpg"]
+    assert [path for path, _ in two.refused] == [tmp_path / "q/a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"), [("missing", "no such file"), ("empty", "an empty"), ("texts", "1 other")]
+)
+def test_nothing_to_restore_is_said(given: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts/a.txt").write_text("x")
+
+    with pytest.raises(NothingFoundError, match=why):
+        find_photographs([tmp_path / given], None, again=False)
+
+
+def test_one_photograph_that_fails_stops_no_other(tmp_path: Path) -> None:
+    write_weights(tmp_path / "net", COLOUR)
+    good = saved(tmp_path / "in/good.png", pixels(20, 30, 3))
+    bad = tmp_path / "in/bad.png"
+    bad.write_bytes(good.read_bytes()[:99])
+    jobs = [Job(path, tmp_path / "out" / path.name) for path in (bad, good)]
+    wish = Wish("denoise", tmp_path / "net", 2, 1.0, preview=False)
+
+    outcomes = list(Workshop(wish, CPU).restore(jobs))
+
+    assert [outcome.failed for outcome in outcomes] == [True, False]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+
+
+def test_a_scale_that_was_not_learnt_is_refused(tmp_path: Path) -> None:
+    write_weights(tmp_path / "net", GRAY, degradation=SCALES)
+
+    with pytest.raises(WeightsError, match="expected a scale of 2 or 3, which it learnt; came 4"):
+        Workshop(Wish("upscale", tmp_path / "net", 4, 1.0, preview=False), CPU).check()
+
+
+@pytest.mark.parametrize("damage", ["cut", "another", "card", "list", "class"])
+def test_unusable_weights_are_named(damage: str, tmp_path: Path) -> None:
+    write_weights(tmp_path / "net", COLOUR)
+    card, weights = tmp_path / "net/card.json", tmp_path / "net/weights.safetensors"
+    if damage == "cut":
+        weights.write_bytes(weights.read_bytes()[:100])
+    if damage == "another":
+        write_weights(tmp_path / "other", GRAY)
+        weights.write_bytes((tmp_path / "other/weights.safetensors").read_bytes())
+    if damage in {"card", "list", "class"}:
+        card.write_text({"card": "{", "list": "[]", "class": '{"model": {"class": "X"}}'}[damage])
+
+    with pytest.raises(WeightsError, match=r"net/(card\.json|weights\.safetensors): "):
+        open_network(tmp_path / "net", CPU)

@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.torch import load_file
+from skimage.data import astronaut
 
+from pipeline.arrays.pixels import Bytes, from_8bit
 from pipeline.checking.params_file import load_params
-from pipeline.images.files import write_png
+from pipeline.images.files import read_8bit, write_png
 from pipeline.models.parts.building import build_model
 from tests.foreign_layouts import simplenn, write_version_7_3
 from tests.pages import PAGES, blocks, commands, paste, section_of
@@ -64,6 +66,7 @@ PRESETS = "test_presets_are_listed_and_put_in_place"
 PUBLISHED = "test_published_sets_are_listed_fetched_and_verified"
 WEIGHTS = "test_published_weights_are_measured_like_an_experiment"
 TRIED = "test_changed_values_are_tried_listed_kept_and_dropped"
+PHOTOS = "test_photographs_are_restored_from_the_command_line"
 BENCHMARK = "test_the_benchmark_measures_all_and_stands_beside_an_earlier_one"
 
 HERE = {
@@ -92,6 +95,15 @@ HERE = {
     "restore export dncnn_s25 --to dncnn_s25.onnx": (
         "test_a_trained_network_runs_without_the_project"
     ),
+    "restore photo photos": PHOTOS,
+    "restore photo photos --preview": PHOTOS,
+    "restore photo photos --page": PHOTOS,
+    "restore photo photos --task denoise --strength 0.7 --out less": PHOTOS,
+    "restore photo photos --task deblock --out deblocked": PHOTOS,
+    "restore photo photos --task upscale --scale 3 --out large": PHOTOS,
+    "restore photo photos --model dncnn_s25 --out by_dncnn": PHOTOS,
+    "restore export dncnn_s25 --to my-network": PHOTOS,
+    "restore photo photos --model my-network --out by_mine": PHOTOS,
     "restore run --experiments dncnn_s25 vdsr_x23": "test_the_command_line_runs_some",
     "restore run --experiments dncnn_s25 vdsr_x23 --parallel 2": "test_the_command_line_runs_some",
     "restore try dncnn_s25 --set recipe.steps=1500 --name twice_as_long": TRIED,
@@ -347,6 +359,58 @@ def test_a_trained_network_runs_without_the_project(project: Path, tmp_path: Pat
 
     assert done.returncode == 0
     assert np.abs(np.load(tmp_path / "restored.npy") - np.load(image)).max() < 1e-5
+
+
+@pytest.mark.slow
+def test_photographs_are_restored_from_the_command_line(project: Path) -> None:
+    clean = astronaut()[:256, :256]
+    for name, sigma in (("noisy.png", 20), ("day/clean.png", 0)):
+        (project / "photos/day").mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(0).normal(0, sigma / 255, clean.shape)
+        write_png(project / "photos" / name, (from_8bit(clean) + noise).astype(np.float32))
+
+    previewed = run(project, "restore", "photo", "photos", "--preview").stdout
+    nothing = not (project / "photos-restored/noisy.png").exists()
+    shown = run(project, "restore", "photo", "photos", "--page").stdout
+    again = run(project, "restore", "photo", "photos").stdout
+    for asked in (
+        ["--task", "denoise", "--strength", "0.7", "--out", "less"],
+        ["--task", "deblock", "--out", "deblocked"],
+        ["--task", "upscale", "--scale", "3", "--out", "large"],
+    ):
+        run(project, "restore", "photo", "photos", *asked)
+    run(project, "restore", "export", "dncnn_s25", "--to", "my-network")
+    for name, out in (("dncnn_s25", "by_dncnn"), ("my-network", "by_mine")):
+        run(project, "restore", "photo", "photos", "--model", name, "--out", out)
+
+    assert nothing
+    assert "noisy.png" in previewed
+    assert "left as it is" in shown
+    assert "2 had a result already" in again
+    page = (project / "photos-restored/before-after.html").read_text()
+    assert page.count("data:image/jpeg") == 2
+    restored = {
+        path.parent.name: read_8bit(path)
+        for path in project.glob("*/noisy.png")
+        if path.parent.name != "photos"
+    }
+    assert psnr(restored["photos-restored"], clean) > psnr_of_noise(20) + 4
+    assert (project / "photos-restored/day/clean.png").read_bytes() == (
+        project / "photos/day/clean.png"
+    ).read_bytes()
+    assert restored["large"].shape == (768, 768, 3)
+    assert np.array_equal(restored["by_dncnn"], restored["by_mine"])
+    assert set(restored) == {
+        *("photos-restored", "less", "deblocked", "large", "by_dncnn", "by_mine")
+    }
+
+
+def psnr(image: Bytes, clean: Bytes) -> float:
+    return float(10 * np.log10(255**2 / np.mean((image.astype(float) - clean) ** 2)))
+
+
+def psnr_of_noise(sigma_8bit: float) -> float:
+    return float(20 * np.log10(255 / sigma_8bit))
 
 
 @pytest.mark.slow

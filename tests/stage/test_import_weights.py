@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.building import build_model
+from pipeline.models.runet.settings import RUNet
 from stages.import_weights import import_weights
 from tests import foreign_layouts as foreign
 
@@ -76,3 +77,48 @@ def test_a_refusal_names_the_entry_and_writes_nothing(tmp_path: Path, existing: 
         run(source, out, MODEL.model_copy(update={"depth": 6}))
 
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def write_own(folder: Path, model: RUNet, **card: object) -> Path:
+    weights = folder / "weights.safetensors"
+    save_file(build_model(model, seed=3).state_dict(), weights)
+    said = {"weights_sha256": sha256(weights.read_bytes()).hexdigest(), **card}
+    (folder / "card.json").write_text(json.dumps(said))
+    return weights
+
+
+HOUSE = RUNet(channels=1, widths=[4, 8], blocks=[1, 1], noise_map=False)
+
+
+def test_our_own_weights_of_any_architecture_come_back_with_what_made_them(tmp_path: Path) -> None:
+    learnt = {"degradation": {"kind": "gaussian"}, "trained_on": {"images": 7}, "steps": 5}
+    source = write_own(tmp_path, HOUSE, **learnt, experiment="theirs", results={})
+
+    import_weights(name="ours", model=HOUSE, layout="restore", source=source, out=tmp_path / "out")
+
+    taken, given = load_file(tmp_path / "out/weights.safetensors"), load_file(source)
+    assert taken.keys() == given.keys()
+    assert all(torch.equal(taken[name], given[name]) for name in given)
+    card = json.loads((tmp_path / "out/card.json").read_text())
+    assert card | learnt == card
+    assert not {"experiment", "results"} & card.keys()
+
+
+def test_the_card_of_other_weights_is_not_believed(tmp_path: Path) -> None:
+    source = write_own(tmp_path, HOUSE, steps=5, weights_sha256="0" * 64)
+
+    import_weights(name="ours", model=HOUSE, layout="restore", source=source, out=tmp_path / "out")
+
+    assert "steps" not in json.loads((tmp_path / "out/card.json").read_text())
+
+
+def test_own_weights_of_another_size_are_refused(tmp_path: Path) -> None:
+    source = write_own(tmp_path, HOUSE)
+    other = HOUSE.model_copy(update={"widths": [4, 16]})
+
+    with pytest.raises(ForeignWeightsError, match=r"imported\.ours: "):
+        import_weights(
+            name="ours", model=other, layout="restore", source=source, out=tmp_path / "out"
+        )
+
+    assert not (tmp_path / "out").exists()

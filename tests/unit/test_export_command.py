@@ -49,12 +49,39 @@ def test_a_network_is_written_where_it_was_asked_for(
     assert "float32 (N, C, H, W) in [0, 1], C = 1\n" in printed.out
 
 
+def test_a_folder_gets_weights_with_a_card_that_says_what_made_them(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = project / "data/models/dncnn_s25"
+    card = {"weights_sha256": "0" * 64, "steps": 7}
+    (trained / "card.json").write_text(json.dumps(card))
+    (project / "data/metrics").mkdir()
+    (project / "data/metrics/dncnn_s25.json").write_text('{"set": 1}')
+
+    code = cli.main(["export", "dncnn_s25", "--to", "shared"])
+
+    assert code == 0, capsys.readouterr().err
+    shared = project / "elsewhere/shared"
+    assert names(shared) == {"weights.safetensors", "card.json"}
+    weights = shared / "weights.safetensors"
+    assert weights.read_bytes() == (trained / "weights.safetensors").read_bytes()
+    said = json.loads((shared / "card.json").read_text())
+    assert said | card == said
+    assert {key: said[key] for key in ("colour", "results")} == {
+        "colour": "gray",
+        "results": {"set": 1},
+    }
+    assert said.keys() - card.keys() == {
+        *("colour", "results", "training_seconds", "commit", "edited")
+    }
+
+
 def test_imported_weights_are_exported_too(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (project / "params.yaml").read_text()
     entry = "{arch: dncnn, model: gray_8, source: net.mat, layout: matconvnet, test_on: denoise_25}"
-    edited = text.replace("imported: {}", f"imported:\n  official: {entry}")
+    edited = text.replace("imported:\n", f"imported:\n  official: {entry}\n")
     assert edited != text
     (project / "params.yaml").write_text(edited)
     shutil.copytree(project / "data/models/dncnn_s25", project / "data/models/official")

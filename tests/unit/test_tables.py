@@ -110,9 +110,11 @@ def test_a_network_has_its_full_size_in_the_paper_preset(arch: str) -> None:
 @pytest.mark.parametrize("arch", NETWORKS)
 def test_no_size_of_a_network_is_left_over_in_the_quick_and_tour_presets(arch: str) -> None:
     for name in ("quick", "tour"):
-        used = {one.model for one in preset(name).experiments.values() if one.arch == arch}
+        params = preset(name)
+        measured = [*params.experiments.values(), *params.imported.values()]
+        used = {one.model for one in measured if one.arch == arch}
 
-        assert set(preset(name).models.named(arch)) == used
+        assert set(params.models.named(arch)) == used
 
 
 def test_a_page_lists_the_networks_and_the_ways_to_apply_them() -> None:

@@ -241,11 +241,14 @@ def _check_telemetry(root: Path) -> Finding:
 
 
 def _check_graph(root: Path) -> Finding:
+    from pipeline.checking.params_file import ParamsError
     from pipeline.graph import dag
 
     mended: list[str] = []
     try:
         stages = dag.read_mended_graph(root, mended.append)
+    except ParamsError:
+        return Finding("fail", "unknown as long as params.yaml has faults", "mend them first")
     except dag.GraphError as error:
         return Finding("fail", str(error), "mend the file that it names")
     if mended:

@@ -13,6 +13,7 @@ from dvc.lock import LockError
 from dvc.repo import Repo
 from dvc.stage import Stage as DvcStage
 
+from pipeline.checking.params_file import load_params
 from pipeline.graph.lock_file import LOCK, keep_copy, put_back
 
 
@@ -90,8 +91,12 @@ def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage
         say: Told what was mended.
 
     Raises:
+        ParamsError: ``params.yaml`` has faults.
         GraphError: As for ``read_graph``, or ``dvc.lock`` cannot be mended.
     """
+    # DVC stumbles over many faults of this file, and dies of some; our words for them are plainer.
+    if (root / "params.yaml").is_file():
+        load_params(root / "params.yaml")
     try:
         graph = read_graph(root)
     except BrokenLockError as error:

@@ -27,7 +27,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.types.entrypoint import EntrypointType
 from pydantic import Field
 
-from pipeline.checking.params_file import ParamsError, load_params
+from pipeline.checking.params_file import ParamsError
 from pipeline.graph import dag
 from pipeline.graph.fanout import Ended, Fanout
 from pipeline.graph.launch import open_launch
@@ -176,7 +176,7 @@ def _bring_up_to_date(
     force: bool,
 ) -> State[None]:
     logger = get_run_logger()
-    whole = _read_graph(root)
+    whole = dag.read_mended_graph(root, logger.warning)
     graph = whole if experiments is None else dag.select(whole, experiments)
     if force:
         stages = {name: replace(stage, stale=("forced",)) for name, stage in graph.items()}
@@ -225,16 +225,6 @@ def _bring_up_to_date(
 
 def _with(message: str, more: str) -> str:
     return f"{message}\n{more}" if more else message
-
-
-def _read_graph(root: Path) -> dict[str, dag.Stage]:
-    try:
-        return dag.read_mended_graph(root, get_run_logger().warning)
-    except dag.GraphError:
-        # DVC stumbles over many faults of params.yaml; our own words for them are plainer.
-        if (root / "params.yaml").is_file():
-            load_params(root / "params.yaml")
-        raise
 
 
 def _fault(future: PrefectFuture[Any]) -> str | None:

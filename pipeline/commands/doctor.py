@@ -213,7 +213,7 @@ def _check_links(root: Path) -> Finding:
         return Finding(
             "warn",
             f"{found}: data lie on the disk twice",
-            "dvc config cache.type reflink,hardlink,symlink,copy, and have the cache (dvc cache "
+            "dvc config cache.type hardlink,reflink,symlink,copy, and have the cache (dvc cache "
             "dir) on the project's file system",
         )
     return Finding("ok", found)

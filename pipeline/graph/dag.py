@@ -1,5 +1,6 @@
 """The stage graph and what is out of date in it: the only door to DVC."""
 
+import contextlib
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
+from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import Stage as DvcStage
 
@@ -83,7 +85,9 @@ def read_graph(root: Path) -> dict[str, Stage]:
 
 
 def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage]:
-    """Return what ``read_graph`` does, and mend a ``dvc.lock`` that is not whole before.
+    """Return what ``read_graph`` does, and mend before what a crash or a full disk left behind.
+
+    That is a ``dvc.lock`` that is not whole, and outputs that DVC had no room for in its cache.
 
     Args:
         root: Folder of the project.
@@ -101,8 +105,47 @@ def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage
             raise GraphError(f"{error}; it cannot be mended: {fault}") from fault
         graph = read_graph(root)
         say(said)
+    taken, _ = take_into_cache(root, uncached(graph))
+    if taken:
+        graph = read_graph(root)
+        say(f"DVC's cache lacked what these stages wrote, and has it now: {', '.join(taken)}")
     keep_copy(root)
     return graph
+
+
+def take_into_cache(
+    root: Path, names: Collection[str]
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Take into DVC's cache what stages wrote and DVC recorded, but had no room for.
+
+    DVC ends a stage with success though its cache had no room for an output, and would run the
+    stage again the next time. Waits while another DVC command has the project locked.
+
+    Args:
+        root: Folder of the project.
+        names: Stages to look at.
+
+    Returns:
+        Outputs that came into the cache, and outputs that still are not in it, by stage.
+
+    Raises:
+        GraphError: The graph cannot be read.
+    """
+    taken: dict[str, list[str]] = {}
+    left: dict[str, list[str]] = {}
+    if not names:
+        return taken, left
+    with _open(root, wait=True) as repo:
+        for stage in repo.index.stages:
+            name = _name(stage)
+            for out in stage.outs if name in names else ():
+                if not _lacks_only_its_copy(out):
+                    continue
+                with contextlib.suppress(OSError):  # whether there was room is looked at below
+                    stage.commit(filter_info=out.fs_path)
+                found = left if out.changed_cache() else taken
+                found.setdefault(name, []).append(out.def_path)
+    return taken, left
 
 
 def why_stale(root: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -160,6 +203,16 @@ def affected(graph: Mapping[str, Stage]) -> dict[str, Stage]:
         if stage.stale or any(needed in found for needed in stage.needs):
             found[name] = stage
     return found
+
+
+def uncached(graph: Mapping[str, Stage]) -> list[str]:
+    """Return the stages with an output that the cache lacks, whether it is in its place or not."""
+    before, after = _OUTPUT["not in cache"].split("{}")
+    return [
+        name
+        for name, stage in graph.items()
+        if any(why.startswith(before) and why.endswith(after) for why in stage.stale)
+    ]
 
 
 def causes(graph: Mapping[str, Stage]) -> dict[str, tuple[str, ...]]:
@@ -263,6 +316,13 @@ def _ends_before_its_stages(lock: Path) -> bool:
 def _is_half_written(path: str | None, hint: str) -> bool:
     """Tell whether DVC stumbled over its lock file, and not over a conflict of Git in it."""
     return path is not None and Path(path).name == LOCK and not hint
+
+
+def _lacks_only_its_copy(out: Output) -> bool:
+    """Tell whether an output is what its stage wrote, and is not in the cache."""
+    if not (out.use_cache and out.hash_info):
+        return False
+    return out.changed_cache() and not out.workspace_status()
 
 
 def _name(stage: DvcStage) -> str:

@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from dvc.lock import LockError
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import Stage as DvcStage
+from dvc.utils.serialize import LOADERS
 
 from pipeline.graph.lock_file import LOCK, keep_copy, put_back
 
@@ -63,8 +65,8 @@ def read_graph(root: Path) -> dict[str, Stage]:
     with _open(root, wait=False) as repo:
         # Edges run from a stage to what it needs.
         needs = {
-            _name(stage): (stage, [_name(needed) for needed in repo.index.graph.successors(stage)])
-            for stage in repo.index.stages
+            name: (stage, [_name(needed) for needed in repo.index.graph.successors(stage)])
+            for name, stage in _stages_to_judge(repo).items()
         }
         return {
             name: Stage(
@@ -158,7 +160,7 @@ def why_stale(root: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
         GraphError: The graph cannot be read.
     """
     with _open(root, wait=True) as repo:
-        stages = {_name(stage): stage for stage in repo.index.stages}
+        stages = _stages_to_judge(repo)
         return {name: _why_stale(stages[name]) for name in names}
 
 
@@ -289,7 +291,7 @@ def sends_analytics(root: Path) -> bool:
 @contextmanager
 def _open(root: Path, *, wait: bool) -> Iterator[Any]:
     try:
-        with Repo(str(root), _wait_for_lock=wait) as repo, repo.lock:
+        with Repo(str(root), _wait_for_lock=wait) as repo, repo.lock, _parsing_once():
             yield repo
     except LockError as error:
         raise GraphError(
@@ -307,6 +309,25 @@ def _open(root: Path, *, wait: bool) -> Iterator[Any]:
         # What is wrong in a file is often only said by the error below DVC's own.
         cause = f": {error.__cause__}" if error.__cause__ else ""
         raise GraphError(f"{root / 'dvc.yaml'}: {error}{hint}{cause}") from error
+
+
+@contextmanager
+def _parsing_once() -> Iterator[None]:
+    """Let DVC parse a file of params once, not once for every stage that has some of them."""
+    load = LOADERS[".yaml"]
+    known: dict[Path, object] = {}
+
+    def load_once(path: str, *args: object, **options: object) -> object:
+        place = Path(path).resolve()
+        if place not in known:
+            known[place] = load(path, *args, **options)
+        return known[place]
+
+    LOADERS[".yaml"] = load_once
+    try:
+        yield
+    finally:
+        LOADERS[".yaml"] = load
 
 
 def _ends_before_its_stages(lock: Path) -> bool:
@@ -405,6 +426,23 @@ _WHOLE = {
     "changed checksum": "its definition changed",
     "always changed": "it always runs",
 }
+
+
+def _stages_to_judge(repo: Repo) -> dict[str, DvcStage]:
+    """Return all stages by name; they look at a path once that several of them have."""
+    known: dict[tuple[str, ...], object] = {}
+
+    def look_once(key: tuple[str, ...], look: Callable[[], object]) -> object:
+        if key not in known:
+            known[key] = look()
+        return known[key]
+
+    for stage in repo.index.stages:
+        for item in (*stage.deps, *stage.outs):
+            if not isinstance(item, ParamsDependency):
+                key = (item.protocol, item.fs_path, item.hash_name)
+                item.get_hash = partial(look_once, key, item.get_hash)
+    return {_name(stage): stage for stage in repo.index.stages}
 
 
 def _why_stale(stage: DvcStage) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.arrays.pixels import Array
+from pipeline.arrays.stage_outputs import read_json
 from pipeline.arrays.tables import read_table, write_table
 from pipeline.images.benchmarks import BenchmarkImage, images_of, restored_path
 from pipeline.measuring.score_table import Score, inputs_of, mean_scores, rows_of
@@ -59,7 +60,7 @@ def evaluate(
     pictures = {"-".join(image.place.parts): image for image in reversed(images)}
     log_evaluation(
         experiment,
-        json.loads((restored / "tiling.json").read_text(encoding="utf-8"))["weights_sha256"],
+        read_json(restored / "tiling.json")["weights_sha256"],
         means,
         {name: _side_by_side(image, restored) for name, image in pictures.items()},
         [out],

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from torch import nn
 
+from pipeline.arrays.stage_outputs import read_json
 from pipeline.images.files import write_png
 from pipeline.machine.devices import pick_device
 from pipeline.models.recogniser_parts.settings import Recogniser
@@ -92,7 +93,7 @@ def recognise(
             write_png(folder / f"{name}.png", picture)
     with new_file(metrics) as file:
         file.write_text(json.dumps(means, indent=2) + "\n")
-    card = json.loads((weights / "card.json").read_text(encoding="utf-8"))
+    card = read_json(weights / "card.json")
     log_evaluation(recogniser, card["weights_sha256"], means, pictures, [out / SAMPLES])
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from pipeline.arrays.stage_outputs import read_json
 from pipeline.images.benchmarks import degraded_images, drawn_sigmas
 from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import choose_precision, name_of
@@ -91,7 +92,7 @@ def reconstruct(
             sigma = sigmas.get(path.relative_to(folder)) if model.takes_noise_map else None
             restore_file(degraded, path, path.with_suffix(".png"), restorer, sigma)
         facts: dict[str, Any] = {
-            "weights_sha256": _card(weights)["weights_sha256"],
+            "weights_sha256": read_json(weights / "card.json")["weights_sha256"],
             "way": way,
             "halo": halo,
             "tile": restorer.tile,
@@ -108,13 +109,8 @@ def reconstruct(
 
 def _patch_size(weights: Path) -> int:
     """Return the side of the patches that weights were trained on, from their card."""
-    size: int = _card(weights)["trained_on"]["patch_size"]
+    size: int = read_json(weights / "card.json")["trained_on"]["patch_size"]
     return size
-
-
-def _card(weights: Path) -> dict[str, Any]:
-    card: dict[str, Any] = json.loads((weights / "card.json").read_text(encoding="utf-8"))
-    return card
 
 
 if __name__ == "__main__":

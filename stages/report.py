@@ -22,7 +22,7 @@ from pipeline.report.leaderboard import by_place, leading_places
 from pipeline.report.model_cards import read_card
 from pipeline.report.network_table import tabulate_networks, write_networks
 from pipeline.report.overlaps import Overlap, read_overlaps
-from pipeline.report.page import Entry, Findings, Report, render_page
+from pipeline.report.page import Entry, Findings, Report, find_warnings, render_page
 from pipeline.report.recogniser_results import Entries, read_run
 from pipeline.report.recognition import Recognised, compare_recognisers, write_recognition
 from pipeline.report.reconstructions import read_restoring
@@ -155,6 +155,8 @@ def report(
     )
     if left_out.command:
         _log.warning("%s", left_out)
+    for warned in find_warnings(reports, recognised):
+        _log.warning("%s: %s", warned.name, warned.warning)
     known = read_papers(literature / "papers.toml")
     table = tabulate_networks(
         {report.name: report.card for report in reports if not report.is_applied},

@@ -1,6 +1,8 @@
-"""What a stage writes and another one reads: which to run when it is missing."""
+"""What a stage writes and another one reads: which to run when it is missing or damaged."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 
 class StageNotRunError(FileNotFoundError):
@@ -30,3 +32,21 @@ def require_output(path: Path, stage: str) -> None:
         raise StageNotRunError(
             f"{path}: no such file; run 'dvc repro {stage}', which writes it", stage
         )
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401  (JSON)
+    """Return the facts that a stage wrote.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is not what a stage writes.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{path}: expected JSON as a stage writes it, but {error}; `dvc repro` writes it anew"
+        ) from error

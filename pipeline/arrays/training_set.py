@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays.patches import PatchBank
+from pipeline.arrays.stage_outputs import read_json
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class TrainingSet:
         self.degraded: NDArray[np.uint8] | NDArray[np.float16] | None = (
             np.load(partners, mmap_mode="r") if partners.exists() else None
         )
-        facts = json.loads((folder / "pairs.json").read_text(encoding="utf-8"))
+        facts = read_json(folder / "pairs.json")
         self.name: str = facts["name"]
         self.bank_name: str = facts["bank"]
         self.degradation: dict[str, Any] = facts["degradation"]

@@ -63,7 +63,7 @@ def parse_change(text: str) -> Change:
         raise ChangeError(f"--set {text}: {_hint(keys)}")
     try:
         parsed = YAML(typ="safe", pure=True).load(value)
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise ChangeError(f"--set {text}: expected a YAML value, but {reason}") from error
     return Change(keys, parsed, text)

@@ -73,6 +73,8 @@ def read_yaml(path: Path) -> Yaml:
         raise ParamsError(f"{path}: expected YAML, but {_explain_alias(error, path)}") from error
     except (YAMLError, ValueError) as error:  # ValueError: undecodable bytes, endless numbers
         raise ParamsError(f"{path}: expected YAML, but {error}") from error
+    except RecursionError as error:
+        raise ParamsError(f"{path}: expected YAML, but too many brackets are open") from error
 
 
 def _explain_alias(error: ComposerError, path: Path) -> str:

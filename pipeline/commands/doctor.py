@@ -213,7 +213,7 @@ def _check_links(root: Path) -> Finding:
         return Finding(
             "warn",
             f"{found}: data lie on the disk twice",
-            "dvc config cache.type reflink,hardlink,symlink,copy, and have the cache (dvc cache "
+            "dvc config cache.type hardlink,reflink,symlink,copy, and have the cache (dvc cache "
             "dir) on the project's file system",
         )
     return Finding("ok", found)
@@ -241,11 +241,14 @@ def _check_telemetry(root: Path) -> Finding:
 
 
 def _check_graph(root: Path) -> Finding:
+    from pipeline.checking.params_file import ParamsError
     from pipeline.graph import dag
 
     mended: list[str] = []
     try:
         stages = dag.read_mended_graph(root, mended.append)
+    except ParamsError:
+        return Finding("fail", "unknown as long as params.yaml has faults", "mend them first")
     except dag.GraphError as error:
         return Finding("fail", str(error), "mend the file that it names")
     if mended:

@@ -51,12 +51,10 @@ def read_graph(root: Path, experiments: Sequence[str] | None) -> Selection:
     Raises:
         CommandError: ``params.yaml`` or ``dvc.yaml`` is wrong, or a name is not known.
     """
-    from pipeline.checking.params_file import ParamsError, load_params
+    from pipeline.checking.params_file import ParamsError
     from pipeline.graph import dag
 
     try:
-        if (root / "params.yaml").is_file():
-            load_params(root / "params.yaml")
         graph = dag.read_mended_graph(root, lambda said: print(said, file=sys.stderr))
         return Selection(graph, graph if experiments is None else dag.select(graph, experiments))
     except dag.UnknownStageError as error:

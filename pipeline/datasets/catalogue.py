@@ -277,7 +277,7 @@ def _read_description(path: Path) -> _Description:
         with path.open("rb") as stream:
             content = tomllib.load(stream)
         return _Description.model_validate(content)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError(
             f"{path}: expected the description of a published data set, but {error}"
         ) from error

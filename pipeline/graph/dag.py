@@ -1,18 +1,23 @@
 """The stage graph and what is out of date in it: the only door to DVC."""
 
+import contextlib
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
+from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import Stage as DvcStage
+from dvc.utils.serialize import LOADERS
 
+from pipeline.checking.params_file import load_params
 from pipeline.graph.lock_file import LOCK, keep_copy, put_back
 
 
@@ -61,8 +66,8 @@ def read_graph(root: Path) -> dict[str, Stage]:
     with _open(root, wait=False) as repo:
         # Edges run from a stage to what it needs.
         needs = {
-            _name(stage): (stage, [_name(needed) for needed in repo.index.graph.successors(stage)])
-            for stage in repo.index.stages
+            name: (stage, [_name(needed) for needed in repo.index.graph.successors(stage)])
+            for name, stage in _stages_to_judge(repo).items()
         }
         return {
             name: Stage(
@@ -83,15 +88,21 @@ def read_graph(root: Path) -> dict[str, Stage]:
 
 
 def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage]:
-    """Return what ``read_graph`` does, and mend a ``dvc.lock`` that is not whole before.
+    """Return what ``read_graph`` does, and mend before what a crash or a full disk left behind.
+
+    That is a ``dvc.lock`` that is not whole, and outputs that DVC had no room for in its cache.
 
     Args:
         root: Folder of the project.
         say: Told what was mended.
 
     Raises:
+        ParamsError: ``params.yaml`` has faults.
         GraphError: As for ``read_graph``, or ``dvc.lock`` cannot be mended.
     """
+    # DVC stumbles over many faults of this file, and dies of some; our words for them are plainer.
+    if (root / "params.yaml").is_file():
+        load_params(root / "params.yaml")
     try:
         graph = read_graph(root)
     except BrokenLockError as error:
@@ -101,8 +112,47 @@ def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage
             raise GraphError(f"{error}; it cannot be mended: {fault}") from fault
         graph = read_graph(root)
         say(said)
+    taken, _ = take_into_cache(root, uncached(graph))
+    if taken:
+        graph = read_graph(root)
+        say(f"DVC's cache lacked what these stages wrote, and has it now: {', '.join(taken)}")
     keep_copy(root)
     return graph
+
+
+def take_into_cache(
+    root: Path, names: Collection[str]
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Take into DVC's cache what stages wrote and DVC recorded, but had no room for.
+
+    DVC ends a stage with success though its cache had no room for an output, and would run the
+    stage again the next time. Waits while another DVC command has the project locked.
+
+    Args:
+        root: Folder of the project.
+        names: Stages to look at.
+
+    Returns:
+        Outputs that came into the cache, and outputs that still are not in it, by stage.
+
+    Raises:
+        GraphError: The graph cannot be read.
+    """
+    taken: dict[str, list[str]] = {}
+    left: dict[str, list[str]] = {}
+    if not names:
+        return taken, left
+    with _open(root, wait=True) as repo:
+        for stage in repo.index.stages:
+            name = _name(stage)
+            for out in stage.outs if name in names else ():
+                if not _lacks_only_its_copy(out):
+                    continue
+                with contextlib.suppress(OSError):  # whether there was room is looked at below
+                    stage.commit(filter_info=out.fs_path)
+                found = left if out.changed_cache() else taken
+                found.setdefault(name, []).append(out.def_path)
+    return taken, left
 
 
 def why_stale(root: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -115,7 +165,7 @@ def why_stale(root: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
         GraphError: The graph cannot be read.
     """
     with _open(root, wait=True) as repo:
-        stages = {_name(stage): stage for stage in repo.index.stages}
+        stages = _stages_to_judge(repo)
         return {name: _why_stale(stages[name]) for name in names}
 
 
@@ -160,6 +210,16 @@ def affected(graph: Mapping[str, Stage]) -> dict[str, Stage]:
         if stage.stale or any(needed in found for needed in stage.needs):
             found[name] = stage
     return found
+
+
+def uncached(graph: Mapping[str, Stage]) -> list[str]:
+    """Return the stages with an output that the cache lacks, whether it is in its place or not."""
+    before, after = _OUTPUT["not in cache"].split("{}")
+    return [
+        name
+        for name, stage in graph.items()
+        if any(why.startswith(before) and why.endswith(after) for why in stage.stale)
+    ]
 
 
 def causes(graph: Mapping[str, Stage]) -> dict[str, tuple[str, ...]]:
@@ -236,7 +296,7 @@ def sends_analytics(root: Path) -> bool:
 @contextmanager
 def _open(root: Path, *, wait: bool) -> Iterator[Any]:
     try:
-        with Repo(str(root), _wait_for_lock=wait) as repo, repo.lock:
+        with Repo(str(root), _wait_for_lock=wait) as repo, repo.lock, _parsing_once():
             yield repo
     except LockError as error:
         raise GraphError(
@@ -256,6 +316,25 @@ def _open(root: Path, *, wait: bool) -> Iterator[Any]:
         raise GraphError(f"{root / 'dvc.yaml'}: {error}{hint}{cause}") from error
 
 
+@contextmanager
+def _parsing_once() -> Iterator[None]:
+    """Let DVC parse a file of params once, not once for every stage that has some of them."""
+    load = LOADERS[".yaml"]
+    known: dict[Path, object] = {}
+
+    def load_once(path: str, *args: object, **options: object) -> object:
+        place = Path(path).resolve()
+        if place not in known:
+            known[place] = load(path, *args, **options)
+        return known[place]
+
+    LOADERS[".yaml"] = load_once
+    try:
+        yield
+    finally:
+        LOADERS[".yaml"] = load
+
+
 def _ends_before_its_stages(lock: Path) -> bool:
     return lock.exists() and "stages:" not in lock.read_text(encoding="utf-8", errors="replace")
 
@@ -263,6 +342,13 @@ def _ends_before_its_stages(lock: Path) -> bool:
 def _is_half_written(path: str | None, hint: str) -> bool:
     """Tell whether DVC stumbled over its lock file, and not over a conflict of Git in it."""
     return path is not None and Path(path).name == LOCK and not hint
+
+
+def _lacks_only_its_copy(out: Output) -> bool:
+    """Tell whether an output is what its stage wrote, and is not in the cache."""
+    if not (out.use_cache and out.hash_info):
+        return False
+    return out.changed_cache() and not out.workspace_status()
 
 
 def _name(stage: DvcStage) -> str:
@@ -345,6 +431,23 @@ _WHOLE = {
     "changed checksum": "its definition changed",
     "always changed": "it always runs",
 }
+
+
+def _stages_to_judge(repo: Repo) -> dict[str, DvcStage]:
+    """Return all stages by name; they look at a path once that several of them have."""
+    known: dict[tuple[str, ...], object] = {}
+
+    def look_once(key: tuple[str, ...], look: Callable[[], object]) -> object:
+        if key not in known:
+            known[key] = look()
+        return known[key]
+
+    for stage in repo.index.stages:
+        for item in (*stage.deps, *stage.outs):
+            if not isinstance(item, ParamsDependency):
+                key = (item.protocol, item.fs_path, item.hash_name)
+                item.get_hash = partial(look_once, key, item.get_hash)
+    return {_name(stage): stage for stage in repo.index.stages}
 
 
 def _why_stale(stage: DvcStage) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ runs is one task.
 
 import asyncio
 import logging
+import shutil
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.types.entrypoint import EntrypointType
 from pydantic import Field
 
-from pipeline.checking.params_file import ParamsError, load_params
+from pipeline.checking.params_file import ParamsError
 from pipeline.graph import dag
 from pipeline.graph.fanout import Ended, Fanout
 from pipeline.graph.launch import open_launch
@@ -176,8 +177,11 @@ def _bring_up_to_date(
     force: bool,
 ) -> State[None]:
     logger = get_run_logger()
-    whole = _read_graph(root)
+    whole = dag.read_mended_graph(root, logger.warning)
     graph = whole if experiments is None else dag.select(whole, experiments)
+    full = {} if force else _find_uncached(root, dag.uncached(graph))
+    if full:
+        return Failed(message="\n".join(f"{name}: {fault}" for name, fault in full.items()))
     if force:
         stages = {name: replace(stage, stale=("forced",)) for name, stage in graph.items()}
     else:
@@ -217,24 +221,29 @@ def _bring_up_to_date(
             recheck=lambda names: dag.why_stale(root, names),
         )
         fanout.run()
+        fanout.failed |= _find_uncached(root, fanout.ran)
         launch.succeeded = not fanout.failed
     # Only now is it known what became of the stages that follow.
     left = "" if experiments is None else describe_left_stale(dag.read_graph(root), graph)
     return (Failed if fanout.failed else Completed)(message=_with(fanout.summary(), left))
 
 
+def _find_uncached(root: Path, names: Collection[str]) -> dict[str, str]:
+    """Return what to do about stages that succeeded, and whose outputs DVC has no copy of."""
+    _, left = dag.take_into_cache(root, names)
+    if not left:
+        return {}
+    cache = dag.read_cache_folder(root)
+    free = shutil.disk_usage(cache if cache.exists() else root).free / 2**20
+    return {
+        name: f"it ran, but DVC's cache {cache}, where {free:.0f} MiB are free, could not take "
+        f"{' and '.join(outputs)}: make room there and start again, it will not run again"
+        for name, outputs in left.items()
+    }
+
+
 def _with(message: str, more: str) -> str:
     return f"{message}\n{more}" if more else message
-
-
-def _read_graph(root: Path) -> dict[str, dag.Stage]:
-    try:
-        return dag.read_mended_graph(root, get_run_logger().warning)
-    except dag.GraphError:
-        # DVC stumbles over many faults of params.yaml; our own words for them are plainer.
-        if (root / "params.yaml").is_file():
-            load_params(root / "params.yaml")
-        raise
 
 
 def _fault(future: PrefectFuture[Any]) -> str | None:

@@ -10,6 +10,8 @@ import os
 import shutil
 from pathlib import Path
 
+from pipeline.running.outputs import new_file, outlast_power_cuts
+
 LOCK = "dvc.lock"
 
 _COPY = ".restore/dvc.lock"
@@ -28,6 +30,7 @@ def keep_copy(root: Path) -> None:
         copy.parent.mkdir(exist_ok=True)
         unfinished = copy.with_name(f".{copy.name}.{os.getpid()}")
         shutil.copy2(lock, unfinished)
+        outlast_power_cuts(unfinished)
         unfinished.replace(copy)
 
 
@@ -40,9 +43,11 @@ def put_back(root: Path) -> str:
     lock, copy, broken = root / LOCK, root / _COPY, root / _BROKEN
     broken.parent.mkdir(exist_ok=True)
     size = lock.stat().st_size
-    lock.replace(broken)
+    shutil.copy2(lock, broken)
     found = f"{LOCK} was not whole ({size} bytes; now {_BROKEN}): DVC was killed while it wrote it"
     if not copy.exists():
+        lock.unlink()
         return f"{found}; it is made anew, and what has run comes from DVC's cache"
-    shutil.copy2(copy, lock)
+    with new_file(lock) as file:
+        shutil.copy2(copy, file)
     return f"{found}; its last whole copy is back, and what has run since comes from DVC's cache"

@@ -12,4 +12,7 @@ from dvc.cli import main
 if __name__ == "__main__":
     # Not SIG_IGN, which the stage would inherit.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    sys.exit(main())
+    code = main()
+    # Now it may be: Python lets a signal kill it again while it shuts down, which would be a lie.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(code)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.arrays.pixels import Array
+from pipeline.arrays.stage_outputs import read_json
 from pipeline.arrays.tables import read_mappings
 from pipeline.degradations.levels import Level, levels, reduction_of, scale_of
 from pipeline.degradations.settings import measured_as
@@ -98,7 +99,7 @@ def read_trials(folder: Path) -> list[Trial]:
     Raises:
         OSError: It wrote nothing.
     """
-    content = json.loads((folder / TRIALS).read_text(encoding="utf-8"))
+    content = read_json(folder / TRIALS)
     return [Trial.model_validate(trial) for trial in content]
 
 

@@ -111,7 +111,7 @@ def read_papers(path: Path = SHIPPED) -> dict[str, Paper]:
     """
     try:
         return _PAPERS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: expected TOML, but {error}") from error
     except ValidationError as error:
         faults = [

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 
 from pipeline.arrays.curve_points import RestoringPoint
@@ -16,6 +17,12 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 312, 10, 150
 
 MOST_POINTS = 200
 """Drawn of one curve; neighbours of a longer one are averaged."""
+
+FEWEST_JUDGED = 10
+"""Points in the second half of a training; among fewer, noise hides a fall."""
+
+SURE_FALL = 1.645
+"""Standard deviations of Kendall's statistic that a loss without a trend exceeds once in 20."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +62,7 @@ class Chart:
         last: Last value, as text.
         x_ticks: Along the lower edge.
         y_ticks: Along the left edge.
+        warning: What is suspicious about it, in a sentence; empty if nothing is.
     """
 
     title: str
@@ -64,6 +72,7 @@ class Chart:
     last: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    warning: str = ""
 
 
 def read_curve(path: Path, stage: str) -> Curve:
@@ -92,9 +101,40 @@ def draw_curve(curve: Curve) -> tuple[Chart, ...]:
     """Return the charts of one training: PSNR, loss and learning rate over its steps."""
     return (
         line_chart("PSNR of the training patches, dB", curve.step, curve.psnr),
-        line_chart("Loss", curve.step, curve.loss, logarithmic=min(curve.loss) > 0),
+        loss_chart(curve.step, curve.loss),
         line_chart("Learning rate", curve.step, curve.learning_rate),
     )
+
+
+def loss_chart(steps: Sequence[float], loss: Sequence[float]) -> Chart:
+    """Return the curve of a loss, with a warning if it no longer falls.
+
+    Args:
+        steps: Steps done, rising; at least one.
+        loss: One a step, finite.
+    """
+    chart = line_chart("Loss", steps, loss, logarithmic=min(loss) > 0)
+    if not _has_stalled(loss):
+        return chart
+    fault = "the loss has not fallen over the second half of the training, beyond its noise"
+    return replace(chart, warning=fault)
+
+
+def _has_stalled(loss: Sequence[float]) -> bool:
+    """Tell whether the second half of a loss does not fall by more than its noise.
+
+    The test is that of Mann and Kendall: it counts the pairs of points of which the later is the
+    lower, so that single peaks and the scale of the loss do not matter.
+    """
+    points = _thinned(loss, _mean)
+    half = points[len(points) // 2 :]
+    count = len(half)
+    if count < FEWEST_JUDGED:
+        return False
+    pairs = combinations(half, 2)
+    falls = sum((later < earlier) - (later > earlier) for earlier, later in pairs)
+    deviation = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
+    return falls < SURE_FALL * deviation
 
 
 def line_chart(

@@ -25,7 +25,7 @@ def read_card(path: Path, stage: str) -> Mapping[str, Any]:
     require_output(path, stage)
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}; run 'dvc repro --force {stage}'") from error
     missing = [key for key in REQUIRED if not isinstance(card, dict) or key not in card]
     if missing:

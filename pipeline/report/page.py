@@ -99,6 +99,21 @@ class Report:
         return isinstance(self.settings, Applied)
 
 
+@dataclass(frozen=True)
+class Warned:
+    """A training with something suspicious about it.
+
+    Args:
+        name: Of the entry.
+        anchor: Where the page shows it.
+        warning: What it is, in a sentence.
+    """
+
+    name: str
+    anchor: str
+    warning: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Findings:
     """What was measured, and what is known about it.
@@ -124,6 +139,23 @@ class Findings:
     check: Callable[[Result, Published], Sequence[Check]]
     recognition: Recognised | None
     left_out: LeftOut
+
+
+def find_warnings(reports: Iterable[Report], recognition: Recognised | None) -> list[Warned]:
+    """Return what is suspicious about the trainings, in the order of the page."""
+    trainings = [(report.name, f"experiment-{report.name}", report.charts) for report in reports]
+    if recognition is not None:
+        first = recognition.repetition_of
+        trainings += [
+            (run.name, f"recogniser-{first.get(run.name, run.name)}", run.charts)
+            for run in recognition.runs
+        ]
+    return [
+        Warned(name, anchor, chart.warning)
+        for name, anchor, charts in trainings
+        for chart in charts
+        if chart.warning
+    ]
 
 
 def render_page(reports: Sequence[Report], findings: Findings) -> str:
@@ -167,6 +199,7 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
             gains=gains,
             recognition=recognition,
             left_out=findings.left_out,
+            warned=find_warnings(reports, recognition),
             headings=HEADINGS,
             what=WHAT,
             no_class="#{:02x}{:02x}{:02x}".format(*UNLABELLED_COLOUR),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.arrays.curve_points import RecognisingPoint
 from pipeline.arrays.tables import read_table
-from pipeline.report.curves import Chart, line_chart
+from pipeline.report.curves import Chart, line_chart, loss_chart
 from pipeline.settings.tasks import Kind
 
 
@@ -24,7 +24,6 @@ def draw_recogniser_curve(path: Path, stage: str, kind: Kind) -> tuple[Chart, ..
     if not points:
         raise ValueError(f"{path}: expected at least one step; run 'dvc repro --force {stage}'")
     step = [point.step for point in points]
-    loss = [point.loss for point in points]
     validated = [
         (point.step, point.accuracy_validation)
         for point in points
@@ -48,6 +47,6 @@ def draw_recogniser_curve(path: Path, stage: str, kind: Kind) -> tuple[Chart, ..
         )
     return (
         *charts,
-        line_chart("Loss", step, loss, logarithmic=min(loss) > 0),
+        loss_chart(step, [point.loss for point in points]),
         line_chart("Learning rate", step, [point.learning_rate for point in points]),
     )

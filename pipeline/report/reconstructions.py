@@ -53,7 +53,7 @@ def read_restoring(path: Path, stage: str) -> Restoring:
             rms_8bit=max((loss["rms_8bit"] for loss in losses), default=None),
             max_8bit=max((loss["max_8bit"] for loss in losses), default=None),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{path}: expected way, tile, halo and precision, came something else ({error!r}); run "
             f"'dvc repro --force {stage}'"

@@ -24,7 +24,7 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from pipeline.running.outputs import new_file
+from pipeline.running.outputs import new_file, outlast_power_cuts
 from pipeline.running.runs import Event, Run, new_event
 
 STATE = Path(".restore")
@@ -38,6 +38,8 @@ _EVENTS = "events.jsonl"
 
 class Journal:
     """Keep the events of one run in a new journal, until it is closed.
+
+    A kill costs none of them; a power cut may, as long as it is not closed.
 
     Args:
         run: Whose events.
@@ -70,6 +72,14 @@ class Journal:
 
     def close(self) -> None:
         """Leave the journal to whoever delivers."""
+        with lost_with_a_warning():
+            outlast_power_cuts(self.folder)
+        self._lock.release()
+
+    def discard(self) -> None:
+        """Remove it, for the tracker has all of it."""
+        with lost_with_a_warning():
+            remove(self.folder)
         self._lock.release()
 
     def write(self, event: Event) -> None:
@@ -129,7 +139,7 @@ def read_run(journal: Path) -> tuple[Run, str | None]:
         fields = json.loads((journal / _RUN).read_text(encoding="utf-8"))
         run_id = fields.pop("run_id")
         return Run.read(fields), run_id
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OSError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(
             f"{journal / _RUN}: expected a run as this version of the project writes it, "
             f"came something else ({error}); delete {journal} if you can do without it"
@@ -145,20 +155,36 @@ def note_id(journal: Path, run_id: str) -> None:
 def read_events(journal: Path) -> list[Event]:
     """Return the complete events of a journal, with the paths of their files from here.
 
-    What a kill or a full disk left of others is dropped.
+    What a kill, a full disk or a power cut left of others is dropped with a warning.
     """
     path = journal / _EVENTS
     if not path.exists():
         return []
-    *lines, _ = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    events = []
-    for line in lines:
-        with suppress(ValueError, TypeError, KeyError):
-            event = json.loads(line)
-            if event["kind"] == "file":
-                event["path"] = str(journal / event["path"])
-            events.append(event)
+    *lines, rest = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    found = [_read_event(journal, line) for line in lines]
+    events = [event for event in found if event is not None]
+    lost = len(found) - len(events) + bool(rest)
+    if lost:
+        sys.stderr.write(
+            f"warning: {lost} of {len(events) + lost} kept events of a run are damaged, and lost "
+            f"to the tracker ({path})\n"
+        )
     return events
+
+
+def _read_event(journal: Path, line: str) -> Event | None:
+    """Return an event with the path of its file from here, None if it or its file is not whole."""
+    try:
+        event: Event = json.loads(line)
+        kind, _ = event["kind"], int(event["time"])
+        if kind == "file":
+            file = journal / event["path"]
+            event["path"] = str(file)
+            return event if file.is_file() else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    else:
+        return event
 
 
 def remove(journal: Path) -> None:

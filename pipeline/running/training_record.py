@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.running.journal import Journal, lost_with_a_warning, remove
+from pipeline.running.journal import Journal, lost_with_a_warning
 from pipeline.running.launches import current_launch
 from pipeline.running.provenance import provenance
 from pipeline.running.runs import Ending, Event, Run, flattened, new_event
@@ -54,8 +54,9 @@ class Recorder:
         if self._journal is None:
             return
         if self._tracker is not None:
-            remove(self._journal.folder)
-        self._journal.close()
+            self._journal.discard()
+        else:
+            self._journal.close()
 
     def _lose_tracker(self, error: Exception) -> None:
         self._tracker = None

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import nn
 
+from pipeline.arrays.weights_file import load_weights
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
 from pipeline.tiling.folding import fold_normalisation
@@ -19,8 +19,8 @@ def load_network(settings: Model, weights: Path) -> nn.Module:
 
     Raises:
         OSError: There is no such file.
-        RuntimeError: It has the weights of another network.
+        ValueError: It is damaged, or has the weights of another network.
     """
     network = build_model(settings, seed=0)
-    network.load_state_dict(load_file(weights / "weights.safetensors"))
+    load_weights(network, weights / "weights.safetensors")
     return fold_normalisation(network.eval())

@@ -8,7 +8,6 @@ import hashlib
 import inspect
 import io
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from pipeline.machine.devices import say
+from pipeline.running.outputs import outlast_power_cuts
 
 
 def digest_of(causes: Mapping[str, Any]) -> str:
@@ -115,12 +115,11 @@ class CheckpointFile:
         with unfinished.open("wb") as file:
             file.write(hashlib.sha256(content.getbuffer()).digest())
             file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
+        outlast_power_cuts(unfinished)
         if self.path.exists():
             self.path.replace(self.before)
         unfinished.replace(self.path)
-        _make_names_last(self.folder)
+        outlast_power_cuts(self.folder)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """Return the saved state with its tensors on ``device``, or None if there is none.
@@ -147,13 +146,3 @@ class CheckpointFile:
                 path.unlink()
         if self.folder.exists() and not any(self.folder.iterdir()):
             self.folder.rmdir()
-
-
-def _make_names_last(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut, where the system can."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

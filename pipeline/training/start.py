@@ -4,8 +4,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import nn
+
+from pipeline.arrays.weights_file import read_weights
 
 
 def take_over(network: nn.Module, path: Path) -> dict[str, Any]:
@@ -21,10 +22,10 @@ def take_over(network: nn.Module, path: Path) -> dict[str, Any]:
         For the model card: checksum of the file, and which tensors were not in it.
 
     Raises:
-        ValueError: No tensor fits.
+        ValueError: The file is damaged, or no tensor fits.
         OSError: The file cannot be read.
     """
-    given, own = load_file(path), network.state_dict()
+    given, own = read_weights(path), network.state_dict()
     taken = {
         name: tensor
         for name, tensor in given.items()

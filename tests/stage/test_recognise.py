@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
+from pipeline.arrays.file_checksum import sha256_of
 from pipeline.arrays.pixels import to_8bit
 from pipeline.checking.params_file import load_params
 from pipeline.images.files import read_image
@@ -90,7 +91,8 @@ def write_network(folder: Path, network: nn.Module) -> None:
     folder.mkdir()
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(weights, folder / "weights.safetensors")
-    (folder / "card.json").write_text('{"weights_sha256": "ab"}')
+    card = {"weights_sha256": sha256_of(folder / "weights.safetensors")}
+    (folder / "card.json").write_text(json.dumps(card))
 
 
 def run(
@@ -169,7 +171,8 @@ def test_answers_reach_the_tracker_without_that_testing_loads_mlflow(
     deliver()
 
     assert not loaded
-    (run,) = MlflowClient().search_runs(["1"], "tags.`restore.weights` = 'ab'")
+    weights = sha256_of(tmp_path / "net/weights.safetensors")
+    (run,) = MlflowClient().search_runs(["1"], f"tags.`restore.weights` = '{weights}'")
     means = means_of(tmp_path)
     assert run.data.metrics == {f"{name}/accuracy": one["accuracy"] for name, one in means.items()}
 

@@ -10,6 +10,7 @@ import torch
 from mlflow import MlflowClient
 from safetensors.torch import save_file
 
+from pipeline.arrays.file_checksum import sha256_of
 from pipeline.checking.params_file import load_params
 from pipeline.images.benchmarks import drawn_sigmas, images_of, restored_path, write_trials
 from pipeline.images.files import read_image
@@ -37,9 +38,6 @@ from tests.whole_image import apply
 pytestmark = pytest.mark.usefixtures("own_tracker")
 
 
-CARD = {"weights_sha256": "ab" * 32, "trained_on": {"patch_size": 12}}
-
-
 def write_benchmark(folder: Path, trials: list[Trial]) -> Path:
     degrade_test(trials=trials, raw=download_photos(folder).parent, out=folder / "bench", seed=0)
     return folder / "bench"
@@ -48,8 +46,13 @@ def write_benchmark(folder: Path, trials: list[Trial]) -> Path:
 def write_weights(folder: Path, model: Model = MODEL) -> Path:
     (folder / "weights").mkdir()
     save_file(build_model(model, seed=3).state_dict(), folder / "weights/weights.safetensors")
-    (folder / "weights/card.json").write_text(json.dumps(CARD))
+    card = {"weights_sha256": checksum(folder), "trained_on": {"patch_size": 12}}
+    (folder / "weights/card.json").write_text(json.dumps(card))
     return folder / "weights"
+
+
+def checksum(folder: Path) -> str:
+    return sha256_of(folder / "weights/weights.safetensors")
 
 
 def restore_all(
@@ -108,7 +111,7 @@ def test_the_measured_halo_is_noted(tmp_path: Path) -> None:
     facts = json.loads((restore_all(tmp_path, [trial()]) / "tiling.json").read_text())
 
     assert facts == {
-        "weights_sha256": CARD["weights_sha256"],
+        "weights_sha256": checksum(tmp_path),
         "way": "plain",
         "halo": MODEL.receptive_field // 2,
         "tile": TILE,
@@ -200,7 +203,7 @@ def test_scores_reach_the_tracker_without_that_measuring_loads_mlflow(
 
     assert not loaded
     client = MlflowClient()
-    (run,) = client.search_runs(["1"], f"tags.`restore.weights` = '{CARD['weights_sha256']}'")
+    (run,) = client.search_runs(["1"], f"tags.`restore.weights` = '{checksum(tmp_path)}'")
     means = json.loads((tmp_path / "metrics.json").read_text())["photos_test"]["gaussian_25"]
     recorded = run.data.metrics["photos_test/gaussian_25/gray-uint8/psnr"]
     assert recorded == means["gray-uint8"]["psnr"]

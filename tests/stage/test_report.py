@@ -712,6 +712,30 @@ def test_a_recogniser_that_has_not_run_is_left_out_and_said(
     assert f'title="stage {stage} has not run">clean</span>' in project.page()
 
 
+def test_trainings_whose_loss_has_not_fallen_are_named_in_the_head_and_said(
+    project: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.recognised = faces(tmp_path)
+    for name in ("net", "clean"):
+        path = project.folders["curves"] / f"{name}.csv"
+        head, *_, last = path.read_text().splitlines()
+        same = last.partition(",")[2]
+        rows = [f"{100 * (n + 1)},{same}" for n in range(20)]
+        path.write_text("\n".join([head, *rows]) + "\n")
+
+    project.report()
+
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.partition(":")[0] for line in said] == ["net", "clean"]
+    head = project.page().partition("<nav")[0]
+    for anchor, line in zip(("experiment-net", "recogniser-clean"), said, strict=True):
+        name, _, warning = line.partition(": ")
+        assert f'<a href="#{anchor}">{name}</a>: {warning}' in head
+        assert f'id="{anchor}"' in project.page()
+    assert project.page().count('<p class="warning">The loss has not fallen') == 2
+    assert Tags(project.page()).open == []
+
+
 def apply_net(project: Project, name: str, way: Way) -> None:
     """Let the project have measured the weights of ``net`` in another way."""
     project.write_experiment(name, 29)

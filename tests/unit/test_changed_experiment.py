@@ -58,6 +58,7 @@ def test_a_change_is_a_key_and_a_value_of_yaml(
         ("test_on.colour=y", "another one can be named, test_on=NAME"),
         ("degradation=jpeg_low", "or train_on.degradation=NAME for another one"),
         ("recipe.clip={kind: none", "expected a YAML value, but "),
+        (f"recipe.clip={'[' * 10_000}", "expected a YAML value, but "),
     ],
 )
 def test_what_is_no_change_of_an_experiment_is_refused(text: str, said: str) -> None:

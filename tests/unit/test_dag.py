@@ -1,10 +1,13 @@
 import json
 import os
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dvc.output import Output
+from dvc.utils.serialize import LOADERS
 
 from pipeline.graph import dag
 from pipeline.graph.dag import GraphError, Stage, UnknownStageError
@@ -209,6 +212,44 @@ def test_the_ways_to_link_that_work_are_among_those_asked_for(toy: Path) -> None
 
     assert told == ["hardlink", "symlink", "copy"]
     assert working == told  # both places are on one file system
+
+
+def test_what_changes_between_two_reads_is_seen(toy: Path) -> None:
+    assert stale(toy) == {}
+
+    edit(toy / "settings.yaml", "text: one", "text: three")
+    (toy / "out" / "seed").write_text("other")
+
+    found = stale(toy)
+    assert set(found) == {"seed", "branch@left", "branch@right"}
+    assert "branches.left in settings.yaml changed" in found["branch@left"]
+    assert "out/seed changed" in found["branch@right"]
+
+
+def test_one_read_parses_params_once_and_looks_at_each_path_once(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: Counter[str] = Counter()
+    looked_at: Counter[str] = Counter()
+    load, look = LOADERS[".yaml"], Output.get_hash
+
+    def count_load(path: str, *args: object, **options: object) -> object:
+        parsed[Path(path).name] += 1
+        return load(path, *args, **options)
+
+    def count_look(out: Output) -> object:
+        looked_at[Path(out.fs_path).name] += 1
+        return look(out)
+
+    monkeypatch.setitem(LOADERS, ".yaml", count_load)
+    monkeypatch.setattr(Output, "get_hash", count_look)
+
+    dag.read_graph(toy)
+
+    assert parsed == {"settings.yaml": 1}
+    names = ("raw.txt", "seed", "branch@left", "branch@right", "join", "aside")
+    assert looked_at == dict.fromkeys(names, 1)
+    assert LOADERS[".yaml"] is count_load
 
 
 # ------------------------------------------------------------------- parts of a graph

@@ -184,7 +184,7 @@ def test_fault_in_a_description_is_named(
         read_catalogue(tmp_path)
 
 
-@pytest.mark.parametrize("text", [None, "title = "])
+@pytest.mark.parametrize("text", [None, "title = ", f"title = {'[' * 10_000}"])
 def test_folder_without_a_description_is_named(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "set.toml").write_text(text)

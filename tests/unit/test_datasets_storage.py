@@ -1,6 +1,5 @@
 import errno
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.datasets.storage import StorageError
+from tests.small_disk import mount_small_disk
 from tests.unit.image_sets import (
     FilesSet,
     assert_nothing_written,
@@ -57,17 +57,8 @@ def test_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 kB with room for six files and folders."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    options = "size=64k,nr_inodes=7"
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    with mount_small_disk(tmp_path / "disk", "size=64k,nr_inodes=7") as disk:
+        yield disk
 
 
 @pytest.mark.fault

@@ -9,7 +9,7 @@ import pytest
 from pipeline import cli
 from pipeline.commands import doctor
 from pipeline.commands.doctor import Finding
-from tests.toy import edit, make_toy
+from tests.toy import call, edit, make_toy
 
 ROOT = Path(__file__).parents[2]
 GIB = 2**30
@@ -205,6 +205,16 @@ def test_a_mirror_that_is_not_there_fails(root: Path, monkeypatch: pytest.Monkey
     assert finding(root, "mirror").verdict == "ok"
     monkeypatch.setenv("RESTORE_MIRROR", str(root / "nowhere"))
     assert finding(root, "mirror").verdict == "fail"
+
+
+def test_a_file_that_dvc_would_die_of_is_a_finding_and_not_the_end(root: Path) -> None:
+    (root / "params.yaml").write_text(f"seed: {'[' * 100_000}")
+
+    done = call(root, "restore", "doctor", "--fast")
+
+    assert done.returncode == 1, done.stderr
+    assert "too many brackets are open" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("ok    mirror")
 
 
 def test_the_command_fails_if_a_check_does(

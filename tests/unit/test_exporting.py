@@ -322,7 +322,7 @@ def test_a_file_that_computes_something_else_is_not_left(
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     _, weights = trained(SMALL["dncnn"], tmp_path)
 
-    with pytest.raises(ExportError, match="does not hold the weights of the vdsr"):
+    with pytest.raises(ExportError, match="does not hold the weights of the VDSR"):
         export("some", "vdsr", SMALL["vdsr"], weights, tmp_path / "net.pt2")
 
     assert not (tmp_path / "net.pt2").exists()

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,42 @@ def test_failure_leaves_nothing_where_nothing_was(tmp_path: Path) -> None:
         half_a_file(tmp_path / "file", BrokenWorkError)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_disk_holds_an_output_before_it_gets_its_name_and_then_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[tuple[str, bool]] = []
+    names: dict[int, str] = {}
+
+    def fsync(descriptor: int) -> None:
+        held.append((names[os.fstat(descriptor).st_ino], (tmp_path / "out").exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    names[tmp_path.stat().st_ino] = "the folder above"
+
+    with new_folder(tmp_path / "out") as folder:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "result").write_text("new")
+        paths = [folder, *folder.rglob("*")]
+        names |= {path.stat().st_ino: path.name for path in paths}
+
+    first = [name for name, there in held if not there]
+    assert first == ["result", "inner", ".out.unfinished"]
+    assert held[-1] == ("the folder above", True)
+
+
+def test_a_file_that_the_disk_does_not_take_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    (tmp_path / "out").write_text("old")
+
+    with pytest.raises(OSError, match="No space"), new_file(tmp_path / "out") as file:
+        file.write_text("new")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out").read_text() == "old"

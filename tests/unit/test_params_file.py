@@ -262,8 +262,9 @@ def test_folder_in_its_place_is_named(tmp_path: Path) -> None:
         "seed: *nowhere\n",
         "seed: \x07\n",
         f"seed: {'9' * 5000}\n",
+        f"seed: {'[' * 100_000}",
     ],
-    ids=["bracket", "twice", "tab", "documents", "tag", "alias", "control", "endless"],
+    ids=["bracket", "twice", "tab", "documents", "tag", "alias", "control", "endless", "deep"],
 )
 def test_text_that_is_not_yaml_is_refused(file: Path, text: str) -> None:
     file.write_text(text)

@@ -1,4 +1,6 @@
+import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from pipeline.report.curves import (
     Curve,
     draw_curve,
     even_ticks,
+    loss_chart,
     read_curve,
 )
 
@@ -79,6 +82,53 @@ def test_a_loss_of_any_size_has_labelled_ticks(loss: float) -> None:
 
     assert 2 <= len(chart.y_ticks) <= 6
     assert all(TOP <= tick.position <= BOTTOM for tick in chart.y_ticks)
+
+
+def warning(points: int, loss_at: Callable[[float], float], *, noise: float = 0.0) -> str:
+    """Return what is said of a loss that depends on the part of the training that is done."""
+    draw = random.Random(points)  # noqa: S311 - no secret
+    done = [(n + 1) / points for n in range(points)]
+    loss = [loss_at(part) * (1 + noise * draw.gauss(0, 1)) for part in done]
+    return loss_chart([100.0 * (n + 1) for n in range(points)], loss).warning
+
+
+def levels_off(part: float) -> float:
+    return max(1 - 2 * part, 0.3)
+
+
+def turns_up(part: float) -> float:
+    return abs(part - 0.5) + 0.1
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+@pytest.mark.parametrize("points", [20, 150, 5000])
+@pytest.mark.parametrize("loss_at", [levels_off, turns_up])
+def test_a_loss_that_has_not_fallen_over_the_second_half_is_warned_of(
+    loss_at: Callable[[float], float], points: int, noise: float
+) -> None:
+    assert "the loss has not fallen" in warning(points, loss_at, noise=noise)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+@pytest.mark.parametrize("points", [20, 150, 5000])
+def test_a_loss_that_falls_is_not_warned_of(points: int, noise: float) -> None:
+    assert warning(points, lambda part: 1 / part, noise=noise) == ""
+
+
+def test_a_slow_fall_is_seen_in_a_long_training_through_its_noise() -> None:
+    assert warning(5000, lambda part: 1 - 0.05 * part, noise=0.05) == ""
+
+
+def test_single_peaks_do_not_hide_a_fall() -> None:
+    def loss_at(part: float) -> float:
+        return 100.0 if part in (0.8, 0.95) else 1 / part
+
+    assert warning(40, loss_at) == ""
+
+
+def test_of_too_few_points_nothing_is_said() -> None:
+    assert warning(18, turns_up) == ""
+    assert warning(1, turns_up) == ""
 
 
 def test_a_curve_file_is_read(tmp_path: Path) -> None:

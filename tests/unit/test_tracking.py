@@ -292,6 +292,26 @@ def test_several_processes_may_make_the_database_at_once(folder: Path) -> None:
     assert len(MlflowClient(uri()).search_experiments()) == 2  # and MLflow's own
 
 
+@pytest.mark.parametrize("content", [None, "", '{"name": "ol', "[" * 100_000])
+def test_a_half_written_run_is_set_aside_with_a_word_and_ends_no_delivery(
+    content: str | None, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    half = folder / UNSENT / "1-half"
+    half.mkdir(parents=True)
+    if content is None:
+        (half / "run.json").mkdir()
+    else:
+        (half / "run.json").write_text(content)
+    evaluate(folder, "measured")
+
+    deliver()
+
+    assert "expected a run as this version" in capsys.readouterr().err
+    assert [path.name for path in (folder / ".restore/refused").iterdir()] == ["1-half"]
+    assert run_named("measured").data.metrics[PSNR] == 33.66
+    assert list(UNSENT.iterdir()) == []
+
+
 def test_a_kept_run_of_another_version_is_set_aside_with_a_word(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -392,6 +412,36 @@ os.kill(os.getpid(), 9)
     run = run_named("half")
     assert run.data.metrics == {"whole": 1.0}
     assert run.info.status == "KILLED"
+    assert list(UNSENT.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        '{"kind": "metrics", "ti',
+        "",
+        "5",
+        '{"kind": "tags", "tags": {"a": "b"}}',
+        '{"kind": "file", "path": "1/gone.png", "folder": "pictures", "time": 1}',
+        "[" * 100_000,
+    ],
+    ids=["half", "empty", "number", "timeless", "gone", "deep"],
+)
+def test_a_damaged_event_is_dropped_with_a_word_and_the_others_are_delivered(
+    damaged: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Journal(recorded.Run("some", {}, None)) as journal:
+        journal.write(new_event("metrics", step=0, metrics={"before": 1.0}))
+        with (journal.folder / "events.jsonl").open("a") as file:
+            file.write(f"{damaged}\n")
+        journal.write(new_event("end", state="FINISHED"))
+
+    deliver()
+
+    run = run_named("some")
+    assert run.data.metrics == {"before": 1.0}
+    assert run.info.status == "FINISHED"
+    assert "1 of 3 kept events of a run are damaged" in capsys.readouterr().err
     assert list(UNSENT.iterdir()) == []
 
 

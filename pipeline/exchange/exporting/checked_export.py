@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
+from pipeline.arrays.weights_file import load_weights
 from pipeline.exchange.exporting import ExportError, onnx_file, torch_file
 from pipeline.exchange.exporting.capturing import capture
 from pipeline.exchange.exporting.interface import Facts, facts_of
@@ -35,7 +34,7 @@ def export(name: str, arch: str, model: Model, weights: Path, to: Path) -> tuple
         ExportError: The weights do not fit, the network cannot be captured, or the file would
             not compute what the network computes. There is no new file then.
     """
-    network = _load(arch, model, weights)
+    network = _load(model, weights)
     facts = facts_of(name, arch, model, network, weights)
     program = capture(network, model)
     form = FORMATS[to.suffix]
@@ -45,13 +44,10 @@ def export(name: str, arch: str, model: Model, weights: Path, to: Path) -> tuple
     return facts, difference
 
 
-def _load(arch: str, model: Model, weights: Path) -> nn.Module:
+def _load(model: Model, weights: Path) -> nn.Module:
     network = build_model(model, seed=0).eval()
     try:
-        network.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
-        raise ExportError(
-            f"{weights} does not hold the weights of the {arch} that params.yaml describes "
-            f"({str(error).splitlines()[-1].strip()}); `dvc repro` writes them anew"
-        ) from error
+        load_weights(network, weights)
+    except ValueError as error:
+        raise ExportError(str(error)) from error
     return network

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays.pixels import Array, Bytes
+from pipeline.arrays.stage_outputs import read_json
 from pipeline.settings.tasks import Kind
 
 UNLABELLED = -1
@@ -98,7 +99,7 @@ def read_labelled(folder: Path) -> Labelled:
     Raises:
         OSError: The folder has no labelled data.
     """
-    facts = json.loads((folder / "labelled.json").read_text(encoding="utf-8"))
+    facts = read_json(folder / "labelled.json")
     return Labelled(
         kind=facts["kind"],
         classes=tuple(facts["classes"]),
@@ -113,5 +114,5 @@ def read_labelled(folder: Path) -> Labelled:
 
 def read_card(folder: Path) -> dict[str, Any]:
     """Return where the values of a folder of labelled data come from."""
-    card: dict[str, Any] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card: dict[str, Any] = read_json(folder / "card.json")
     return card

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import nn
 
+from pipeline.arrays.weights_file import load_weights
 from pipeline.models.recogniser_parts.recogniser_building import TaskFacts, build_recogniser
 from pipeline.models.recogniser_parts.settings import Recogniser
 from pipeline.recognition.labelled.samples import Labelled
@@ -25,8 +25,8 @@ def load_recogniser(settings: Recogniser, facts: TaskFacts, weights: Path) -> nn
 
     Raises:
         OSError: There is no such file.
-        RuntimeError: It has the weights of another network.
+        ValueError: It is damaged, or has the weights of another network.
     """
     network = build_recogniser(settings, facts, seed=0)
-    network.load_state_dict(load_file(weights / "weights.safetensors"))
+    load_weights(network, weights / "weights.safetensors")
     return network.eval()

@@ -218,7 +218,7 @@ def read_inputs(folder: Path, stage: str) -> Inputs:
         if kind not in get_args(Kind):
             raise ValueError(f"unknown kind '{kind}'")
         return Inputs(kind=kind, classes=tuple(map(str, facts["classes"])), cards=cards)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{path}: expected kind, classes and inputs with their cards, came something else "
             f"({error!r}); run 'dvc repro --force {stage}'"

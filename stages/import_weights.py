@@ -7,6 +7,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from pipeline.arrays.file_checksum import sha256_of
+from pipeline.arrays.stage_outputs import read_json
 from pipeline.exchange.foreign_weights.assembling import assemble, build
 from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
 from pipeline.exchange.foreign_weights.own import LAYOUT, read_own
@@ -60,7 +61,7 @@ def import_weights(*, name: str, model: Model, layout: str, source: Path, out: P
 def _learnt(source: Path) -> dict[str, Any]:
     """Return what a card beside the weights says of their training; nothing where none does."""
     try:
-        card = json.loads((source.parent / "card.json").read_text(encoding="utf-8"))
+        card = read_json(source.parent / "card.json")
     except (OSError, ValueError):
         return {}
     if not isinstance(card, dict) or card.get("weights_sha256") != sha256_of(source):

@@ -19,7 +19,6 @@ from tqdm import tqdm
 from pipeline.machine.devices import pick_device
 from pipeline.photographs.comparison_page import write_page
 from pipeline.photographs.finding import Job
-from pipeline.photographs.networks import WeightsError
 from pipeline.photographs.reading import picture_size
 from pipeline.photographs.working import Outcome, Wish, Workshop
 
@@ -40,7 +39,7 @@ def main() -> int:
     try:
         workshop.check()
         seconds = sum(sizes) * workshop.seconds_each_megapixel()
-    except WeightsError as error:
+    except (ValueError, OSError) as error:
         sys.stderr.write(f"restore: {error}\n")
         return UNUSABLE
     plural = "" if len(jobs) == 1 else "s"

@@ -1,14 +1,14 @@
 """Trained networks as photographs need them: from a folder of weights with a card."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
 
+from pipeline.arrays.stage_outputs import read_json
+from pipeline.arrays.weights_file import WeightsError
 from pipeline.models.parts.pooling import averages_globally
 from pipeline.models.parts.settings import Model
 from pipeline.settings.architectures import NETWORKS
@@ -23,10 +23,6 @@ SHIPPED = Path(__file__).parents[1] / "weights"
 _TILE = 512
 
 _SETTINGS = {settings.__name__: settings for settings in NETWORKS.values()}
-
-
-class WeightsError(ValueError):
-    """Weights cannot be used for photographs; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +53,17 @@ def open_network(folder: Path, device: torch.device) -> PhotoNetwork:
         device: Where to compute.
 
     Raises:
-        WeightsError: They are missing, damaged, or of a network for something else.
+        ValueError: They are missing, damaged, or of a network for something else.
     """
-    card = read_card(folder)
     try:
+        card = read_json(folder / "card.json")
         settings = dict(card["model"])
         model = _SETTINGS[settings.pop("class")].model_validate(settings)
-        network = load_network(model, folder)
     except (KeyError, TypeError, ValidationError) as error:
         raise WeightsError(f"{folder / 'card.json'}: no card of a network here: {error}") from error
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise WeightsError(f"{folder / 'weights.safetensors'}: {_first_line(error)}") from error
+    except OSError as error:
+        raise WeightsError(f"{folder / 'card.json'}: {error.strerror}") from error
+    network = load_network(model, folder)
     if model.image_size is not None or not (model.accepts(1) or model.accepts(3)):
         raise WeightsError(f"{folder}: expected a network for gray or RGB pictures of any size")
     restorer = Restorer(
@@ -87,24 +83,6 @@ def open_network(folder: Path, device: torch.device) -> PhotoNetwork:
     )
 
 
-def read_card(folder: Path) -> dict[str, Any]:
-    """Return the card of a folder of weights.
-
-    Raises:
-        WeightsError: There is none, or none that can be read.
-    """
-    path = folder / "card.json"
-    try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise WeightsError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: not JSON: {_first_line(error)}") from error
-    if not isinstance(card, dict):
-        raise WeightsError(f"{path}: expected the card of a network")
-    return card
-
-
 def _colour(card: dict[str, Any], model: Model) -> Colour:
     if model.accepts(3):
         return "rgb"
@@ -122,7 +100,3 @@ def _scales(degradation: dict[str, Any]) -> set[int]:
     ]
     each = [one for scales in found for one in (scales if isinstance(scales, list) else [scales])]
     return {int(one) for one in each if one == int(one)}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

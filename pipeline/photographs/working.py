@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pipeline.arrays.weights_file import WeightsError
 from pipeline.nearest import nearest_known
 from pipeline.photographs.choosing import Finding, Task, choose, find_in
 from pipeline.photographs.estimating import estimate_sigma
 from pipeline.photographs.finding import Job
-from pipeline.photographs.networks import SHIPPED, PhotoNetwork, WeightsError, open_network
-from pipeline.photographs.picture import Picture, PictureError, Values
+from pipeline.photographs.networks import SHIPPED, PhotoNetwork, open_network
+from pipeline.photographs.picture import Picture, Values
 from pipeline.photographs.reading import read_picture
 from pipeline.photographs.restoring import Work, restore_picture
 from pipeline.photographs.writing import write_picture
@@ -83,7 +84,7 @@ class Workshop:
         """Make sure that the wish can be granted, before any photograph is read.
 
         Raises:
-            WeightsError: The weights cannot be used, or do not enlarge so much.
+            ValueError: The weights cannot be used, or do not enlarge so much.
         """
         wish = self._wish
         if wish.model is not None:
@@ -108,7 +109,7 @@ class Workshop:
             try:
                 words, crops = self._restore(job)
                 failed = False
-            except (PictureError, WeightsError, TooLittleMemoryError) as error:
+            except (ValueError, TooLittleMemoryError) as error:
                 words, crops, failed = str(error), None, True
             except MemoryError:
                 words, crops, failed = "it does not fit into the memory", None, True

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
+from pipeline.arrays.file_checksum import sha256_of
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
 from pipeline.models.runet.settings import RUNet
@@ -29,7 +30,9 @@ def write_weights(folder: Path, model: Model, **card: Any) -> torch.nn.Module:
     folder.mkdir(parents=True)
     save_file(network.state_dict(), folder / "weights.safetensors")
     settings = {"class": type(model).__name__, **model.model_dump()}
-    (folder / "card.json").write_text(json.dumps({"model": settings, **card}))
+    checksum = sha256_of(folder / "weights.safetensors")
+    said = {"model": settings, "weights_sha256": checksum, **card}
+    (folder / "card.json").write_text(json.dumps(said))
     return network.eval()
 
 

@@ -148,6 +148,6 @@ def _absolute(text: str) -> Path:
 
 def _share(text: str) -> float:
     value = float(text)
-    if not 0 <= value <= 1:
+    if not 0 <= value <= 1:  # nor not a number
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, came {text}")
     return value

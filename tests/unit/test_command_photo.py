@@ -1,0 +1,97 @@
+"""``restore photo``, given anywhere."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import cli
+from pipeline.images.files import read_8bit
+from tests.unit.photographs import COLOUR, exif_with, pixels, saved, write_weights
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current folder, outside of any project, with photographs and a network."""
+    write_weights(tmp_path / "net", COLOUR)
+    saved(tmp_path / "photos/turned.jpg", pixels(40, 60, 3), exif=exif_with(6))
+    saved(tmp_path / "photos/day/gray.png", pixels(30, 50))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_folder_is_restored_beside_itself(
+    elsewhere: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = cli.main(["photo", "photos", "--model", "net"])
+
+    printed = capfd.readouterr()
+    assert code == 0, printed.err
+    results = elsewhere / "photos-restored"
+    assert read_8bit(results / "turned.jpg").shape == (60, 40, 3)
+    assert read_8bit(results / "day/gray.png").shape == (30, 50, 1)
+    assert printed.out.startswith("2 photographs, 0.0 megapixels: about ")
+    assert f"results: {results}" in printed.out
+
+
+def test_what_fails_is_named_at_the_end_and_in_the_exit_code(
+    elsewhere: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (elsewhere / "photos/broken.png").write_bytes(b"nothing")
+    (elsewhere / "photos/phone.heic").write_bytes(b"nothing")
+
+    code = cli.main(["photo", "photos", "--model", "net", "--out", "out"])
+
+    errors = capfd.readouterr().err
+    assert code == 1
+    assert "broken.png: expected a picture, came 7 bytes of something else" in errors
+    assert "phone.heic: a HEIC file: develop or convert it" in errors
+    assert (elsewhere / "out/turned.jpg").is_file()
+    assert (elsewhere / "out/day/gray.png").is_file()
+
+
+def test_a_preview_writes_its_page_alone(elsewhere: Path) -> None:
+    code = cli.main(["photo", "photos", "--model", "net", "--preview"])
+
+    assert code == 0
+    (page,) = (path for path in (elsewhere / "photos-restored").rglob("*") if path.is_file())
+    text = page.read_text()
+    assert text.count("data:image/jpeg;base64,") == 4
+    assert "http" not in text.partition("<main>")[2]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (["missing"], "missing: no such file or folder"),
+        (["photos", "--model", "nett"], "--model nett: expected weights that ship"),
+        (["net"], "expected photographs"),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_once(
+    asked: list[str], why: str, elsewhere: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(elsewhere.rglob("*"))
+
+    code = cli.main(["photo", *asked])
+
+    assert code == 2
+    assert why in capfd.readouterr().err
+    assert sorted(elsewhere.rglob("*")) == before
+
+
+def test_damaged_weights_are_named(elsewhere: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "net/weights.safetensors").write_bytes(b"cut")
+
+    code = cli.main(["photo", "photos", "--model", "net"])
+
+    assert code == 2
+    assert "net/weights.safetensors: expected the weights that card.json" in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("strength", ["1.5", "-0.1", "nan", "much"])
+def test_a_strength_is_a_share(strength: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["photo", "photos", f"--strength={strength}"])
+
+    assert ended.value.code == 2

@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has seen enough; Python must not complain at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SUCCESS
+    except OSError as error:  # the system's own words say what it refuses, and where
+        if os.environ.get("RESTORE_TRACEBACK"):
+            traceback.print_exc()
+        return _complain(f"{error}\n(RESTORE_TRACEBACK=1 shows where)", FAILURE)
     return code
 
 

@@ -78,7 +78,14 @@ def restore(
         root = find_root(Path.cwd())
         with _one_run_at_a_time(root):
             return _bring_up_to_date(root, experiments, parallel, keep_going, force)
-    except (ProjectError, dag.GraphError, dag.UnknownStageError, ParamsError, BusyError) as error:
+    except (
+        ProjectError,
+        dag.GraphError,
+        dag.UnknownStageError,
+        ParamsError,
+        BusyError,
+        OSError,
+    ) as error:
         return Failed(message=str(error))
 
 

@@ -58,8 +58,9 @@ def _quiet_client() -> "MlflowClient":
     # Here, because it takes seconds.
     from mlflow import MlflowClient
 
+    # They log with a traceback what they raise as well, and ``unreachable`` says in a sentence.
     for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     chosen = os.environ.get("MLFLOW_TRACKING_URI")
     if chosen is None:
         make_sure_of(DATABASE, lambda aside: MlflowClient(aside).get_experiment_by_name(EXPERIMENT))
@@ -292,12 +293,18 @@ def _end_own_launch(journals: Sequence[Path]) -> None:
             return
 
 
-def unreachable(error: Exception) -> str:
-    """Return what to say of a tracker that fails: nothing is lost."""
+def unreachable(error: Exception, *, kept: bool = True) -> str:
+    """Return what to say of a tracker that fails.
+
+    Args:
+        error: What it raised.
+        kept: Whether a journal keeps what it should record.
+    """
     first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    outcome = f"is kept in {UNSENT} and sent with the next stage that can reach it"
     return (
-        f"MLflow cannot be reached ({first_line}); what it should record is kept in {UNSENT} and "
-        "sent with the next stage that can reach it"
+        f"MLflow cannot be reached ({first_line}); what it should record "
+        f"{outcome if kept else 'from now on is lost'}"
     )
 
 

@@ -541,6 +541,19 @@ def test_a_disk_that_takes_no_journal_costs_a_warning(
     assert "an event of the tracker is lost" in capsys.readouterr().err
 
 
+def test_a_training_that_neither_mlflow_nor_the_disk_takes_does_not_claim_to_be_kept(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / ".restore").write_text("a file where a folder should be")
+
+    record_training(folder)
+
+    said = capsys.readouterr().err
+    assert "what it should record from now on is lost" in said
+    assert "is kept in" not in said
+    assert len(said.splitlines()) == 2
+
+
 def test_several_stages_may_write_while_others_deliver(folder: Path) -> None:
     names = [f"w{number}" for number in range(12)]
     for name in names:

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 DATABASE = Path("mlflow.db")
 """Where runs are recorded unless ``MLFLOW_TRACKING_URI`` names another place."""
 
+PATIENCE = 120.0
+"""Seconds that another process may take to make the database: no result waits for ever."""
+
 EXPERIMENT = "restore"
 """Name of the MLflow experiment that holds every run."""
 
@@ -78,7 +81,7 @@ class Tracker:
 
     def __init__(self) -> None:
         STATE.mkdir(exist_ok=True)
-        self._lock = FileLock(STATE / "tracking.lock")
+        self._lock = FileLock(STATE / "tracking.lock", timeout=PATIENCE)
         # Several processes on a fresh database break its migration: one at a time.
         with self._lock:
             self.client = _quiet_client()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -502,6 +503,21 @@ def test_a_database_that_somebody_locks_refuses_nothing_for_good(
     assert "database is locked" in warning
     assert run_named("e1").data.metrics[PSNR] == 33.66
     assert not (folder / ".restore/refused").exists()
+
+
+def test_a_process_that_makes_the_database_for_ever_is_not_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tracking, "PATIENCE", 0.5)
+    (folder / ".restore").mkdir()
+    with FileLock(folder / ".restore/tracking.lock"):
+        record_training(folder)
+
+    said = capsys.readouterr().err
+    assert "tracking.lock" in said
+    assert len(said.splitlines()) == 1
+    deliver()
+    assert run_named("e1").info.status == "FINISHED"
 
 
 def test_a_command_that_cannot_deliver_says_so_and_fails(

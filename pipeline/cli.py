@@ -146,7 +146,10 @@ def _run(root: Path, options: argparse.Namespace) -> int:
 
     from pipeline.graph.prefect_server import find_or_borrow
 
-    _connect(lambda children: find_or_borrow(root, children))
+    server = _connect(lambda children: find_or_borrow(root, children))
+    from pipeline.graph.lost_server import LostServer
+
+    lost = LostServer(server["PREFECT_API_URL"])
     from pipeline.graph.flow import run_here  # Prefect reads its settings when it is imported
 
     well, message = run_here(
@@ -154,6 +157,7 @@ def _run(root: Path, options: argparse.Namespace) -> int:
         parallel=options.parallel,
         keep_going=not options.stop_on_failure,
         force=options.force,
+        when_known=lambda well, message: lost.watch(SUCCESS if well else FAILURE, message),
     )
     if not well:
         raise CommandError(message)

@@ -122,7 +122,11 @@ def run_here(
         Whether all went well, and what came of it in words.
     """
     _when_known.set(when_known)
-    return _in_words(restore(experiments, parallel, keep_going, force, return_state=True))
+    try:
+        return _in_words(restore(experiments, parallel, keep_going, force, return_state=True))
+    except Exception as error:  # of Prefect itself: what the flow raises is in its state
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return False, f"Prefect does not run the stages: {reason}; see to its server, and try again"
 
 
 def _in_words(state: State[Any]) -> tuple[bool, str]:

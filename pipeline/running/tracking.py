@@ -66,9 +66,21 @@ def _quiet_client() -> "MlflowClient":
         logging.getLogger(name).setLevel(logging.CRITICAL)
     chosen = os.environ.get("MLFLOW_TRACKING_URI")
     if chosen is None:
+        _warn_of_a_passing_copy()
         make_sure_of(DATABASE, lambda aside: MlflowClient(aside).get_experiment_by_name(EXPERIMENT))
         bring_home(DATABASE, EXPERIMENT)
     return MlflowClient(chosen or f"sqlite:///{DATABASE}")
+
+
+def _warn_of_a_passing_copy() -> None:
+    """Say that DVC deletes this folder, where it has a copy of the project for an experiment."""
+    project = Path(os.environ.get("DVC_ROOT", "."))
+    if (project / ".dvc" / "tmp" / "exps").resolve() in Path.cwd().resolve().parents:
+        sys.stderr.write(
+            "warning: DVC deletes this copy of the project after the experiment, and MLflow's "
+            f"record of it too; MLFLOW_TRACKING_URI=sqlite:///{project / DATABASE} before the "
+            "command records it in the project\n"
+        )
 
 
 def _artifacts() -> str | None:

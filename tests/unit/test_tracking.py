@@ -520,6 +520,25 @@ def test_a_process_that_makes_the_database_for_ever_is_not_waited_for(
     assert run_named("e1").info.status == "FINISHED"
 
 
+def test_a_copy_that_dvc_deletes_warns_of_its_record_and_the_project_does_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    copy = folder / ".dvc/tmp/exps/standalone/tmp1"
+    copy.mkdir(parents=True)
+
+    record_training(folder)
+    there = capsys.readouterr().err
+    shutil.copyfile(folder / "mlflow.db", copy / "mlflow.db")
+    monkeypatch.chdir(copy)
+    record_training(copy)
+    here = capsys.readouterr().err
+
+    assert there == ""
+    assert f"MLFLOW_TRACKING_URI=sqlite:///{folder}/mlflow.db before the command" in here
+
+
 def test_a_command_that_cannot_deliver_says_so_and_fails(
     folder: Path, monkeypatch: pytest.MonkeyPatch, nobody: str
 ) -> None:

@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has seen enough; Python must not complain at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SUCCESS
+    except OSError as error:  # the system's own words say what it refuses, and where
+        if os.environ.get("RESTORE_TRACEBACK"):
+            traceback.print_exc()
+        return _complain(f"{error}\n(RESTORE_TRACEBACK=1 shows where)", FAILURE)
     return code
 
 
@@ -144,7 +149,10 @@ def _run(root: Path, options: argparse.Namespace) -> int:
 
     from pipeline.graph.prefect_server import find_or_borrow
 
-    _connect(lambda children: find_or_borrow(root, children))
+    server = _connect(lambda children: find_or_borrow(root, children))
+    from pipeline.graph.lost_server import LostServer
+
+    lost = LostServer(server["PREFECT_API_URL"])
     from pipeline.graph.flow import run_here  # Prefect reads its settings when it is imported
 
     well, message = run_here(
@@ -152,6 +160,7 @@ def _run(root: Path, options: argparse.Namespace) -> int:
         parallel=options.parallel,
         keep_going=not options.stop_on_failure,
         force=options.force,
+        when_known=lambda well, message: lost.watch(SUCCESS if well else FAILURE, message),
     )
     if not well:
         raise CommandError(message)

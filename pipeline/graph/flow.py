@@ -12,6 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,6 +52,15 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 logging.getLogger("prefect.flow_runs").addFilter(_is_news)
+# They write pages when the server is gone, which ``lost_server`` says in a sentence.
+for _name in ("prefect.events.clients", "prefect._internal.concurrency"):
+    logging.getLogger(_name).addFilter(lambda _record: False)
+
+
+_when_known: ContextVar[Callable[[bool, str], None]] = ContextVar(
+    "when_known", default=lambda _well, _message: None
+)
+"""Who is told what came of the run, in the process that waits for it."""
 
 
 class BusyError(RuntimeError):
@@ -78,13 +88,27 @@ def restore(
     try:
         root = find_root(Path.cwd())
         with _one_run_at_a_time(root):
-            return _bring_up_to_date(root, experiments, parallel, keep_going, force)
-    except (ProjectError, dag.GraphError, dag.UnknownStageError, ParamsError, BusyError) as error:
-        return Failed(message=str(error))
+            state = _bring_up_to_date(root, experiments, parallel, keep_going, force)
+    except (
+        ProjectError,
+        dag.GraphError,
+        dag.UnknownStageError,
+        ParamsError,
+        BusyError,
+        OSError,
+    ) as error:
+        state = Failed(message=str(error))
+    _when_known.get()(*_in_words(state))
+    return state
 
 
 def run_here(
-    experiments: list[str] | None, *, parallel: int | None, keep_going: bool, force: bool
+    experiments: list[str] | None,
+    *,
+    parallel: int | None,
+    keep_going: bool,
+    force: bool,
+    when_known: Callable[[bool, str], None],
 ) -> tuple[bool, str]:
     """Run the flow in this process.
 
@@ -93,11 +117,20 @@ def run_here(
         parallel: Limit on the stages at once.
         keep_going: Whether a failure leaves the other stages going.
         force: Whether to run what is up to date.
+        when_known: Told what is returned, before Prefect records it, which may take long.
 
     Returns:
         Whether all went well, and what came of it in words.
     """
-    state = restore(experiments, parallel, keep_going, force, return_state=True)
+    _when_known.set(when_known)
+    try:
+        return _in_words(restore(experiments, parallel, keep_going, force, return_state=True))
+    except Exception as error:  # of Prefect itself: what the flow raises is in its state
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return False, f"Prefect does not run the stages: {reason}; see to its server, and try again"
+
+
+def _in_words(state: State[Any]) -> tuple[bool, str]:
     return state.is_completed(), state.message or str(state.name)
 
 

@@ -144,6 +144,11 @@ def use_or_start(
 
 
 def _choice_of_the_user(url: str) -> dict[str, str]:
+    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+        raise ServerError(
+            f"PREFECT_API_URL: expected the address of a server's API, such as "
+            f"{local_url(STANDARD_PORT)}, came '{url}': set it right, or unset it"
+        )
     if who_answers(url) == "nobody":
         raise ServerError(f"no server answers at {url}, which PREFECT_API_URL names: unset it")
     # The project's own secret, which prefect.toml may name, is not for this server.

@@ -11,6 +11,7 @@ import inspect
 import logging
 import os
 import shutil
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -23,6 +24,9 @@ from pipeline.running.process import compute_environment, restart_with, usable_t
 from pipeline.settings.params import Params
 
 PARAMS = Path("params.yaml")
+
+_INTERRUPTED = 128 + signal.SIGINT
+"""Exit code, as a shell gives it."""
 
 ENTRY_SECTIONS = {
     "dataset": "datasets",
@@ -83,6 +87,9 @@ def run_stage(stage: Callable[..., None], *, afterwards: Callable[[], None] | No
         stage(**_arguments(stage, params))
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(_explain(stage.__name__, error))
+    except KeyboardInterrupt:
+        sys.stderr.write(f"stage {stage.__name__} was interrupted\n")
+        sys.exit(_INTERRUPTED)
     if afterwards is not None:
         afterwards()
 

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 DATABASE = Path("mlflow.db")
 """Where runs are recorded unless ``MLFLOW_TRACKING_URI`` names another place."""
 
+PATIENCE = 120.0
+"""Seconds that another process may take to make the database: no result waits for ever."""
+
 EXPERIMENT = "restore"
 """Name of the MLflow experiment that holds every run."""
 
@@ -58,13 +61,26 @@ def _quiet_client() -> "MlflowClient":
     # Here, because it takes seconds.
     from mlflow import MlflowClient
 
+    # They log with a traceback what they raise as well, and ``unreachable`` says in a sentence.
     for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     chosen = os.environ.get("MLFLOW_TRACKING_URI")
     if chosen is None:
+        _warn_of_a_passing_copy()
         make_sure_of(DATABASE, lambda aside: MlflowClient(aside).get_experiment_by_name(EXPERIMENT))
         bring_home(DATABASE, EXPERIMENT)
     return MlflowClient(chosen or f"sqlite:///{DATABASE}")
+
+
+def _warn_of_a_passing_copy() -> None:
+    """Say that DVC deletes this folder, where it has a copy of the project for an experiment."""
+    project = Path(os.environ.get("DVC_ROOT", "."))
+    if (project / ".dvc" / "tmp" / "exps").resolve() in Path.cwd().resolve().parents:
+        sys.stderr.write(
+            "warning: DVC deletes this copy of the project after the experiment, and MLflow's "
+            f"record of it too; MLFLOW_TRACKING_URI=sqlite:///{project / DATABASE} before the "
+            "command records it in the project\n"
+        )
 
 
 def _artifacts() -> str | None:
@@ -77,7 +93,7 @@ class Tracker:
 
     def __init__(self) -> None:
         STATE.mkdir(exist_ok=True)
-        self._lock = FileLock(STATE / "tracking.lock")
+        self._lock = FileLock(STATE / "tracking.lock", timeout=PATIENCE)
         # Several processes on a fresh database break its migration: one at a time.
         with self._lock:
             self.client = _quiet_client()
@@ -292,12 +308,18 @@ def _end_own_launch(journals: Sequence[Path]) -> None:
             return
 
 
-def unreachable(error: Exception) -> str:
-    """Return what to say of a tracker that fails: nothing is lost."""
+def unreachable(error: Exception, *, kept: bool = True) -> str:
+    """Return what to say of a tracker that fails.
+
+    Args:
+        error: What it raised.
+        kept: Whether a journal keeps what it should record.
+    """
     first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    outcome = f"is kept in {UNSENT} and sent with the next stage that can reach it"
     return (
-        f"MLflow cannot be reached ({first_line}); what it should record is kept in {UNSENT} and "
-        "sent with the next stage that can reach it"
+        f"MLflow cannot be reached ({first_line}); what it should record "
+        f"{outcome if kept else 'from now on is lost'}"
     )
 
 

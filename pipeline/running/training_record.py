@@ -26,14 +26,17 @@ class Recorder:
         self._run_id: str | None = None
         self._tracker: Tracker | None = None
         self._journal: Journal | None = None
+        fault: Exception | None = None
         try:
             self._tracker = Tracker()
             send_kept(self._tracker, patience=0)
             self._run_id = self._tracker.open(run)
         except Exception as error:  # no fault of a tracker may cost a result
-            self._lose_tracker(error)
+            fault = error
         with lost_with_a_warning():
             self._journal = Journal(run, run_id=self._run_id)
+        if fault is not None:
+            self._lose_tracker(fault)
 
     def record(self, event: Event) -> None:
         """Record one event, now or later."""
@@ -44,10 +47,9 @@ class Recorder:
                 self._lose_tracker(error)
             else:
                 return
-        with lost_with_a_warning():
-            if self._journal is None:
-                self._journal = Journal(self._run, run_id=self._run_id)
-            self._journal.write(event)
+        if self._journal is not None:
+            with lost_with_a_warning():
+                self._journal.write(event)
 
     def close(self) -> None:
         """Leave to others what MLflow has not got."""
@@ -60,7 +62,7 @@ class Recorder:
 
     def _lose_tracker(self, error: Exception) -> None:
         self._tracker = None
-        sys.stderr.write(f"warning: {unreachable(error)}\n")
+        sys.stderr.write(f"warning: {unreachable(error, kept=self._journal is not None)}\n")
 
 
 class TrainingRun:

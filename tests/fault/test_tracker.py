@@ -113,3 +113,27 @@ def test_a_project_that_moves_takes_the_files_of_its_runs_along(tmp_path: Path, 
 
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert len(list(second.glob("mlruns/*/*/artifacts/weights/card.json"))) == 2
+
+
+@pytest.mark.parametrize("when", ["before", "among"])
+def test_a_database_that_stays_locked_costs_a_training_a_minute_at_most_and_no_event(
+    tmp_path: Path, when: str
+) -> None:
+    record(tmp_path)
+    (tmp_path / "begun").unlink()
+    with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as other:
+        if when == "before":
+            other.execute("begin exclusive")
+        with start(tmp_path, seconds=1) as process:
+            while not (tmp_path / "begun").exists():
+                assert process.poll() is None
+                time.sleep(0.02)
+            if when == "among":
+                other.execute("begin exclusive")
+            _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert said.count("database is locked") == 1
+    assert "Traceback" not in said
+    record(tmp_path)
+    assert states(tmp_path) == ["FINISHED"] * 3

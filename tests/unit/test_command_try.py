@@ -98,6 +98,18 @@ def test_what_cannot_be_tried_is_refused_before_anything_runs(
     assert TrialWorkspace.all(project) == []
 
 
+def test_a_folder_that_cannot_be_written_is_named_and_nothing_else(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / ".restore").write_text("a file where a folder should be")
+
+    assert cli.main(["try", *QUICK, "recipe.steps=9"]) == 1
+
+    said = capsys.readouterr().err
+    assert ".restore/tries" in said
+    assert "Traceback" not in said
+
+
 def test_a_name_of_another_try_is_refused(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from pipeline.graph.prefect_server import (
     who_answers,
 )
 from pipeline.graph.supervise import Children
+from tests.toy import call, make_toy
 
 
 @contextmanager
@@ -132,6 +133,24 @@ def test_a_dead_address_in_the_environment_is_named(
     assert str(refused.value) == (
         f"no server answers at {url}, which PREFECT_API_URL names: unset it"
     )
+
+
+def test_what_is_no_address_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "nonsense")
+
+    with Children() as children, pytest.raises(ServerError, match="came 'nonsense': set it right"):
+        find_or_borrow(tmp_path, children)
+
+
+def test_a_run_that_a_stranger_shall_record_ends_with_a_sentence(tmp_path: Path) -> None:
+    root = make_toy(tmp_path / "toy")
+
+    with server({}) as url:
+        done = call(root, "restore", "run", PREFECT_API_URL=url)
+
+    assert done.returncode == 1
+    assert "Prefect does not run the stages: Failed to reach API at" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

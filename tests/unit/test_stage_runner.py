@@ -52,9 +52,10 @@ def failing(*, kind: str) -> None:
     raise FAILURES[kind]
 
 
-FAILURES: dict[str, Exception] = {
+FAILURES: dict[str, BaseException] = {
     "foreseen": ValueError("the image 'a' is too small"),
     "missing": FileNotFoundError(errno.ENOENT, "No such file or directory", "a.png"),
+    "interrupted": KeyboardInterrupt(),
     "full": OSError(errno.ENOSPC, "No space left on device", "weights.safetensors"),
     "library": RuntimeError("expected 4 elements"),
     "bug": TypeError("expected an int"),
@@ -253,6 +254,16 @@ def test_full_disk_is_said_to_be_one(run: Run) -> None:
 
     assert "No space left on device: 'weights.safetensors'" in message
     assert "MiB are free: make room and start again, nothing is lost" in message
+
+
+def test_an_interrupted_stage_says_so_without_a_traceback(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(failing, "--kind", "interrupted")
+
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "stage failing was interrupted\n"
 
 
 def test_bug_is_not_dressed_up(run: Run) -> None:

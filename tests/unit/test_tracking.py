@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -504,6 +505,40 @@ def test_a_database_that_somebody_locks_refuses_nothing_for_good(
     assert not (folder / ".restore/refused").exists()
 
 
+def test_a_process_that_makes_the_database_for_ever_is_not_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tracking, "PATIENCE", 0.5)
+    (folder / ".restore").mkdir()
+    with FileLock(folder / ".restore/tracking.lock"):
+        record_training(folder)
+
+    said = capsys.readouterr().err
+    assert "tracking.lock" in said
+    assert len(said.splitlines()) == 1
+    deliver()
+    assert run_named("e1").info.status == "FINISHED"
+
+
+def test_a_copy_that_dvc_deletes_warns_of_its_record_and_the_project_does_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    copy = folder / ".dvc/tmp/exps/standalone/tmp1"
+    copy.mkdir(parents=True)
+
+    record_training(folder)
+    there = capsys.readouterr().err
+    shutil.copyfile(folder / "mlflow.db", copy / "mlflow.db")
+    monkeypatch.chdir(copy)
+    record_training(copy)
+    here = capsys.readouterr().err
+
+    assert there == ""
+    assert f"MLFLOW_TRACKING_URI=sqlite:///{folder}/mlflow.db before the command" in here
+
+
 def test_a_command_that_cannot_deliver_says_so_and_fails(
     folder: Path, monkeypatch: pytest.MonkeyPatch, nobody: str
 ) -> None:
@@ -539,6 +574,19 @@ def test_a_disk_that_takes_no_journal_costs_a_warning(
     evaluate(folder)
 
     assert "an event of the tracker is lost" in capsys.readouterr().err
+
+
+def test_a_training_that_neither_mlflow_nor_the_disk_takes_does_not_claim_to_be_kept(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / ".restore").write_text("a file where a folder should be")
+
+    record_training(folder)
+
+    said = capsys.readouterr().err
+    assert "what it should record from now on is lost" in said
+    assert "is kept in" not in said
+    assert len(said.splitlines()) == 2
 
 
 def test_several_stages_may_write_while_others_deliver(folder: Path) -> None:

@@ -1,0 +1,48 @@
+"""Prefect's server dies in the middle of a run: what came of the stages counts."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.toy import environment, make_toy, program, trace
+
+pytestmark = pytest.mark.fault
+
+
+def kill_server(process: "subprocess.Popen[str]") -> None:
+    """Kill the server that a run has started for itself."""
+    (server,) = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.cmdline()[1:4] == ["-m", "prefect", "server"]
+    ]
+    server.kill()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_run_ends_soon_and_truthfully_without_its_server(tmp_path: Path, fails: bool) -> None:
+    root = make_toy(tmp_path / "toy")
+    (root / "branch@left.sleep").write_text("3")
+    if fails:
+        (root / "join.fail").touch()
+    with subprocess.Popen(
+        [program("restore"), "run"],
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        while not (root / "branch@left.started").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        kill_server(process)
+        said, _ = process.communicate(timeout=60)
+
+    assert process.returncode == int(fails), said
+    assert "has ended, so its pages lack the end of this run; no result is lost" in said
+    assert "Traceback" not in said
+    assert ("end join" in trace(root)) is not fails

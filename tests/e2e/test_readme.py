@@ -88,6 +88,7 @@ HERE = {
     "restore preset": PRESETS,
     "restore preset literature": PRESETS,
     "restore preset recognition": PRESETS,
+    "restore preset weights": PRESETS,
     "restore preset official": "test_inputs_that_nobody_restored_have_their_published_scores",
     "restore import weights/DnCNN3.mat": WEIGHTS,
     "restore import weights/DnCNN3.mat --as dncnn_3 --test-on upscale_as_dncnn3 "
@@ -274,6 +275,7 @@ def test_presets_are_listed_and_put_in_place(tmp_path: Path) -> None:
 
     listed = run(project, "restore", "preset").stdout
     run(project, "restore", "preset", "recognition")
+    run(project, "restore", "preset", "weights")
     run(project, "restore", "preset", "literature")
 
     assert all(name in listed for name in ("quick", "smoke", "literature", "paper"))

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from pipeline.arrays.file_checksum import sha256_of
 from pipeline.arrays.stage_outputs import read_json
+from pipeline.arrays.weights_file import read_weights
 from pipeline.exchange.foreign_weights.assembling import assemble, build
 from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
 from pipeline.exchange.foreign_weights.own import LAYOUT, read_own
@@ -26,22 +27,24 @@ _OF_TRAINING = (
 def import_weights(*, name: str, model: Model, layout: str, source: Path, out: Path) -> None:
     """Write the weights of a file as those of our network, with their model card.
 
-    Weights of this project that lie beside their card bring along what that says of their training.
-
     Args:
         name: Name of the entry of ``imported``, for messages.
         model: Architecture and size of our network.
         layout: How the file is laid out.
-        source: The file, as its authors published it.
+        source: The file, as its authors published it; or a folder, as this project shares weights,
+            whose card says what they learnt from.
         out: Folder to make: ``weights.safetensors`` and ``card.json``.
 
     Raises:
         ForeignWeightsError: The file cannot be read, or does not fit the model.
+        ValueError: The card of a folder is damaged, or is that of other weights.
     """
+    shared = source.is_dir()
+    file = source / "weights.safetensors" if shared else source
     try:
-        weights = read_own(source, model) if layout == LAYOUT else None
+        weights = read_own(file, model) if layout == LAYOUT else None
         if weights is None:
-            _, chain = read_network(source, layout)
+            _, chain = read_network(file, layout)
             weights = assemble(chain, model)
         network = build(model, weights)
     except ForeignWeightsError as error:
@@ -49,8 +52,8 @@ def import_weights(*, name: str, model: Model, layout: str, source: Path, out: P
     with new_folder(out) as folder:
         save_file(weights, folder / "weights.safetensors")
         card = {
-            **_learnt(source),
-            "imported": {"file": source.name, "sha256": sha256_of(source), "layout": layout},
+            **(_learnt(source) if shared else {}),
+            "imported": {"file": source.name, "sha256": sha256_of(file), "layout": layout},
             "model": {"class": type(model).__name__, **model.model_dump()},
             "parameters": sum(parameters.numel() for parameters in network.parameters()),
             "weights_sha256": sha256_of(folder / "weights.safetensors"),
@@ -58,14 +61,10 @@ def import_weights(*, name: str, model: Model, layout: str, source: Path, out: P
         (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n")
 
 
-def _learnt(source: Path) -> dict[str, Any]:
-    """Return what a card beside the weights says of their training; nothing where none does."""
-    try:
-        card = read_json(source.parent / "card.json")
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(card, dict) or card.get("weights_sha256") != sha256_of(source):
-        return {}
+def _learnt(folder: Path) -> dict[str, Any]:
+    """Return what the card of shared weights says of their training."""
+    read_weights(folder / "weights.safetensors")  # which are those that the card is of
+    card = read_json(folder / "card.json")
     return {key: card[key] for key in _OF_TRAINING if key in card}
 
 

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pipeline.photographs.estimating import NoiseLevels, estimate_noise
 from pipeline.photographs.picture import Picture
 
 Task = Literal["auto", "denoise", "deblock", "upscale"]
-
-NOISY = 2.0
-"""Noise from which on a picture is restored, standard deviation on the scale of 0 to 255. Below,
-what a network would remove is no more than what it would get wrong."""
 
 BLOCKY = 75
 """JPEG quality below which its blocks are the worst of it."""
@@ -20,30 +17,32 @@ class Finding:
     """What was found in a picture.
 
     Args:
-        sigma_8bit: Estimated standard deviation of its noise, on the scale of 0 to 255.
+        noise: How noisy it looks.
         quality: Of its JPEG compression, from its tables; None for other files.
         gray: Whether it has one channel.
     """
 
-    sigma_8bit: float
+    noise: NoiseLevels
     quality: int | None
     gray: bool
 
     def __str__(self) -> str:
         compressed = "" if self.quality is None else f", JPEG quality {self.quality}"
-        return f"noise {self.sigma_8bit:.1f}{compressed}"
+        level = f"noise {self.noise.sigma_8bit:.1f}" if self.noise.is_noise else "no noise"
+        return f"{level}{compressed}"
 
 
-def find_in(picture: Picture, sigma_8bit: float) -> Finding:
-    """Return what is known of a picture whose noise has been estimated."""
-    return Finding(sigma_8bit, picture.quality, picture.values.shape[-1] == 1)
+def find_in(picture: Picture) -> Finding:
+    """Return what a picture says of itself, and what can be estimated."""
+    gray = picture.values.shape[-1] == 1
+    return Finding(estimate_noise(picture.values), picture.quality, gray)
 
 
 def choose(task: Task, found: Finding) -> str | None:
     """Return the shipped network for a picture; None where it is better left as it is."""
     if task == "auto":
         blocky = found.quality is not None and found.quality < BLOCKY
-        if not blocky and found.sigma_8bit < NOISY:
+        if not blocky and not found.noise.is_noise:
             return None
         task = "deblock" if blocky else "denoise"
     if task == "upscale":

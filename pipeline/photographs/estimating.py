@@ -4,7 +4,10 @@ G. Chen, F. Zhu, P. A. Heng. An efficient statistical method for image noise lev
 ICCV 2015. https://doi.org/10.1109/ICCV.2015.62
 """
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.photographs.picture import Values
 
@@ -15,8 +18,44 @@ _MOST = 20_000
 """Patches to look at."""
 
 
-def estimate_sigma(values: Values) -> float:
-    """Return the standard deviation of the noise of a picture, on the scale of 0 to 255.
+@dataclass(frozen=True)
+class NoiseLevels:
+    """How noisy a picture looks at two sizes, standard deviations on the scale of 0 to 255.
+
+    Args:
+        fine: At its own size.
+        coarse: At half of it, doubled: the same for noise that differs from pixel to pixel, more
+            for noise that a camera has smoothed, and more for what is in the picture.
+    """
+
+    fine: float
+    coarse: float
+
+    @property
+    def is_smoothed(self) -> bool:
+        """Whether single pixels hardly differ from their neighbours, as in files of cameras."""
+        return self.fine <= _SMOOTHED
+
+    @property
+    def sigma_8bit(self) -> float:
+        """The level of the noise."""
+        return self.coarse if self.is_smoothed else self.fine
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether it is noise at all, and not what is in the picture."""
+        if self.is_smoothed:
+            return self.coarse >= _NOISY
+        return self.coarse < _TEXTURED * self.fine
+
+
+_SMOOTHED, _NOISY, _TEXTURED = 1.6, 2.3, 1.6
+"""Between photographs with noise and their means over many shots, and sharp clean images: those
+of PolyU, CC and Nam, LIVE1, CBSD68 and scikit-image. Where in doubt a picture is left alone."""
+
+
+def estimate_noise(values: Values) -> NoiseLevels:
+    """Return how noisy a picture looks.
 
     The picture's own content spans the first dimensions of its patches. The least of the others
     are those whose mean does not exceed their median; their mean is the variance of the noise.
@@ -25,25 +64,32 @@ def estimate_sigma(values: Values) -> float:
         values: uint8 or uint16 ``(H, W, C)``.
 
     Returns:
-        The mean over the channels; 0 for a picture smaller than one patch.
+        Means over the channels; 0 for a picture smaller than one patch.
     """
-    height, width, channels = values.shape
-    rows, columns = height - _SIDE + 1, width - _SIDE + 1
-    if rows < 1 or columns < 1:
+    fine = [_sigma(channel) for channel in _in_255(values)]
+    height, width = (side // 2 * 2 for side in values.shape[:2])
+    blocks = values[:height, :width].reshape(height // 2, 2, width // 2, 2, values.shape[2])
+    # What a file of 8 bits would hold, or else rounding would show at one size alone.
+    halved = np.rint(blocks.mean(axis=(1, 3))).astype(values.dtype)
+    coarse = [2 * _sigma(channel) for channel in _in_255(halved)]
+    return NoiseLevels(float(np.mean(fine)), float(np.mean(coarse)))
+
+
+def _in_255(values: Values) -> list[NDArray[np.floating]]:
+    scale = 255 / np.iinfo(values.dtype).max
+    return [values[..., channel] * scale for channel in range(values.shape[-1])]
+
+
+def _sigma(channel: NDArray[np.floating]) -> float:
+    rows, columns = (side - _SIDE + 1 for side in channel.shape)
+    if min(rows, columns) < 1:
         return 0.0
     step = max(1, int(np.sqrt(rows * columns / _MOST)))
-    sigmas = [_of_channel(values[..., channel], step) for channel in range(channels)]
-    return float(np.mean(sigmas))
-
-
-def _of_channel(channel: Values, step: int) -> float:
     windows = np.lib.stride_tricks.sliding_window_view(channel, (_SIDE, _SIDE))[::step, ::step]
-    patches = windows.reshape(-1, _SIDE * _SIDE) * (255 / np.iinfo(channel.dtype).max)
+    patches = windows.reshape(-1, _SIDE * _SIDE)
     if len(patches) < 2:
         return 0.0
     variances = np.linalg.eigvalsh(np.cov(patches, rowvar=False))[::-1]
-    for first in range(len(variances)):
-        rest = variances[first:]
-        if rest.mean() <= np.median(rest):
-            return float(np.sqrt(max(0.0, rest.mean())))
-    return float(np.sqrt(max(0.0, variances[-1])))
+    rests = (variances[first:] for first in range(len(variances)))
+    noise = next(rest.mean() for rest in rests if rest.mean() <= np.median(rest) or len(rest) == 1)
+    return float(np.sqrt(max(0.0, noise)))

@@ -12,7 +12,7 @@ import torch
 from pipeline.arrays.weights_file import WeightsError
 from pipeline.nearest import nearest_known
 from pipeline.photographs.choosing import Finding, Task, choose, find_in
-from pipeline.photographs.estimating import estimate_sigma
+from pipeline.photographs.estimating import NoiseLevels
 from pipeline.photographs.finding import Job
 from pipeline.photographs.networks import SHIPPED, PhotoNetwork, open_network
 from pipeline.photographs.picture import Picture, Values
@@ -92,7 +92,7 @@ class Workshop:
 
     def seconds_each_megapixel(self) -> float:
         """Measure how long the network of this wish takes, reading and writing left aside."""
-        finding = Finding(sigma_8bit=25.0, quality=None, gray=False)
+        finding = Finding(NoiseLevels(25.0, 25.0), quality=None, gray=False)
         network = self._network(self._wish.model or _shipped(choose(self._wish.task, finding)))
         rng = np.random.default_rng(0)
         picture = rng.random((_PROBE, _PROBE, 3 if network.colour == "rgb" else 1), np.float32)
@@ -121,7 +121,7 @@ class Workshop:
     def _restore(self, job: Job) -> tuple[str, tuple[Values, Values] | None]:
         wish = self._wish
         picture = read_picture(job.source)
-        found = find_in(picture, estimate_sigma(picture.values))
+        found = find_in(picture)
         if wish.preview:
             picture = _crop_of(picture)
         folder = wish.model
@@ -134,7 +134,7 @@ class Workshop:
                 return f"{found}: left as it is", None
             folder = _shipped(name)
         network = self._network(folder)
-        work = Work(network, self._enlarging(network), wish.strength, found.sigma_8bit)
+        work = Work(network, self._enlarging(network), wish.strength, found.noise.sigma_8bit)
         restored = restore_picture(picture, work)
         if not wish.preview:
             job.target.parent.mkdir(parents=True, exist_ok=True)

@@ -282,7 +282,8 @@ class Imported(Section):
     arch: Architecture
     model: Name
     source: Source
-    """File of the weights, as their authors published it."""
+    """File of the weights, as their authors published it; or a folder of weights with their card,
+    as `restore export` writes it."""
     layout: Layout
     test_on: Name
     compare_with: str | None = None

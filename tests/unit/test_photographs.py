@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
+from skimage import data
 
 from pipeline.arrays.pixels import Array, from_8bit
 from pipeline.arrays.weights_file import WeightsError
@@ -14,8 +16,8 @@ from pipeline.images.colours import rgb_to_luma
 from pipeline.images.resize import rescale
 from pipeline.models.edsr.settings import EDSR
 from pipeline.models.parts.settings import Model
-from pipeline.photographs.choosing import BLOCKY, NOISY, Finding, choose
-from pipeline.photographs.estimating import estimate_sigma
+from pipeline.photographs.choosing import BLOCKY, Finding, choose
+from pipeline.photographs.estimating import NoiseLevels, estimate_noise
 from pipeline.photographs.finding import Job, NothingFoundError, find_photographs
 from pipeline.photographs.metadata import Metadata
 from pipeline.photographs.networks import open_network
@@ -200,22 +202,49 @@ def test_the_level_of_noise_is_found(sigma: int, largest: int) -> None:
     values = np.clip(noisy * largest / 255, 0, largest)
     values = values.astype(np.uint8 if largest == 255 else np.uint16)
 
-    assert estimate_sigma(values) == pytest.approx(sigma, rel=0.1)
+    found = estimate_noise(values)
+
+    assert found.sigma_8bit == pytest.approx(sigma, rel=0.1)
+    assert found.is_noise
+
+
+def test_noise_that_a_camera_smoothed_is_found_at_half_the_size() -> None:
+    noise = np.random.default_rng(0).normal(0, 12, (300, 400, 3))
+    smoothed = ndimage.gaussian_filter(noise, (1, 1, 0))
+
+    found = estimate_noise(np.rint(128 + smoothed).astype(np.uint8))
+
+    assert found.is_noise
+    assert found.fine < found.coarse / 2
+    assert found.sigma_8bit == pytest.approx(smoothed.std(), rel=0.5)
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "camera", "coins"])
+def test_the_texture_of_clean_photographs_is_no_noise(name: str) -> None:
+    photo = getattr(data, name)()
+
+    assert not estimate_noise(photo.reshape(*photo.shape[:2], -1)).is_noise
 
 
 def test_a_picture_without_noise_has_none() -> None:
-    assert estimate_sigma(np.full((99, 99, 3), 77, np.uint8)) < 0.1
-    assert estimate_sigma(np.zeros((1, 1, 3), np.uint8)) == 0
+    for values in (np.full((99, 99, 3), 77, np.uint8), np.zeros((1, 1, 3), np.uint8)):
+        found = estimate_noise(values)
+
+        assert found.sigma_8bit < 0.1
+        assert not found.is_noise
+
+
+NOISE, NONE = NoiseLevels(10.0, 10.0), NoiseLevels(0.5, 1.0)
 
 
 def test_what_is_well_is_left_alone_and_the_rest_gets_its_network() -> None:
-    assert choose("auto", Finding(NOISY - 0.1, None, gray=False)) is None
-    assert choose("auto", Finding(NOISY - 0.1, 98, gray=False)) is None
-    assert choose("auto", Finding(NOISY + 1, None, gray=False)) == "camera"
-    assert choose("auto", Finding(NOISY + 1, None, gray=True)) == "gray_noise"
-    assert choose("auto", Finding(0.0, BLOCKY - 1, gray=False)) == "colour_jpeg"
-    assert choose("deblock", Finding(0.0, None, gray=True)) == "luma_jpeg"
-    assert choose("upscale", Finding(0.0, None, gray=False)) == "luma_scales"
+    assert choose("auto", Finding(NONE, None, gray=False)) is None
+    assert choose("auto", Finding(NONE, 98, gray=False)) is None
+    assert choose("auto", Finding(NOISE, None, gray=False)) == "camera"
+    assert choose("auto", Finding(NOISE, None, gray=True)) == "gray_noise"
+    assert choose("auto", Finding(NONE, BLOCKY - 1, gray=False)) == "colour_jpeg"
+    assert choose("deblock", Finding(NONE, None, gray=True)) == "luma_jpeg"
+    assert choose("upscale", Finding(NONE, None, gray=False)) == "luma_scales"
 
 
 # ------------------------------------------------------------------------ files and folders

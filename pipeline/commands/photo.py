@@ -127,7 +127,7 @@ def _weights(root: Path, name: str) -> Path:
     """Return the folder of weights that a name means."""
     from pipeline.nearest import nearest_known
 
-    shipped = Path(__file__).parents[1] / "weights"
+    shipped = Path(__file__).parents[1] / "exchange" / "weights"
     trained = root / "data" / "models"
     given = _absolute(name)
     places = [shipped / name, trained / name, given, given.parent]

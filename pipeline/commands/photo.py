@@ -126,15 +126,15 @@ def _restore(request: dict[str, Any]) -> int:
 def _weights(root: Path, name: str) -> Path:
     """Return the folder of weights that a name means."""
     from pipeline.nearest import nearest_known
+    from pipeline.photographs.shipped import SHIPPED
 
-    shipped = Path(__file__).parents[1] / "exchange" / "weights"
     trained = root / "data" / "models"
     given = _absolute(name)
-    places = [shipped / name, trained / name, given, given.parent]
+    places = [SHIPPED / name, trained / name, given, given.parent]
     for folder in places:
         if (folder / "card.json").is_file() and (folder / "weights.safetensors").is_file():
             return folder
-    known = [card.parent.name for at in (shipped, trained) for card in at.glob("*/card.json")]
+    known = [card.parent.name for at in (SHIPPED, trained) for card in at.glob("*/card.json")]
     raise CommandError(
         f"--model {name}: expected weights that ship, an experiment that was trained here, or a "
         f"folder with weights.safetensors and card.json; {nearest_known(name, known)}",

@@ -17,9 +17,6 @@ from pipeline.tiling.halo import halo_of
 from pipeline.tiling.restorer import Restorer
 from pipeline.tiling.trained_network import load_network
 
-SHIPPED = Path(__file__).parents[1] / "exchange" / "weights"
-"""Folders of weights that come with the project, one a network."""
-
 _TILE = 512
 
 _SETTINGS = {settings.__name__: settings for settings in NETWORKS.values()}

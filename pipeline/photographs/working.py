@@ -14,10 +14,11 @@ from pipeline.nearest import nearest_known
 from pipeline.photographs.choosing import Finding, Task, choose, find_in
 from pipeline.photographs.estimating import NoiseLevels
 from pipeline.photographs.finding import Job
-from pipeline.photographs.networks import SHIPPED, PhotoNetwork, open_network
+from pipeline.photographs.networks import PhotoNetwork, open_network
 from pipeline.photographs.picture import Picture, Values
 from pipeline.photographs.reading import read_picture
 from pipeline.photographs.restoring import Work, restore_picture
+from pipeline.photographs.shipped import SHIPPED
 from pipeline.photographs.writing import write_picture
 from pipeline.tiling.restorer import TooLittleMemoryError
 

@@ -24,7 +24,15 @@ _OF_TRAINING = (
 """Keys of a card that hold wherever the weights go."""
 
 
-def import_weights(*, name: str, model: Model, layout: str, source: Path, out: Path) -> None:
+def import_weights(
+    *,
+    name: str,
+    model: Model,
+    layout: str,
+    source: Path,
+    checked: Path,  # noqa: ARG001 -- only its existence matters: params.yaml was checked before
+    out: Path,
+) -> None:
     """Write the weights of a file as those of our network, with their model card.
 
     Args:
@@ -33,6 +41,7 @@ def import_weights(*, name: str, model: Model, layout: str, source: Path, out: P
         layout: How the file is laid out.
         source: The file, as its authors published it; or a folder, as this project shares weights,
             whose card says what they learnt from.
+        checked: What the stage ``check`` wrote.
         out: Folder to make: ``weights.safetensors`` and ``card.json``.
 
     Raises:

@@ -22,8 +22,20 @@ def write_source(folder: Path) -> Path:
     return folder / "sigma=25.mat"
 
 
+CHECKED = Path("data/checked/params.txt")
+
+
 def run(source: Path, out: Path, model: DnCNN = MODEL) -> Path:
-    import_weights(name="theirs", model=model, layout="matconvnet", source=source, out=out)
+    import_weights(
+        name="theirs", model=model, layout="matconvnet", source=source, checked=CHECKED, out=out
+    )
+    return out
+
+
+def run_own(source: Path, out: Path, model: RUNet) -> Path:
+    import_weights(
+        name="ours", model=model, layout="restore", source=source, checked=CHECKED, out=out
+    )
     return out
 
 
@@ -95,7 +107,7 @@ def test_our_own_weights_of_any_architecture_come_back_with_what_made_them(tmp_p
     learnt = {"degradation": {"kind": "gaussian"}, "trained_on": {"images": 7}, "steps": 5}
     source = write_own(tmp_path / "theirs", HOUSE, **learnt, experiment="theirs", results={})
 
-    import_weights(name="ours", model=HOUSE, layout="restore", source=source, out=tmp_path / "out")
+    run_own(source, tmp_path / "out", HOUSE)
 
     taken, given = (
         load_file(folder / "weights.safetensors") for folder in (tmp_path / "out", source)
@@ -111,9 +123,7 @@ def test_the_card_of_other_weights_is_not_believed(tmp_path: Path) -> None:
     source = write_own(tmp_path / "theirs", HOUSE, steps=5, weights_sha256="0" * 64)
 
     with pytest.raises(ValueError, match=r"expected the weights that card\.json"):
-        import_weights(
-            name="ours", model=HOUSE, layout="restore", source=source, out=tmp_path / "out"
-        )
+        run_own(source, tmp_path / "out", HOUSE)
 
     assert not (tmp_path / "out").exists()
 
@@ -123,8 +133,6 @@ def test_own_weights_of_another_size_are_refused(tmp_path: Path) -> None:
     other = HOUSE.model_copy(update={"widths": [4, 16]})
 
     with pytest.raises(ForeignWeightsError, match=r"imported\.ours: "):
-        import_weights(
-            name="ours", model=other, layout="restore", source=source, out=tmp_path / "out"
-        )
+        run_own(source, tmp_path / "out", other)
 
     assert not (tmp_path / "out").exists()

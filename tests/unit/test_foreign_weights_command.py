@@ -1,7 +1,7 @@
 """``restore import``, in a project of its own."""
 
 import difflib
-import shutil
+import re
 from pathlib import Path
 
 import pytest
@@ -20,11 +20,14 @@ GRAY_8 = DnCNN(channels=1, width=32, depth=8, batch_norm=False, residual=True)
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a project with the quick preset, whose subfolder is the current one."""
+    """Return a project with the quick preset and nothing imported; its subfolder is current."""
     root = tmp_path / "project"
     (root / "published").mkdir(parents=True)
     (root / "dvc.yaml").write_text("stages: {}\n")
-    shutil.copyfile(ROOT / "pipeline/checking/presets/quick.yaml", root / "params.yaml")
+    text = (ROOT / "pipeline/checking/presets/quick.yaml").read_text()
+    (root / "params.yaml").write_text(
+        re.sub(r"^imported:\n(  .*\n)+", "imported: {}\n", text, flags=re.M)
+    )
     monkeypatch.chdir(root / "published")
     return root
 

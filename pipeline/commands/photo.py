@@ -84,8 +84,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
         raise CommandError(str(error), USAGE) from error
     code = SUCCESS
     if found.jobs:
-        target = found.jobs[0].target
-        page = (options.out or target.parent) / _PAGE
+        page = found.results / _PAGE
         wish = {
             "task": options.task,
             "model": None if model is None else str(model),
@@ -100,7 +99,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
         }
         code = _restore(request)
         if code in (SUCCESS, FAILURE) and not options.preview:
-            print(f"results: {options.out or target.parent}")
+            print(f"results: {found.results}")
     if found.done:
         print(f"{found.done} had a result already; --again restores them once more")
     if found.others:

@@ -32,12 +32,14 @@ class Found:
     """What was found.
 
     Args:
+        results: Folder of the results, that of the first input.
         jobs: What is to be done.
         done: How many have a result already.
         others: How many files in folders are no pictures.
         refused: Files that cannot be done, and why.
     """
 
+    results: Path
     jobs: list[Job] = field(default_factory=list)
     done: int = 0
     others: int = 0
@@ -57,10 +59,11 @@ def find_photographs(inputs: Sequence[Path], out: Path | None, *, again: bool) -
     """
     named = [path for given in inputs for path in _expanded(given)]
     folders = [path for path in named if path.is_dir()]
-    found = Found()
+    several = len(folders) > 1
+    found = Found(_root(named[0], out, several=several))
     taken: dict[Path, Path] = {}
     for path in named:
-        root = _root(path, out, several=len(folders) > 1)
+        root = _root(path, out, several=several)
         pairs = _in_folder(path, root, found) if path.is_dir() else [(path, root / path.name)]
         for source, wanted in pairs:
             target = wanted.with_suffix(_suffix(wanted.suffix))

@@ -30,7 +30,7 @@ def test_a_folder_is_restored_beside_itself(
     assert read_8bit(results / "turned.jpg").shape == (60, 40, 3)
     assert read_8bit(results / "day/gray.png").shape == (30, 50, 1)
     assert printed.out.startswith("2 photographs, 0.0 megapixels: about ")
-    assert f"results: {results}" in printed.out
+    assert f"results: {results}\n" in printed.out
 
 
 def test_what_fails_is_named_at_the_end_and_in_the_exit_code(
@@ -53,7 +53,8 @@ def test_a_preview_writes_its_page_alone(elsewhere: Path) -> None:
     code = cli.main(["photo", "photos", "--model", "net", "--preview"])
 
     assert code == 0
-    (page,) = (path for path in (elsewhere / "photos-restored").rglob("*") if path.is_file())
+    page = elsewhere / "photos-restored/before-after.html"
+    assert [path for path in page.parent.rglob("*") if path.is_file()] == [page]
     text = page.read_text()
     assert text.count("data:image/jpeg;base64,") == 4
     assert "http" not in text.partition("<main>")[2]

@@ -112,6 +112,7 @@ def _weights(root: Path, name: str, params: "Params") -> Path:
 
 def _write_folder(root: Path, name: str, params: "Params", to: Path) -> int:
     """Copy weights, with a card that says all that is known of them here."""
+    from pipeline.checking.training_sets import bank_of
     from pipeline.running.provenance import provenance
 
     trained = root / "data" / "models" / name
@@ -119,7 +120,7 @@ def _write_folder(root: Path, name: str, params: "Params", to: Path) -> int:
     try:
         card = json.loads((trained / "card.json").read_text(encoding="utf-8"))
         if name in params.experiments:
-            bank = params.patches[params.pairs[params.experiments[name].train_on].bank]
+            bank = bank_of(params.experiments[name], params)
             seconds = _training_seconds(root, name, card["weights_sha256"])
             card |= {"colour": bank.colour, "training_seconds": seconds}
         stands = provenance(root)

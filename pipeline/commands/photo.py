@@ -88,6 +88,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
         wish = {
             "task": options.task,
             "model": None if model is None else str(model),
+            "colour": None if model is None else _colour(root, model),
             "scale": options.scale,
             "strength": options.strength,
             "preview": options.preview,
@@ -139,6 +140,21 @@ def _weights(root: Path, name: str) -> Path:
         f"folder with weights.safetensors and card.json; {nearest_known(name, known)}",
         USAGE,
     )
+
+
+def _colour(root: Path, weights: Path) -> str | None:
+    """Return what an experiment of this project learnt from, which the card of it does not say."""
+    from pipeline.checking.params_file import ParamsError, load_params
+    from pipeline.checking.training_sets import bank_of
+
+    if weights.parent != root / "data" / "models":
+        return None
+    try:
+        params = load_params(root / "params.yaml")
+    except ParamsError as error:
+        raise CommandError(str(error)) from error
+    experiment = params.experiments.get(weights.name)
+    return None if experiment is None else bank_of(experiment, params).colour
 
 
 def _absolute(text: str) -> Path:

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from pipeline.arrays.stage_outputs import read_json
 from pipeline.arrays.weights_file import WeightsError
 from pipeline.models.parts.pooling import averages_globally
-from pipeline.models.parts.settings import Model
 from pipeline.settings.architectures import NETWORKS
 from pipeline.settings.params import Colour
 from pipeline.tiling.halo import halo_of
@@ -42,12 +41,13 @@ class PhotoNetwork:
     told: bool
 
 
-def open_network(folder: Path, device: torch.device) -> PhotoNetwork:
+def open_network(folder: Path, device: torch.device, colour: Colour | None = None) -> PhotoNetwork:
     """Open the weights of a folder.
 
     Args:
         folder: With ``weights.safetensors`` and ``card.json``.
         device: Where to compute.
+        colour: What it learnt from, where somebody knows; None to go by the card.
 
     Raises:
         ValueError: They are missing, damaged, or of a network for something else.
@@ -74,17 +74,10 @@ def open_network(folder: Path, device: torch.device) -> PhotoNetwork:
     return PhotoNetwork(
         name=folder.name,
         restorer=restorer,
-        colour=_colour(card, model),
+        colour="rgb" if model.accepts(3) else colour or card.get("colour", "y"),
         enlarges=tuple(sorted(_scales(card.get("degradation", {})))),
         told=model.takes_noise_map,
     )
-
-
-def _colour(card: dict[str, Any], model: Model) -> Colour:
-    if model.accepts(3):
-        return "rgb"
-    # Cards of trainings do not say it; those of ``restore export`` do.
-    return "gray" if card.get("colour") == "gray" else "y"
 
 
 def _scales(degradation: dict[str, Any]) -> set[int]:

@@ -20,6 +20,7 @@ from pipeline.photographs.reading import read_picture
 from pipeline.photographs.restoring import Work, restore_picture
 from pipeline.photographs.shipped import SHIPPED
 from pipeline.photographs.writing import write_picture
+from pipeline.settings.params import Colour
 from pipeline.tiling.restorer import TooLittleMemoryError
 
 _CROP = (360, 480)
@@ -36,6 +37,7 @@ class Wish:
     Args:
         task: Which kind of work.
         model: Folder of weights that do it; None for those that ship.
+        colour: What these learnt from, where their card does not say it.
         scale: How many times larger, where the task is to enlarge.
         strength: Share of the correction that is applied, 0 to 1.
         preview: Whether only a crop of each is restored, and nothing written.
@@ -43,6 +45,7 @@ class Wish:
 
     task: Task
     model: Path | None
+    colour: Colour | None
     scale: int
     strength: float
     preview: bool
@@ -144,7 +147,7 @@ class Workshop:
 
     def _network(self, folder: Path) -> PhotoNetwork:
         if folder not in self._open:
-            self._open[folder] = open_network(folder, self._device)
+            self._open[folder] = open_network(folder, self._device, self._wish.colour)
         return self._open[folder]
 
     def _enlarging(self, network: PhotoNetwork) -> int:

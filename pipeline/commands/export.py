@@ -112,13 +112,14 @@ def _weights(root: Path, name: str, params: "Params") -> Path:
 
 def _write_folder(root: Path, name: str, params: "Params", to: Path) -> int:
     """Copy weights, with a card that says all that is known of them here."""
+    from pipeline.arrays.stage_outputs import read_json
     from pipeline.checking.training_sets import bank_of
     from pipeline.running.provenance import provenance
 
     trained = root / "data" / "models" / name
     scores = root / "data" / "metrics" / f"{name}.json"
     try:
-        card = json.loads((trained / "card.json").read_text(encoding="utf-8"))
+        card = read_json(trained / "card.json")
         if name in params.experiments:
             bank = bank_of(params.experiments[name], params)
             seconds = _training_seconds(root, name, card["weights_sha256"])
@@ -126,7 +127,7 @@ def _write_folder(root: Path, name: str, params: "Params", to: Path) -> int:
         stands = provenance(root)
         card |= {"commit": stands["git.commit"], "edited": stands["git.edited"]}
         if scores.is_file():
-            card |= {"results": json.loads(scores.read_text(encoding="utf-8"))}
+            card |= {"results": read_json(scores)}
         to.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(trained / "weights.safetensors", to / "weights.safetensors")
         (to / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")

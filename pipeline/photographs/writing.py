@@ -64,15 +64,16 @@ def _kept(picture: Picture) -> dict[str, Any]:
 
 
 def _as_jpeg(picture: Picture) -> dict[str, Any]:
-    options: dict[str, Any] = {"format": "JPEG", "quality": _QUALITY, "subsampling": 0}
-    if picture.metadata.xmp is not None:
-        options["xmp"] = picture.metadata.xmp
-    return {**options, **_kept(picture)}
+    return {**_as_lossy(picture), "format": "JPEG", "subsampling": 0}
 
 
 def _as_webp(picture: Picture) -> dict[str, Any]:
-    options = {"format": "WEBP", "quality": _QUALITY, **_kept(picture)}
-    return options | ({"xmp": picture.metadata.xmp} if picture.metadata.xmp is not None else {})
+    return {**_as_lossy(picture), "format": "WEBP"}
+
+
+def _as_lossy(picture: Picture) -> dict[str, Any]:
+    xmp = picture.metadata.xmp
+    return {"quality": _QUALITY, **_kept(picture), **({} if xmp is None else {"xmp": xmp})}
 
 
 def _as_png(picture: Picture) -> dict[str, Any]:

@@ -248,7 +248,7 @@ def send_kept(tracker: Tracker, *, patience: float = 60.0) -> None:
                     refused.parent.mkdir(exist_ok=True)
                     journal.rename(refused)
                     sys.stderr.write(
-                        f"warning: MLflow refused a kept run ({error}); see {refused}\n"
+                        f"warning: MLflow refused a kept run ({_cause(error)}); see {refused}\n"
                     )
                 else:
                     remove(journal)
@@ -315,12 +315,20 @@ def unreachable(error: Exception, *, kept: bool = True) -> str:
         error: What it raised.
         kept: Whether a journal keeps what it should record.
     """
-    first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
     outcome = f"is kept in {UNSENT} and sent with the next stage that can reach it"
     return (
-        f"MLflow cannot be reached ({first_line}); what it should record "
+        f"MLflow cannot be reached ({_cause(error)}); what it should record "
         f"{outcome if kept else 'from now on is lost'}"
     )
+
+
+def _cause(error: Exception) -> str:
+    """Return one line that says what failed: the database's own word if it was a database.
+
+    What MLflow makes of that begins with advice to programmers, or with its statement.
+    """
+    said = str(getattr(error.__cause__, "orig", None) or error)
+    return (said.splitlines() or [type(error).__name__])[0][:200]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

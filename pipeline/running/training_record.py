@@ -2,23 +2,27 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.running.journal import Journal, lost_with_a_warning
+from pipeline.running.journal import Journal, lost_with_a_warning, note_id, read_events
 from pipeline.running.launches import current_launch
 from pipeline.running.provenance import provenance
 from pipeline.running.runs import Ending, Event, Run, flattened, new_event
 from pipeline.running.tracking import Tracker, send_kept, unreachable
 
+LIVE_AFTER = 60.0
+"""Seconds from which on somebody may be watching a training: MLflow alone takes four to start."""
+
 
 class Recorder:
-    """Record the events of one run in MLflow, or in a journal once MLflow cannot be reached.
+    """Record the events of one run in a journal, and in MLflow once the run has lasted a while.
 
-    The journal is there from the beginning: if this process is killed, it tells that the run is
-    over.
+    A run that ends before is left to whoever delivers. The journal is there from the beginning: if
+    this process is killed, it tells that the run is over. What MLflow does not take stays in it.
     """
 
     def __init__(self, run: Run) -> None:
@@ -26,20 +30,16 @@ class Recorder:
         self._run_id: str | None = None
         self._tracker: Tracker | None = None
         self._journal: Journal | None = None
-        fault: Exception | None = None
-        try:
-            self._tracker = Tracker()
-            send_kept(self._tracker, patience=0)
-            self._run_id = self._tracker.open(run)
-        except Exception as error:  # no fault of a tracker may cost a result
-            fault = error
+        self._live_from: float | None = time.monotonic() + LIVE_AFTER
         with lost_with_a_warning():
-            self._journal = Journal(run, run_id=self._run_id)
-        if fault is not None:
-            self._lose_tracker(fault)
+            self._journal = Journal(run)
+        if self._journal is None:  # the disk takes none
+            self._live_from = time.monotonic()
 
     def record(self, event: Event) -> None:
         """Record one event, now or later."""
+        if self._live_from is not None and time.monotonic() >= self._live_from:
+            self._go_live()
         if self._tracker is not None and self._run_id is not None:
             try:
                 self._tracker.apply(self._run, self._run_id, event)
@@ -59,6 +59,26 @@ class Recorder:
             self._journal.discard()
         else:
             self._journal.close()
+
+    def _go_live(self) -> None:
+        """Let MLflow have what came so far, and what comes from now on."""
+        self._live_from = None
+        try:
+            self._tracker = Tracker()
+            send_kept(self._tracker, patience=0)
+            self._run_id = self._tracker.open(self._run)
+            if self._journal is not None:
+                note_id(self._journal.folder, self._run_id)
+                for event in read_events(self._journal.folder):
+                    self._tracker.apply(self._run, self._run_id, event)
+        except Exception as error:  # no fault of a tracker may cost a result
+            self._lose_tracker(error)
+            return
+        sent, self._journal = self._journal, None
+        with lost_with_a_warning():
+            self._journal = Journal(self._run, run_id=self._run_id)
+        if sent is not None:
+            sent.discard()
 
     def _lose_tracker(self, error: Exception) -> None:
         self._tracker = None

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.fault
 RECORD = """
 import sys, time
 from pathlib import Path
+from pipeline.running import training_record
 from pipeline.running.training_record import training_run
+training_record.LIVE_AFTER = 0.0
 
 with training_run("e", {"seed": 0}, {}, InterruptedError) as run:
     run.log_point(1, {"train/loss": 0.5})

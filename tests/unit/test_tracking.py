@@ -16,14 +16,16 @@ import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import OperationalError
 
 from pipeline.running import runs as recorded
-from pipeline.running import tracking
+from pipeline.running import tracking, training_record
 from pipeline.running.evaluation_record import log_evaluation
-from pipeline.running.journal import UNSENT, Journal
+from pipeline.running.journal import UNSENT, Journal, kept_journals
 from pipeline.running.launches import Launch, begin_launch, current_launch
 from pipeline.running.runs import new_event
-from pipeline.running.tracking import deliver
+from pipeline.running.tracking import deliver, unreachable
 from pipeline.running.training_record import Recorder, training_run
 
 CAUSES = {"experiment": "e1", "recipe": {"steps": 3, "schedule": {"kind": "constant"}}, "seed": 0}
@@ -56,6 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: Path) -> P
     shutil.copyfile(database, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri())
     monkeypatch.delenv("RESTORE_LAUNCH", raising=False)
+    monkeypatch.setattr(training_record, "LIVE_AFTER", 0.0)
     return tmp_path
 
 
@@ -121,6 +124,47 @@ def record_training(folder: Path) -> None:
         run.log_point(2, {"train/loss": 0.25})
         weights = write_weights(folder / "model")
         run.finish(weights / "weights.safetensors", weights, weights / "curve.csv")
+
+
+def test_a_short_training_does_not_start_mlflow_and_is_left_to_whoever_delivers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_record, "LIVE_AFTER", 60.0)
+    record_training(folder)
+    (kept,) = kept_journals()
+    experiment = MlflowClient(uri()).get_experiment_by_name("restore")
+
+    deliver()
+
+    run = run_named("e1")
+    assert experiment is None
+    assert not kept.exists()
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["train/loss"] == 0.25
+    assert run.info.end_time - run.info.start_time < 10_000
+
+
+def test_a_training_that_lasts_is_in_mlflow_from_its_beginning_while_it_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_record, "LIVE_AFTER", 0.5)
+    client = MlflowClient(uri())
+    with training_run("e1", CAUSES, INPUTS, InterruptedError) as training:
+        training.log_point(1, {"train/loss": 0.5})
+        before = client.get_experiment_by_name("restore")
+        time.sleep(0.5)
+        training.log_point(2, {"train/loss": 0.25})
+        meanwhile = run_named("e1")
+        weights = write_weights(folder / "model")
+        training.finish(weights / "weights.safetensors", weights, weights / "curve.csv")
+
+    curve = client.get_metric_history(meanwhile.info.run_id, "train/loss")
+    assert before is None
+    assert meanwhile.info.status == "RUNNING"
+    assert meanwhile.data.params["seed"] == "0"
+    assert [(point.step, point.value) for point in curve] == [(1, 0.5), (2, 0.25)]
+    assert run_named("e1").info.status == "FINISHED"
+    assert kept_journals() == []
 
 
 def test_a_training_is_recorded_with_params_curve_data_and_weights(folder: Path) -> None:
@@ -505,6 +549,15 @@ def test_a_database_that_somebody_locks_refuses_nothing_for_good(
     assert not (folder / ".restore/refused").exists()
 
 
+def test_a_database_that_fails_is_quoted_and_not_the_advice_to_programmers() -> None:
+    cause = OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
+    cause.add_detail("raised as a result of Query-invoked autoflush; consider no_autoflush")
+    error = MlflowException(str(cause))
+    error.__cause__ = cause
+
+    assert unreachable(error).startswith("MLflow cannot be reached (database is locked);")
+
+
 def test_a_process_that_makes_the_database_for_ever_is_not_waited_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -598,7 +651,7 @@ def test_several_stages_may_write_while_others_deliver(folder: Path) -> None:
     ]
     loop = """\
 import sys, time
-from pipeline.running.tracking import deliver
+from pipeline.running.tracking import deliver, unreachable
 until = time.monotonic() + 4
 while time.monotonic() < until:
     deliver()

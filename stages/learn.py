@@ -25,7 +25,7 @@ from pipeline.arrays.file_checksum import sha256_of_folder
 from pipeline.arrays.randomness import seed_of
 from pipeline.arrays.tables import write_table
 from pipeline.machine.devices import pick_device
-from pipeline.machine.precision import name_of
+from pipeline.machine.processor import computed_on, processor
 from pipeline.models.recogniser_parts.recogniser_building import build_recogniser
 from pipeline.models.recogniser_parts.settings import CubeRecogniser, Recogniser
 from pipeline.recognition.labelled.samples import Labelled, Part, read_card, read_labelled
@@ -105,18 +105,15 @@ def learn(
         "recipe": recipe.model_dump(),
         "kept": keep,
         "seed": seed,
-        "threads": torch.get_num_threads(),
         "computed": {
-            "device": device.type,
-            "precision": name_of(way.precision),
+            **computed_on(device),
+            "precision": way.precision.value,
             "compiled": way.compiled,
-            "torch": torch.__version__,
         },
     }
     digest = sha256_of_folder(labelled)
-    checkpoint = CheckpointFile(
-        checkpoints, digest_of({**causes, "data": digest, "code": _code(type(network))})
-    )
+    decides = {"data": digest, "code": _code(type(network)), "processor": processor()}
+    checkpoint = CheckpointFile(checkpoints, digest_of({**causes, **decides}))
     with checkpoint.owned():
         training = Training(
             network,

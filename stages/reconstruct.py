@@ -9,12 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pipeline.arrays.stage_outputs import read_json
 from pipeline.images.benchmarks import degraded_images, drawn_sigmas
 from pipeline.machine.devices import pick_device
-from pipeline.machine.precision import choose_precision, name_of
+from pipeline.machine.precision import Precision, choose_precision
 from pipeline.models.parts.pooling import average_locally, averages_globally
 from pipeline.models.parts.settings import Model
 from pipeline.running.outputs import new_folder
@@ -96,9 +94,9 @@ def reconstruct(
             "way": way,
             "halo": halo,
             "tile": restorer.tile,
-            "precision": name_of(chosen),
+            "precision": chosen.value,
         }
-        if chosen != torch.float32:
+        if chosen is not Precision.FLOAT32:
             first = {str(place): path for place, path in reversed(images)}
             facts["loss"] = {
                 place: precision_loss(path, restorer, sigmas.get(Path(place) / path.name))

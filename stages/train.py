@@ -8,7 +8,6 @@ if __name__ == "__main__":
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 import pipeline.arrays
@@ -21,7 +20,7 @@ from pipeline.arrays.randomness import seed_of
 from pipeline.arrays.tables import write_table
 from pipeline.arrays.training_set import TrainingSet
 from pipeline.machine.devices import pick_device
-from pipeline.machine.precision import name_of
+from pipeline.machine.processor import computed_on, processor
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
 from pipeline.running.outputs import new_file
@@ -101,18 +100,15 @@ def train(
         "recipe": recipe.model_dump(),
         "start": None if started is None else {"experiment": start.name, **started},
         "seed": seed,
-        "threads": torch.get_num_threads(),
         "computed": {
-            "device": device.type,
-            "precision": name_of(way.precision),
+            **computed_on(device),
+            "precision": way.precision.value,
             "compiled": way.compiled,
-            "torch": torch.__version__,
         },
     }
     digest = sha256_of_folder(training_set)
-    checkpoint = CheckpointFile(
-        checkpoints, digest_of({**causes, "data": digest, "code": _code(type(network))})
-    )
+    decides = {"data": digest, "code": _code(type(network)), "processor": processor()}
+    checkpoint = CheckpointFile(checkpoints, digest_of({**causes, **decides}))
     with checkpoint.owned():
         training = Training(network, batches, recipe, way=way, checkpoint=checkpoint)
         inputs = {data.name: (training_set, digest)}

@@ -43,6 +43,7 @@ def device(
         pytest.skip("needs a CUDA device")
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     yield torch.device(request.param)
     torch.use_deterministic_algorithms(before)
 

@@ -19,13 +19,19 @@ def pick_device(threads: int) -> torch.device:
     if usable < threads:
         say(f"params.yaml has resources.threads {threads}, this machine {usable}: using {usable}")
     torch.set_num_threads(usable)
-    torch.use_deterministic_algorithms(True)
+    # As use_deterministic_algorithms does, which imports the compiler for it: two seconds.
+    torch.set_deterministic_debug_mode("error")
     # Nothing here reads uninitialised memory, so filling it would only cost time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def supports_tf32(device: torch.device) -> bool:
+    """Tell whether ``device`` is a GPU that rounds the factors of float32 products: since 2020."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def supports_bfloat16(device: torch.device) -> bool:

@@ -23,6 +23,11 @@ _WITHOUT_MEMORY = (
     "could not create a primitive",
     "could not execute a primitive",
 )
+_WITHOUT_ENGINE = "unable to find an engine to execute this computation"
+"""What cuDNN says when none of its ways to compute fits into the memory that is left."""
+
+_LITTLE = 0.25
+"""Of a GPU's memory: with more of it free, cuDNN says that for other reasons."""
 
 
 def free_memory(device: torch.device) -> int:
@@ -108,7 +113,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     said = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in said for words in _WITHOUT_MEMORY)
+    if not isinstance(error, RuntimeError):
+        return False
+    return any(words in said for words in _WITHOUT_MEMORY) or (
+        _WITHOUT_ENGINE in said and _little_is_left()
+    )
+
+
+def _little_is_left() -> bool:
+    device = torch.device("cuda")
+    total = torch.cuda.get_device_properties(device).total_memory
+    return free_memory(device) < _LITTLE * total
 
 
 def peak_bytes(compute: Callable[[], object]) -> int:
@@ -130,6 +145,11 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.peak = 0
         self._now = 0
         self._known: set[int] = set()
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep torch from importing its compiler, for two seconds, only to keep it out of here."""
+        return False
 
     def __torch_dispatch__(
         self,

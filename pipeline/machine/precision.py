@@ -1,38 +1,79 @@
 """Which number format convolutions compute in: what was asked for, as far as the machine can."""
 
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from enum import Enum
 from statistics import median
 
 import torch
 from torch import nn
 
-from pipeline.machine.devices import say, supports_bfloat16, supports_float16
+from pipeline.machine.devices import say, supports_bfloat16, supports_float16, supports_tf32
 from pipeline.machine.remembered import remembered
 from pipeline.machine.transfer import wait_for
 
-_FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_SUPPORTED = {"bfloat16": supports_bfloat16, "float16": supports_float16}
+
+class Precision(Enum):
+    """A format that convolutions compute in, by its name in ``params.yaml``.
+
+    Weights, losses and results are float32 in any of them.
+    """
+
+    FLOAT32 = "float32"
+    TF32 = "tf32"
+    """float32 whose factors a GPU rounds to 10 bits of fraction; its sums stay float32."""
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+    @property
+    def stored(self) -> torch.dtype:
+        """How the values between two layers are stored."""
+        return _STORED.get(self, torch.float32)
+
+    def forward(self, device: torch.device) -> AbstractContextManager[object]:
+        """Return where a network is applied: its convolutions then take values of this format."""
+        return torch.autocast(device.type, self.stored, enabled=self in _STORED)
+
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """Let products of float32 on a GPU be those of this format, in a block.
+
+        Backward passes belong into it too, unlike with ``forward``.
+        """
+        cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
+        before = cudnn.allow_tf32, cublas.allow_tf32
+        try:
+            cudnn.allow_tf32 = cublas.allow_tf32 = self is Precision.TF32
+            yield
+        finally:
+            cudnn.allow_tf32, cublas.allow_tf32 = before
 
 
-def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
+_STORED = {Precision.BFLOAT16: torch.bfloat16, Precision.FLOAT16: torch.float16}
+
+_SUPPORTED = {
+    Precision.TF32: supports_tf32,
+    Precision.BFLOAT16: supports_bfloat16,
+    Precision.FLOAT16: supports_float16,
+}
+
+
+def choose_precision(wanted: str, device: torch.device) -> Precision:
     """Return the format to compute in on ``device``.
 
     Args:
-        wanted: ``float32``, ``bfloat16`` or ``float16``, or ``auto`` for the faster one of the
-            first two, as measured once on this machine.
+        wanted: The name of one, or ``auto`` for the faster one of float32 and bfloat16, as
+            measured once on this machine.
         device: Where to compute; what it only emulates is not used, and a line says so.
     """
     if wanted == "auto":
-        return torch.bfloat16 if _bfloat16_pays(device) else torch.float32
-    if wanted in _SUPPORTED and not _SUPPORTED[wanted](device):
+        return Precision.BFLOAT16 if _bfloat16_pays(device) else Precision.FLOAT32
+    precision = Precision(wanted)
+    if precision in _SUPPORTED and not _SUPPORTED[precision](device):
         say(f"this {device.type} has no {wanted} arithmetic: computing in float32")
-        return torch.float32
-    return _FORMATS[wanted]
-
-
-def name_of(precision: torch.dtype) -> str:
-    """Return the name that ``params.yaml`` has for a format."""
-    return next(name for name, one in _FORMATS.items() if one == precision)
+        return Precision.FLOAT32
+    return precision
 
 
 def _bfloat16_pays(device: torch.device) -> bool:
@@ -45,14 +86,14 @@ def _bfloat16_pays(device: torch.device) -> bool:
 def _is_bfloat16_faster() -> bool:
     device = torch.device("cpu")
     rates = {
-        name: convolution_rate(_FORMATS[name], device, batch=16, repetitions=5)
-        for name in ("float32", "bfloat16")
+        one: convolution_rate(one, device, batch=16, repetitions=5)
+        for one in (Precision.FLOAT32, Precision.BFLOAT16)
     }
-    return rates["bfloat16"] > rates["float32"]
+    return rates[Precision.BFLOAT16] > rates[Precision.FLOAT32]
 
 
 def convolution_rate(
-    precision: torch.dtype,
+    precision: Precision,
     device: torch.device,
     *,
     batch: int = 64,
@@ -74,11 +115,11 @@ def convolution_rate(
     with torch.random.fork_rng(devices=[]):
         layer = nn.Conv2d(64, 64, 3, padding=1)
         images = torch.randn(batch, 64, 40, 40)
-    layer = layer.to(device, precision, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images = images.to(device, precision, memory_format=torch.channels_last)
+    layer = layer.to(device, precision.stored, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images = images.to(device, precision.stored, memory_format=torch.channels_last)
     images.requires_grad_(backward)
     seconds = []
-    with torch.set_grad_enabled(backward):
+    with torch.set_grad_enabled(backward), precision.arithmetic():
         for _ in range(repetitions + 2):
             wait_for(device)
             start = time.perf_counter()

@@ -5,9 +5,7 @@ last bits of a result. What was chosen is therefore kept in ``.restore/machine.j
 processor and the version of torch; delete the file to have it all measured anew.
 """
 
-import contextlib
 import json
-import platform
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import torch
 from filelock import FileLock
 
 from pipeline.machine.devices import say
+from pipeline.machine.processor import processor
 
 FILE = Path(".restore") / "machine.json"
 
@@ -29,21 +28,6 @@ def remembered(question: str, decide: Callable[[], bool]) -> bool:
     key = f"{processor()}, torch {torch.__version__}: {question}"
     answers = _read()
     return answers[key] if key in answers else _keep(key, decide())
-
-
-def processor() -> str:
-    """Return the name of what computes: the GPU, or the CPU and the number of its threads."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{_cpu_name()}, {torch.get_num_threads()} threads"
-
-
-def _cpu_name() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _read() -> dict[str, bool]:

@@ -211,9 +211,10 @@ class Recipe(Section):
     learning_rate: PositiveFloat
     schedule: Schedule
     clip: Clip
-    precision: Literal["float32", "bfloat16", "auto"]
-    """Of the convolutions; weights and optimiser are float32 always. ``auto`` takes bfloat16 where
-    this machine computes faster in it."""
+    precision: Literal["float32", "tf32", "bfloat16", "auto"]
+    """Of the convolutions; weights and optimiser are float32 always. ``tf32`` is float32 with
+    factors that a GPU rounds to 10 bits; ``auto`` takes bfloat16 where this machine computes faster
+    in it."""
     compile: Literal["never", "always", "auto"]
     """Whether torch compiles the network; ``auto`` where that saves time on this machine."""
     augment: bool
@@ -360,7 +361,7 @@ class Inference(Section):
 
     tile: Annotated[int, Field(ge=16)]
     """Side of a tile's core, in pixels, without the halo; it can move the last bit of a result."""
-    precision: Literal["float32", "bfloat16", "float16"]
+    precision: Literal["float32", "tf32", "bfloat16", "float16"]
     """Of the convolutions; what the shorter formats cost is measured and reported."""
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pipeline.arrays.pixels import Array
 from pipeline.machine.devices import say
 from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes, release_memory
+from pipeline.machine.precision import Precision
 from pipeline.machine.transfer import upload
 from pipeline.tiling.rows import ArrayRows, PaddedRows, Rows, RowsWithMap
 from pipeline.tiling.spans import Span, even_core, span_at, spans
@@ -84,7 +85,7 @@ class Restorer:
         scale: int = 1,
         multiple: int = 1,
         window: int | None = None,
-        precision: torch.dtype = torch.float32,
+        precision: Precision = Precision.FLOAT32,
     ) -> None:
         self.scale = scale
         self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -240,10 +241,10 @@ class Restorer:
 
     def _apply(self, tiles: Array) -> "_Output":
         batch = upload(tiles, self._device).permute(0, 3, 1, 2)
-        enabled = self._precision != torch.float32
         with (
             torch.inference_mode(),
-            torch.autocast(self._device.type, self._precision, enabled=enabled),
+            self._precision.arithmetic(),
+            self._precision.forward(self._device),
         ):
             return _Output(self._network(batch).float())
 
@@ -311,12 +312,10 @@ class _Output:
         return found
 
 
-def _bytes_each_pixel(
-    network: nn.Module, channels: int, precision: torch.dtype, side: int
-) -> float:
+def _bytes_each_pixel(network: nn.Module, channels: int, precision: Precision, side: int) -> float:
     """Return about how many bytes the tensors within a network take for each pixel."""
     probe = deepcopy(network).cpu()
     image = torch.zeros(1, channels, side, side)
     with torch.no_grad():
         found = peak_bytes(lambda: probe(image)) / side**2
-    return found * (4 if precision == torch.float32 else 2) / 4
+    return found * precision.stored.itemsize / 4

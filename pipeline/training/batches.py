@@ -22,3 +22,6 @@ class Batches(Protocol):
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Return what the network gets at a step, and what the objective compares with."""
+
+    def release(self) -> bool:
+        """Keep on the device only what the next batches need; tell whether that frees memory."""

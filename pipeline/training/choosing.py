@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from pipeline.machine.devices import say
 from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes
-from pipeline.machine.precision import choose_precision, name_of
+from pipeline.machine.precision import Precision, choose_precision
 from pipeline.machine.remembered import remembered
 from pipeline.machine.transfer import wait_for
 from pipeline.settings.params import Recipe
 from pipeline.training.batches import Batches
+from pipeline.training.captured import STEPS_BEFORE_CAPTURE
 from pipeline.training.objectives import Objective
-from pipeline.training.step import STEPS_BEFORE_CAPTURE, NoSmallerStepError, Step, Way
+from pipeline.training.step import NoSmallerStepError, Step, Way
 
 _WORTH_TRYING = 600.0
 """Seconds that a training must take before compiling is tried: it takes half a minute itself."""
@@ -54,7 +55,7 @@ def _is_compiled(
     network: nn.Module,
     batches: Batches,
     recipe: Recipe,
-    precision: torch.dtype,
+    precision: Precision,
     objective: Objective | None,
 ) -> bool:
     if recipe.compile == "never":
@@ -63,7 +64,7 @@ def _is_compiled(
     shape = "x".join(map(str, batches.shape))
     question = (
         f"compiling {type(network).__name__} {structure} pays in {recipe.steps} steps of "
-        f"{shape} in {name_of(precision)}"
+        f"{shape} in {precision.value}"
     )
     try:
         wanted = recipe.compile == "always" or remembered(
@@ -85,7 +86,7 @@ def _compiling_pays(
     network: nn.Module,
     batches: Batches,
     recipe: Recipe,
-    precision: torch.dtype,
+    precision: Precision,
     objective: Objective | None,
 ) -> bool:
     def timed(compiled: bool) -> tuple[float, float]:

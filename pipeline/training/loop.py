@@ -198,7 +198,10 @@ class Training:
         return learning_rate(self.recipe, step) * 0.5 ** len(self.halved_at)
 
     def _take_step(self) -> bool:
-        """Take a step; where memory runs out go back to the last checkpoint, in smaller parts."""
+        """Take a step; where memory runs out, go back to the last checkpoint and need less of it.
+
+        Patches that wait on the device leave it before the step goes in smaller parts.
+        """
         try:
             self._step.take(*self.batches.at(self.step), self._rate(self.step))
         except (RuntimeError, MemoryError) as error:
@@ -209,7 +212,11 @@ class Training:
             return True
         # Not within the handler: the error holds on to what was computed before it.
         release_memory(self.batches.device)
-        how = self._step.shrink()
+        if self.batches.release():
+            how = "patches are read ahead from the disk"
+            release_memory(self.batches.device)
+        else:
+            how = self._step.shrink()
         smaller = self._step.micro_batch, self._step.offloads
         if not self._resume():
             raise FileNotFoundError(

@@ -11,7 +11,7 @@ from pipeline.machine.memory import free_memory
 from pipeline.machine.transfer import upload
 from pipeline.training.draws import WAYS, Draws
 from pipeline.training.fresh_noise import FreshNoise
-from pipeline.training.stores import Stored, open_store
+from pipeline.training.stores import Stored, StreamedStore, open_store
 
 _SHARE = 0.5
 """Of the free memory of a device that patches may take."""
@@ -76,6 +76,7 @@ class Pairs:
         self._noise = FreshNoise(noises, len(clean), self._draws, device)
         if memory is None:
             memory = int(_SHARE * free_memory(device))
+        self._arrays = arrays
         self._store = open_store(arrays, self._draws.chosen, device, memory)
         self._turned_pixels = {
             side: _turned_pixels(side).to(device) for side in {one.shape[1] for one in arrays}
@@ -100,6 +101,13 @@ class Pairs:
         clean, *partners = (_values(one) for one in rows)
         degraded = self._noise.added(partners[0] if partners else clean, step)
         return self._with_map(degraded, step) if self._noise_map else degraded, clean
+
+    def release(self) -> bool:
+        """Read patches ahead from the disk from now on; tell whether they were on the device."""
+        if isinstance(self._store, StreamedStore):
+            return False
+        self._store = StreamedStore(self._arrays, self._draws.chosen, self.device)
+        return True
 
     def _turned(self, rows: Tensor, turns: Tensor) -> Tensor:
         side = rows.shape[1]

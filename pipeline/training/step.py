@@ -1,20 +1,18 @@
 """One training step: forward, loss, backward, clipping, optimiser, on whatever is fastest."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.machine.devices import say
-from pipeline.machine.memory import is_out_of_memory
+from pipeline.machine.precision import Precision
 from pipeline.settings.params import Recipe
+from pipeline.training.captured import CapturedSteps
 from pipeline.training.objectives import Objective, Restoration
 from pipeline.training.optimisation import build_optimiser, clip_gradients
-
-STEPS_BEFORE_CAPTURE = 3
-"""Steps that allocate what the optimiser and the libraries keep, before a graph is captured."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Way:
         compiled: Whether the network runs through ``torch.compile``.
     """
 
-    precision: torch.dtype
+    precision: Precision
     compiled: bool
 
 
@@ -57,13 +55,12 @@ class Step:
         self.optimiser = build_optimiser(recipe.optimiser, network.parameters())
         # Sums since the last curve point stay on the device: reading them waits for it.
         self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)
-        self._forward = torch.compile(network, dynamic=False) if way.compiled else network
+        self._forward = _compiled(network) if way.compiled else network
         # A captured graph reads the rate from the device; elsewhere a number is the simpler way.
-        self._rate = torch.zeros((), device=self.device) if self.device.type == "cuda" else None
-        self._graph: _Graph | None = None
-        self._eager_steps = 0
-        # As torch asks for before a capture: the steps before it run on another stream.
-        self._side = torch.cuda.Stream(self.device) if self._rate is not None else None  # type: ignore[no-untyped-call]
+        self._rate = torch.zeros((), device=self.device)
+        self._captured: CapturedSteps | None = None
+        if self.device.type == "cuda":
+            self._captured = CapturedSteps(self._learn, self.device)
 
     def take(self, degraded: Tensor, clean: Tensor, rate: float) -> None:
         """Move the weights by one step.
@@ -77,11 +74,14 @@ class Step:
         Raises:
             RuntimeError: Memory ran out, or what else torch has to say.
         """
-        if self._rate is None:
+        if self._captured is None:
             self._learn(degraded, clean, rate)
+            return
+        self._rate.fill_(rate)
+        if self.offloads:  # copies to the host are no part of a graph
+            self._learn(degraded, clean, self._rate)
         else:
-            self._rate.fill_(rate)
-            self._take_on_gpu(degraded, clean, self._rate)
+            self._captured.take(degraded, clean, self._rate)
 
     def shrink(self) -> str:
         """Make the next steps need about half the memory, and return in words how.
@@ -93,7 +93,7 @@ class Step:
         Raises:
             NoSmallerStepError: Neither is possible.
         """
-        self._graph = None
+        self._start_anew()
         normalised = _has_batch_statistics(self.network)
         if normalised or self.objective.needs_whole_batch:
             if self.offloads or self.device.type != "cuda":
@@ -115,40 +115,19 @@ class Step:
     def load(self, micro_batch: int, offloads: bool) -> None:
         """Go on as a step that was shrunk before, after weights and optimiser were loaded."""
         self.micro_batch, self.offloads = micro_batch, offloads
-        self._graph, self._eager_steps = None, 0
+        self._start_anew()
 
-    def _take_on_gpu(self, degraded: Tensor, clean: Tensor, rate: Tensor) -> None:
-        if self._graph is not None:
-            self._graph.replay(degraded, clean)
-            return
-        if self.offloads or self._eager_steps >= STEPS_BEFORE_CAPTURE or self._side is None:
-            self._learn(degraded, clean, rate)
-            return
-        self._eager_steps += 1
-        self._side.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(self._side):
-            self._learn(degraded, clean, rate)
-        torch.cuda.current_stream(self.device).wait_stream(self._side)
-        if self._eager_steps == STEPS_BEFORE_CAPTURE:
-            self._capture(degraded, clean, rate)
-
-    def _capture(self, degraded: Tensor, clean: Tensor, rate: Tensor) -> None:
-        try:
-            # A capture that fails leaves its own stream behind as the current one.
-            with torch.cuda.stream(torch.cuda.current_stream(self.device)):
-                self._graph = _Graph(self, degraded, clean, rate)
-        except RuntimeError as error:
-            if is_out_of_memory(error):
-                raise
-            first, *_ = str(error).splitlines() or [""]
-            say(f"no CUDA graph of the training step, its kernels start one by one: {first}")
+    def _start_anew(self) -> None:
+        if self._captured is not None:
+            self._captured.start_anew()
 
     def _learn(self, degraded: Tensor, clean: Tensor, rate: float | Tensor) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        for part, clean_part in self._parts(degraded, clean):
-            self._add_gradients(part, clean_part, share=len(part) / len(degraded))
+        with self.way.precision.arithmetic():
+            for part, clean_part in self._parts(degraded, clean):
+                self._add_gradients(part, clean_part, share=len(part) / len(degraded))
         clip_gradients(self.recipe.clip, self.network, rate)
         self.optimiser.step()
 
@@ -157,9 +136,8 @@ class Step:
         return zip(torch.split(degraded, size), torch.split(clean, size), strict=True)
 
     def _add_gradients(self, degraded: Tensor, clean: Tensor, share: float) -> None:
-        enabled = self.way.precision != torch.float32
         with self._kept():
-            with torch.autocast(self.device.type, self.way.precision, enabled=enabled):
+            with self.way.precision.forward(self.device):
                 output = self._forward(degraded)
             loss, measured = self.objective(output, clean)
             # Every loss is a mean over samples, so parts count by their number of samples.
@@ -175,21 +153,10 @@ class Step:
         return nullcontext()
 
 
-class _Graph:
-    """A step captured as a CUDA graph: one launch instead of hundreds."""
-
-    def __init__(self, step: Step, degraded: Tensor, clean: Tensor, rate: Tensor) -> None:
-        self._inputs = degraded.clone(), clean.clone()
-        self._graph = torch.cuda.CUDAGraph()
-        # Only this thread is captured: another one may be reading patches ahead.
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-            step._learn(*self._inputs, rate)
-
-    def replay(self, degraded: Tensor, clean: Tensor) -> None:
-        """Take the step with another batch."""
-        self._inputs[0].copy_(degraded)
-        self._inputs[1].copy_(clean)
-        self._graph.replay()
+def _compiled(network: nn.Module) -> Callable[..., Any]:
+    """Return a network that is compiled once it is called, deterministic as everything is here."""
+    torch.use_deterministic_algorithms(torch.are_deterministic_algorithms_enabled())
+    return torch.compile(network, dynamic=False)
 
 
 def _to_host(tensor: Tensor) -> tuple[Tensor, torch.device]:

@@ -48,7 +48,7 @@ def open_store(
     """
     if sum(array.nbytes for array in arrays) <= memory:
         return _Resident([_held(array, device) for array in arrays], chosen, device)
-    return _Streamed(arrays, chosen, device)
+    return StreamedStore(arrays, chosen, device)
 
 
 @dataclass
@@ -72,7 +72,7 @@ def _held(array: Stored, device: torch.device) -> Tensor:
 
 
 @dataclass
-class _Streamed:
+class StreamedStore:
     """Reads the batches of the next steps in a thread, into memory that a GPU copies from."""
 
     arrays: Sequence[Stored]
@@ -84,6 +84,7 @@ class _Streamed:
         self._coming: dict[int, Future[list[Tensor]]] = {}
 
     def rows(self, step: int) -> list[Tensor]:
+        """Return of each array the patches of a step, on the device and as they are stored."""
         wanted = range(step, step + _AHEAD)
         for other in [one for one in self._coming if one not in wanted]:
             self._coming.pop(other).cancel()

@@ -2,9 +2,14 @@
 
 import torch
 
-from pipeline.machine.devices import supports_bfloat16
+from pipeline.machine.devices import supports_bfloat16, supports_tf32
+from pipeline.machine.precision import Precision
 
 
-def formats_of(device: torch.device) -> tuple[torch.dtype, ...]:
+def formats_of(device: torch.device) -> tuple[Precision, ...]:
     """Return the formats that a device computes in; one that it emulates takes minutes a step."""
-    return (torch.float32, torch.bfloat16) if supports_bfloat16(device) else (torch.float32,)
+    short = {
+        Precision.TF32: supports_tf32(device),
+        Precision.BFLOAT16: supports_bfloat16(device),
+    }
+    return Precision.FLOAT32, *(one for one, supported in short.items() if supported)

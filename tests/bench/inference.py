@@ -24,7 +24,7 @@ import torch
 
 from pipeline.arrays.pixels import Array
 from pipeline.machine.devices import pick_device
-from pipeline.machine.precision import convolution_rate
+from pipeline.machine.precision import Precision, convolution_rate
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.building import build_model
 from pipeline.tiling.folding import fold_normalisation
@@ -39,7 +39,7 @@ WORK = 2 * 556_032 / 1e3
 """GFLOP a megapixel."""
 
 TILE = 512
-LIMITED_BY = {"bfloat16": torch.bfloat16}
+LIMITED_BY = {"tf32": Precision.TF32, "bfloat16": Precision.BFLOAT16}
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def measure(megapixels: float, rounds: int, *, huge: bool) -> Iterator[Measureme
         precision: convolution_rate(precision, device, batch=16, backward=False) / WORK
         for precision in formats_of(device)
     }
-    ways = {way: LIMITED_BY.get(way.rsplit(" ", 1)[-1], torch.float32) for way in WAYS}
+    ways = {way: LIMITED_BY.get(way.rsplit(" ", 1)[-1], Precision.FLOAT32) for way in WAYS}
     ways = {way: precision for way, precision in ways.items() if precision in limits}
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     megabytes: dict[str, list[float]] = {way: [] for way in ways}
@@ -103,12 +103,12 @@ def whole_as_usual(image: Array, device: torch.device) -> Array:
     return restored
 
 
-def in_tiles(precision: torch.dtype) -> Callable[[Array, torch.device], Array]:
+def in_tiles(precision: Precision) -> Callable[[Array, torch.device], Array]:
     """Return a function that restores in tiles, in some format."""
     return lambda image, device: restorer(device, precision).restore(image)
 
 
-def restorer(device: torch.device, precision: torch.dtype) -> Restorer:
+def restorer(device: torch.device, precision: Precision) -> Restorer:
     """Return what the stage ``reconstruct`` restores with."""
     network = build_model(MODEL, 0)
     halo = measure_halo(network, MODEL.input_channels)
@@ -118,8 +118,9 @@ def restorer(device: torch.device, precision: torch.dtype) -> Restorer:
 
 WAYS: Mapping[str, Callable[[Array, torch.device], Array]] = {
     "whole, as usual, float32": whole_as_usual,
-    "tiles, float32": in_tiles(torch.float32),
-    "tiles, bfloat16": in_tiles(torch.bfloat16),
+    "tiles, float32": in_tiles(Precision.FLOAT32),
+    "tiles, tf32": in_tiles(Precision.TF32),
+    "tiles, bfloat16": in_tiles(Precision.BFLOAT16),
 }
 
 
@@ -151,7 +152,7 @@ def stream(megapixels: float) -> None:
             folder / "degraded.npy",
             folder / "restored.npy",
             folder / "restored.png",
-            restorer(device, torch.float32),
+            restorer(device, Precision.FLOAT32),
         )
         _tell(time.perf_counter() - start)
 

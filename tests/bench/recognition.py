@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pipeline.machine.precision import Precision
 from pipeline.running.process import compute_environment, restart_with, usable_threads
 
 if __name__ == "__main__":
@@ -139,7 +140,7 @@ def our_steps(case: Case, recipe: Recipe, device: torch.device, folder: Path) ->
         network,
         LabelledBatches(samples, case.data, (0, "benchmark"), case.batch, recipe.augment, device),
         recipe,
-        way=Way(torch.float32, compiled=False),
+        way=Way(Precision.FLOAT32, compiled=False),
         checkpoint=CheckpointFile(folder, "benchmark"),
         objective=build_objective(recipe),
     )

@@ -8,7 +8,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.arrays.pixels import Bytes
 from pipeline.machine.devices import pick_device
-from pipeline.machine.precision import convolution_rate, name_of
+from pipeline.machine.precision import Precision, convolution_rate
 from pipeline.machine.transfer import wait_for
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.building import build_model
@@ -46,7 +46,10 @@ from tests.bench.measurement import Measurement, print_lines
 PATCHES = 4096
 """In memory; no network is trained on them long enough to see them twice."""
 
-SCHEDULE = 50 * 1600 * 128
+PAPERS_BATCH = 128
+"""Patches a step in the authors' training of DnCNN-S."""
+
+SCHEDULE = 50 * 1600 * PAPERS_BATCH
 """Patches that DnCNN-S sees in the authors' training."""
 
 
@@ -99,7 +102,7 @@ def measure(name: str, device: torch.device, effort: Effort) -> Iterator[Measure
     """Yield the figures of one network, each with the limit of its format."""
     case = CASES[name]
     ways = {
-        f"{name_of(precision)}{', compiled' if compiled else ''}": Way(precision, compiled)
+        f"{precision.value}{', compiled' if compiled else ''}": Way(precision, compiled)
         for precision in formats_of(device)
         for compiled in ((False, True) if effort.compiled else (False,))
     }
@@ -113,7 +116,7 @@ def measure(name: str, device: torch.device, effort: Effort) -> Iterator[Measure
         for take in runners.values():
             take(2)
         rates: dict[str, list[float]] = {runner: [] for runner in runners}
-        limits: dict[torch.dtype, list[float]] = {one: [] for one in formats_of(device)}
+        limits: dict[Precision, list[float]] = {one: [] for one in formats_of(device)}
         for _ in range(effort.rounds):
             for precision, found in limits.items():
                 found.append(convolution_rate(precision, device))
@@ -121,12 +124,12 @@ def measure(name: str, device: torch.device, effort: Effort) -> Iterator[Measure
                 rates[runner].append(case.batch / seconds_a_step(take, device, effort.seconds))
     work = gigaflops(case)
     for runner, found in rates.items():
-        precision = ways[runner].precision if runner in ways else torch.float32
+        precision = ways[runner].precision if runner in ways else Precision.FLOAT32
         limit = sorted(limits[precision])[effort.rounds // 2] / work
         note = f"{work:.2f} GFLOP a patch of {case.size}, batch {case.batch}"
         yield Measurement(f"training {name}", runner, "patches/s", tuple(found), limit, note)
     if device.type == "cuda":
-        yield from on_gpu(name, case, device, max(rates["bfloat16"]))
+        yield from on_gpu(name, case, device, effort.seconds)
 
 
 def our_steps(case: Case, device: torch.device, way: Way, folder: Path) -> Steps:
@@ -282,16 +285,18 @@ def gigaflops(case: Case) -> float:
     return counter.get_total_flops() / 2 / 1e9
 
 
-def on_gpu(name: str, case: Case, device: torch.device, rate: float) -> Iterator[Measurement]:
+def on_gpu(name: str, case: Case, device: torch.device, seconds: float) -> Iterator[Measurement]:
     """Yield the time of a paper's whole schedule, and how much of the time the GPU computes."""
+    case = replace(case, batch=PAPERS_BATCH)
     with TemporaryDirectory() as folder:
-        take = our_steps(case, device, Way(torch.bfloat16, compiled=False), Path(folder))
+        take = our_steps(case, device, Way(Precision.BFLOAT16, compiled=False), Path(folder))
         take(10)
         busy = busy_share(partial(take, 100))
+        rate = case.batch / seconds_a_step(take, device, seconds)
     group = f"training {name}"
     yield Measurement(group, "share of the time that the GPU computes", "", (busy,), 1.0)
     if name == "DnCNN-S 17x64":
-        note = f"{SCHEDULE / 1e6:.1f} million patches"
+        note = f"{SCHEDULE / 1e6:.1f} million patches in batches of {case.batch}"
         yield Measurement(
             group, "the whole schedule, bfloat16", "s", (SCHEDULE / rate,), None, note
         )

@@ -114,6 +114,7 @@ HERE = {
     "restore try --drop twice_as_long": TRIED,
     "python -m tests.bench": BENCHMARK,
     "python -m tests.bench training startup --against benchmark/benchmark.jsonl": BENCHMARK,
+    "python -m tests.bench.first_gpu": "test_the_script_for_a_new_gpu_says_where_there_is_none",
     "python -m tests.bench.calibration /data/image-sets": (
         "test_the_calibration_prints_ours_beside_the_published"
     ),
@@ -520,6 +521,22 @@ def test_the_benchmark_measures_all_and_stands_beside_an_earlier_one(tmp_path: P
         "benchmark.png",
     }
     assert re.search(r"restore --help .* before", again.stdout)
+
+
+@pytest.mark.slow
+def test_the_script_for_a_new_gpu_says_where_there_is_none(tmp_path: Path) -> None:
+    out = tmp_path / "first_gpu.json"
+    command = (sys.executable, "-m", "tests.bench.first_gpu", "--plain", "--batch", "2")
+
+    done = run(ROOT, *command, "--seconds", "0.1", "--out", str(out))
+
+    found = json.loads(out.read_text())
+    has_gpu = found["machine"]["device"] == "cuda"
+    assert ("no CUDA device here" in done.stderr) is not has_gpu
+    assert found["finished"]
+    assert set(found["resumed"].values()) == {True}
+    assert {way["channels_last"] for way in found["steps"]} == {True, False}
+    assert all(way["patches_a_second"] > 0 for way in found["steps"])
 
 
 def test_an_unknown_part_of_the_benchmark_is_refused() -> None:

@@ -17,6 +17,7 @@ LIMITED = """\
 import resource, sys
 import numpy as np, torch
 from pathlib import Path
+from pipeline.machine.precision import Precision
 from pipeline.machine.memory import free_memory
 from pipeline.arrays.training_set import DrawnNoise
 from pipeline.models.parts.building import build_model
@@ -60,7 +61,7 @@ if sys.argv[4] == "restore":
     resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY,) * 2)
     np.save(folder / "out.npy", result)
     sys.exit()
-training = Training(build_model(model, 0), pairs, recipe, way=Way(torch.float32, False),
+training = Training(build_model(model, 0), pairs, recipe, way=Way(Precision.FLOAT32, False),
                     checkpoint=CheckpointFile(folder, "d"))
 training.run(lambda s: None, lambda p: None, lambda: False)
 resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY,) * 2)

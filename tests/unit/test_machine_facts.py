@@ -11,7 +11,8 @@ from torch import nn
 
 from pipeline.machine import memory, precision
 from pipeline.machine.memory import free_memory, is_out_of_memory, peak_bytes
-from pipeline.machine.precision import choose_precision, convolution_rate, name_of
+from pipeline.machine.precision import Precision, choose_precision, convolution_rate
+from pipeline.machine.processor import computed_on
 from pipeline.machine.remembered import FILE, remembered
 from pipeline.running.process import usable_threads
 
@@ -95,16 +96,16 @@ def test_what_a_failed_measurement_found_is_not_kept() -> None:
 
 
 def test_float32_is_always_there() -> None:
-    assert choose_precision("float32", CPU) == torch.float32
+    assert choose_precision("float32", CPU) is Precision.FLOAT32
 
 
-@pytest.mark.parametrize("wish", ["bfloat16", "float16"])
+@pytest.mark.parametrize("wish", ["tf32", "bfloat16", "float16"])
 def test_a_format_that_would_be_emulated_is_not_used_and_a_line_says_so(
     wish: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(precision._SUPPORTED, wish, lambda _device: False)
+    monkeypatch.setitem(precision._SUPPORTED, Precision(wish), lambda _device: False)
 
-    assert choose_precision(wish, CPU) == torch.float32
+    assert choose_precision(wish, CPU) is Precision.FLOAT32
     assert capfd.readouterr().err == f"this cpu has no {wish} arithmetic: computing in float32\n"
 
 
@@ -112,11 +113,11 @@ def test_a_format_that_would_be_emulated_is_not_used_and_a_line_says_so(
 def test_the_machine_takes_the_faster_format_when_it_may(
     short: float, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rates = {torch.float32: 1.0, torch.bfloat16: short}
+    rates = {Precision.FLOAT32: 1.0, Precision.BFLOAT16: short}
     monkeypatch.setattr(precision, "supports_bfloat16", lambda _device: True)
     monkeypatch.setattr(precision, "convolution_rate", lambda one, *_args, **_more: rates[one])
 
-    assert name_of(choose_precision("auto", CPU)) == expected
+    assert choose_precision("auto", CPU) is Precision(expected)
 
 
 def test_a_machine_without_the_short_format_is_not_asked_which_is_faster(
@@ -124,20 +125,75 @@ def test_a_machine_without_the_short_format_is_not_asked_which_is_faster(
 ) -> None:
     monkeypatch.setattr(precision, "supports_bfloat16", lambda _device: False)
 
-    assert choose_precision("auto", CPU) == torch.float32
+    assert choose_precision("auto", CPU) is Precision.FLOAT32
     assert not FILE.exists()
 
 
 def test_measuring_leaves_the_random_numbers_of_others_alone() -> None:
     before = torch.random.get_rng_state()
 
-    rate = convolution_rate(torch.float32, CPU, batch=1, repetitions=1)
+    rate = convolution_rate(Precision.FLOAT32, CPU, batch=1, repetitions=1)
 
     assert rate > 0
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+@pytest.mark.parametrize(("chosen", "allowed"), [("tf32", True), ("float32", False)])
+def test_products_of_float32_are_rounded_only_where_that_was_chosen_and_not_after_it(
+    chosen: str, allowed: bool
+) -> None:
+    backends = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = [one.allow_tf32 for one in backends]
+
+    with Precision(chosen).arithmetic():
+        within = [one.allow_tf32 for one in backends]
+
+    assert within == [allowed, allowed]
+    assert [one.allow_tf32 for one in backends] == before
+
+
+# --------------------------------------------------------------------------- processor
+
+
+def test_a_gpu_is_named_with_its_library_and_without_the_threads_of_its_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda _device: "NVIDIA H100")
+    monkeypatch.setattr("torch.backends.cudnn.version", lambda: 91002)
+
+    facts = computed_on(torch.device("cuda"))
+
+    assert facts == {
+        "device": "cuda",
+        "processor": "NVIDIA H100",
+        "cudnn": 91002,
+        "torch": torch.__version__,
+    }
+
+
+def test_a_cpu_counts_by_its_threads_as_cards_of_two_machines_are_compared() -> None:
+    facts = computed_on(CPU)
+
+    assert facts == {
+        "device": "cpu",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+
+
 # ------------------------------------------------------------------------------ memory
+
+
+@pytest.mark.parametrize(("free", "short"), [(2**30, True), (70 * 2**30, False)])
+def test_a_computation_without_an_engine_is_short_of_memory_where_little_is_left(
+    free: int, short: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    total = SimpleNamespace(total_memory=80 * 2**30)
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda _device: total)
+    monkeypatch.setattr(memory, "free_memory", lambda _device: free)
+    error = RuntimeError("GET was unable to find an engine to execute this computation")
+
+    assert is_out_of_memory(error) == short
 
 
 @pytest.fixture

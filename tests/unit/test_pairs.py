@@ -600,3 +600,16 @@ def test_versions_count_as_pairs() -> None:
 def test_neither_stored_patches_nor_noise_is_an_error() -> None:
     with pytest.raises(ValueError, match="came neither"):
         pairs_of(numbered(5), noise=None).at(0)
+
+
+def test_patches_that_leave_the_device_give_the_same_batches() -> None:
+    kept, released = (pairs_of(random_patches(11, 6), noise=noise(25.0)) for _ in range(2))
+    before = released.at(0)
+
+    freed = [released.release(), released.release()]
+
+    assert freed == [True, False]
+    for step in (0, 1, 5):
+        for one, other in zip(kept.at(step), released.at(step), strict=True):
+            assert torch.equal(one, other)
+    assert torch.equal(before[0], released.at(0)[0])

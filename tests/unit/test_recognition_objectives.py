@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.machine.precision import Precision
 from pipeline.models.recogniser_parts.recogniser_building import TaskFacts, build_recogniser
 from pipeline.recognition.learning.recogniser_objectives import (
     Classification,
@@ -194,7 +195,7 @@ def test_losses_of_restoration_are_refused() -> None:
 def test_a_batch_of_pairs_does_not_go_in_parts() -> None:
     network = build_recogniser(MODELS["dscmr"], TaskFacts(3, 9, 5), seed=0)
     recipe = recipe_of(MODELS["dscmr"])
-    way = Way(torch.float32, compiled=False)
+    way = Way(Precision.FLOAT32, compiled=False)
 
     with pytest.raises(NoSmallerStepError, match="and the loss needs all of a batch at once"):
         Step(network, recipe, way, build_objective(recipe)).shrink()
@@ -203,7 +204,9 @@ def test_a_batch_of_pairs_does_not_go_in_parts() -> None:
 def test_a_batch_that_is_classified_goes_in_parts_to_the_same_step() -> None:
     recipe = recipe_of(MODELS["hybridsn"], optimiser=SGD)
     whole, parts = (
-        Step(torch.nn.Linear(4, 3), recipe, Way(torch.float32, compiled=False), Classification())
+        Step(
+            torch.nn.Linear(4, 3), recipe, Way(Precision.FLOAT32, compiled=False), Classification()
+        )
         for _ in range(2)
     )
     parts.network.load_state_dict(whole.network.state_dict())

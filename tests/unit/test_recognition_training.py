@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
+from pipeline.machine.precision import Precision
 from pipeline.recognition.labelled.samples import Part
 from pipeline.recognition.learning.gathering import open_samples
 from pipeline.recognition.learning.labelled_batches import LabelledBatches
@@ -45,7 +45,7 @@ def training(
         network,
         LabelledBatches(samples, data, (0, "e"), recipe.batch, recipe.augment, CPU),
         recipe,
-        way=Way(torch.float32, compiled=False),
+        way=Way(Precision.FLOAT32, compiled=False),
         checkpoint=CheckpointFile(folder, digest_of({"arch": arch})),
         objective=build_objective(recipe),
         validate=validate,

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pipeline.arrays.pixels import Array, from_8bit
+from pipeline.machine.precision import Precision
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.edsr.settings import EDSR
 from pipeline.models.mwrcanet.settings import MWRCANet
@@ -49,7 +50,7 @@ def restored(model: Model, degraded: Labelled, sigma_8bit: float | None = 25.0) 
         model,
         degraded,
         device=CPU,
-        precision=torch.float32,
+        precision=Precision.FLOAT32,
         sigma_8bit=sigma_8bit,
     )
 
@@ -139,7 +140,7 @@ def test_short_formats_give_float32_that_differs_a_little() -> None:
         model,
         degraded,
         device=CPU,
-        precision=torch.bfloat16,
+        precision=Precision.BFLOAT16,
         sigma_8bit=None,
     )
 

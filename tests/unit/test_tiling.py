@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.arrays.pixels import Array, from_8bit, to_8bit
 from pipeline.images.files import read_image
+from pipeline.machine.precision import Precision
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.grid import pad_to_multiple
@@ -247,7 +248,7 @@ def test_a_network_of_one_size_gets_that_size_wherever_a_tile_lies(height: int, 
 def test_what_a_short_format_costs_is_measured_on_the_only_size_too(tmp_path: Path) -> None:
     np.save(tmp_path / "degraded.npy", photo(50, 60, 1))
     short = Restorer(
-        OneSize(), torch.device("cpu"), tile=512, halo=2, window=32, precision=torch.bfloat16
+        OneSize(), torch.device("cpu"), tile=512, halo=2, window=32, precision=Precision.BFLOAT16
     )
 
     loss = precision_loss(tmp_path / "degraded.npy", short)
@@ -576,9 +577,9 @@ def test_a_fault_while_writing_ends_the_restoration(tmp_path: Path) -> None:
         restore_file(tmp_path / "degraded.npy", Path("/dev/full"), tmp_path / "out.png", restorer)
 
 
-@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("precision", [Precision.BFLOAT16, Precision.FLOAT16])
 def test_short_formats_are_tiled_like_the_whole_image_and_their_loss_is_measured(
-    tmp_path: Path, precision: torch.dtype
+    tmp_path: Path, precision: Precision
 ) -> None:
     settings, device = NETWORKS["dncnn"], torch.device("cpu")
     network = fold_normalisation(network_of(settings, device))

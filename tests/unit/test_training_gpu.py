@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pipeline.arrays.training_set import DrawnNoise
+from pipeline.machine.precision import Precision
 from pipeline.models.parts.building import build_model
 from pipeline.models.vdsr.settings import VDSR
 from pipeline.tiling.restorer import Restorer
@@ -28,21 +29,24 @@ def reproducible(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("needs a CUDA device")
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 def test_captured_steps_are_taken_and_give_the_weights_of_single_kernels(
     tmp_path: Path, precision: str, batch_norm: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = recipe(precision=precision, steps=30)
     captured = run(training(tmp_path / "one", chosen, CUDA, batch_norm=batch_norm))
-    monkeypatch.setattr("pipeline.training.step.STEPS_BEFORE_CAPTURE", 10**9)
+    monkeypatch.setattr("pipeline.training.captured.STEPS_BEFORE_CAPTURE", 10**9)
 
     single = run(training(tmp_path / "other", chosen, CUDA, batch_norm=batch_norm))
 
-    assert captured._step._graph is not None
-    assert single._step._graph is None
+    assert captured._step._captured is not None
+    assert captured._step._captured.launches_as_one
+    assert single._step._captured is not None
+    assert not single._step._captured.launches_as_one
     assert weights(captured) == weights(single)
 
 
@@ -85,7 +89,7 @@ def test_a_batch_that_the_gpu_cannot_hold_is_trained_on_all_the_same(
         network.to(CUDA),
         pairs,
         chosen,
-        way=Way(torch.float32, compiled=False),
+        way=Way(Precision.FLOAT32, compiled=False),
         checkpoint=CheckpointFile(tmp_path, "digest"),
     )
     torch.cuda.set_per_process_memory_fraction((before + 700 * 2**20) / total)

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from pipeline.arrays.training_set import DrawnNoise
+from pipeline.machine.precision import Precision
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.building import build_model
 from pipeline.settings.params import Recipe
@@ -74,7 +75,7 @@ def training(
         pairs,
         chosen,
         way=Way(
-            torch.bfloat16 if chosen.precision == "bfloat16" else torch.float32,
+            Precision(chosen.precision),
             compiled=chosen.compile == "always",
         ),
         checkpoint=CheckpointFile(folder, digest_of(chosen.model_dump())),

@@ -10,7 +10,9 @@ from typing import Any, cast
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 
+from pipeline.machine.precision import Precision
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.building import build_model
 from pipeline.settings.params import Recipe
@@ -22,7 +24,7 @@ from tests.unit.test_training_loop import recipe, run, training, weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-PLAIN = Way(torch.float32, compiled=False)
+PLAIN = Way(Precision.FLOAT32, compiled=False)
 LOSSES = ("mse", "l1", "half_sse")
 
 
@@ -143,9 +145,11 @@ def test_training_goes_on_in_smaller_parts_where_memory_runs_out(
 
     rich = run(hungry_training(tmp_path / "rich", chosen, fits=4))
     said = capfd.readouterr().err.splitlines()
+    goes_on = "memory ran out; training goes on from step 0:"
     assert said == [
-        f"memory ran out; training goes on from step 0: the batch of 4 goes in parts of {size}"
-        for size in (2, 1)
+        f"{goes_on} patches are read ahead from the disk",
+        f"{goes_on} the batch of 4 goes in parts of 2",
+        f"{goes_on} the batch of 4 goes in parts of 1",
     ]
     for one, other in zip(
         poor.network.state_dict().values(), rich.network.state_dict().values(), strict=True
@@ -223,6 +227,20 @@ def test_compiled_training_resumes_exactly_and_agrees_with_the_plain_one(tmp_pat
         resumed.network.state_dict().values(), plain.network.state_dict().values(), strict=True
     ):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_network_is_compiled_once_however_often_it_is_tried(tmp_path: Path) -> None:
+    torch._dynamo.reset()
+    counters.clear()
+    chosen = recipe(compile="always", steps=3)
+    one = training(tmp_path, chosen)
+
+    way = choose_way(one.network, one.batches, chosen)
+    run(one)
+
+    assert way.compiled
+    assert counters["stats"]["unique_graphs"] == 1
 
 
 @pytest.mark.slow

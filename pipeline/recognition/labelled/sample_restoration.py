@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.arrays.pixels import Array, Bytes, from_8bit
+from pipeline.machine.precision import Precision
 from pipeline.models.parts.settings import Model
 from pipeline.recognition.labelled.samples import Labelled
 
@@ -18,7 +19,7 @@ def restore_samples(
     degraded: Labelled,
     *,
     device: torch.device,
-    precision: torch.dtype,
+    precision: Precision,
     sigma_8bit: float | None,
 ) -> Array:
     """Restore images, or the bands of a cube, each whole.
@@ -65,14 +66,13 @@ def _restored(
     network: nn.Module,
     images: Tensor,
     model: Model,
-    precision: torch.dtype,
+    precision: Precision,
     sigma_8bit: float | None,
 ) -> Tensor:
     if model.takes_noise_map and sigma_8bit is not None:
         noise_map = torch.full_like(images[:, :1], sigma_8bit / 255)
         images = torch.cat([images, noise_map], dim=1)
-    enabled = precision != torch.float32
-    with torch.inference_mode(), torch.autocast(images.device.type, precision, enabled=enabled):
+    with torch.inference_mode(), precision.arithmetic(), precision.forward(images.device):
         restored: Tensor = network(images)
     return restored.float()
 

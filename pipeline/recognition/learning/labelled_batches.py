@@ -57,6 +57,10 @@ class LabelledBatches:
         samples = self._samples.at(self._positions[chosen], self._ways(step))
         return samples, self._labels.index_select(0, upload(chosen, self.device))
 
+    def release(self) -> bool:
+        """Tell that samples to recognise stay where they are: they are few."""
+        return False
+
     def _ways(self, step: int) -> NDArray[np.int64] | None:
         if not self._augment:
             return None

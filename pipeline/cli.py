@@ -174,6 +174,9 @@ def _serve(root: Path, options: argparse.Namespace) -> int:
 
     print("looking for Prefect's server, or starting it ...", flush=True)
     server = _connect(lambda children: use_or_start(root, options.port, children, print))
+    from pipeline.graph.lost_server import LostServer
+
+    lost = LostServer(server["PREFECT_API_URL"])
     from pipeline.graph.flow import (
         serve_deployment,  # Prefect reads its settings when it is imported
     )
@@ -184,6 +187,11 @@ def _serve(root: Path, options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         led = stack.enter_context(leading(root, url)) if ours else False
         secret = server["PREFECT_API_AUTH_STRING"] if ours else None
+        lost.watch(
+            FAILURE,
+            "start `restore serve` again; stages that run go on, and end without it",
+            lost="so nothing can be asked of this project",
+        )
         serve_deployment(lambda: _print_next_steps(root, url, secret, led=led))
     return SUCCESS
 

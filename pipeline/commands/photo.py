@@ -92,6 +92,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
             "scale": options.scale,
             "strength": options.strength,
             "preview": options.preview,
+            "shown": options.page or options.preview,
         }
         request = {
             "jobs": [(str(job.source), str(job.target)) for job in found.jobs],

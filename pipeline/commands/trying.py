@@ -16,6 +16,7 @@ from pipeline.nearest import nearest_known
 if TYPE_CHECKING:
     from pipeline.checking.params_text import NewEntry
     from pipeline.commands.score_comparison import ScorePair, Scores
+    from pipeline.graph.dag import Stage
     from pipeline.graph.trial_workspace import Trial, TrialWorkspace
     from pipeline.settings.params import Params
     from pipeline.settings.params import Trial as Benchmark
@@ -205,15 +206,18 @@ def _prepare(workspace: "TrialWorkspace", trial: "Trial", text: str) -> None:
 
 def _run(workspace: "TrialWorkspace", trial: "Trial") -> None:
     """Bring both evaluations up to date; the main line's cache has most of them."""
+    from pipeline.graph import dag
     from pipeline.graph.launch import open_launch
 
     stages = [f"evaluate@{name}" for name in (trial.experiment, trial.name)]
+    graph = _read(workspace)
     # MLflow keeps files where its first user was: that must not be the workspace.
     _ask_tracker(workspace, {})
     try:
         with open_launch(workspace.root, door="restore try", warn=_warn) as launch:
             code = workspace.run(stages, launch.environment)
-            launch.succeeded = code == SUCCESS
+            lost = dag.lost_to_cache(workspace.project, graph) if code == SUCCESS else {}
+            launch.succeeded = code == SUCCESS and not lost
     finally:
         _ask_tracker(workspace, {"mark": {trial.name: trial.experiment}})
     if code != SUCCESS:
@@ -221,6 +225,18 @@ def _run(workspace: "TrialWorkspace", trial: "Trial") -> None:
             f"the try {trial.name} stopped: `dvc repro` ended with exit code {code}, its last "
             "words are above; the same command goes on from there"
         )
+    if lost:
+        raise CommandError("\n".join(f"{name}: {why}" for name, why in lost.items()))
+
+
+def _read(workspace: "TrialWorkspace") -> "dict[str, Stage]":
+    """Return the graph of a workspace, with what a crash or a full disk left behind mended."""
+    from pipeline.graph import dag
+
+    try:
+        return dag.read_mended_graph(workspace.project, _warn)
+    except dag.GraphError as error:
+        raise CommandError(f"in the workspace of the try: {error}") from error
 
 
 def _warn(message: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -153,6 +154,24 @@ def take_into_cache(
                 found = left if out.changed_cache() else taken
                 found.setdefault(name, []).append(out.def_path)
     return taken, left
+
+
+def lost_to_cache(root: Path, names: Collection[str]) -> dict[str, str]:
+    """Return what to do about stages that succeeded, and whose outputs DVC could not keep.
+
+    Raises:
+        GraphError: The graph cannot be read.
+    """
+    _, left = take_into_cache(root, names)
+    if not left:
+        return {}
+    cache = read_cache_folder(root)
+    free = shutil.disk_usage(cache if cache.exists() else root).free / 2**20
+    return {
+        name: f"it ran, but DVC's cache {cache}, where {free:.0f} MiB are free, could not take "
+        f"{' and '.join(outputs)}: make room there and start again, it will not run again"
+        for name, outputs in left.items()
+    }
 
 
 def why_stale(root: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:

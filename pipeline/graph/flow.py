@@ -7,10 +7,9 @@ runs is one task.
 
 import asyncio
 import logging
-import shutil
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -24,6 +23,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
 from prefect.futures import PrefectFuture
 from prefect.runner import Runner
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.types.entrypoint import EntrypointType
@@ -34,6 +34,7 @@ from pipeline.graph import dag
 from pipeline.graph.fanout import Ended, Fanout
 from pipeline.graph.launch import open_launch
 from pipeline.graph.left_stale import describe_left_stale
+from pipeline.graph.lost_server import LostServer
 from pipeline.graph.project import ProjectError, find_root
 from pipeline.graph.slots import Slots, list_gpus
 from pipeline.graph.supervise import Children
@@ -85,6 +86,7 @@ def restore(
         keep_going: After a failure, still run the stages that do not need the failed one.
         force: Run the stages even if they are up to date.
     """
+    served = bool(runtime.deployment.name)  # the server, which may be gone later, is asked for it
     try:
         root = find_root(Path.cwd())
         with _one_run_at_a_time(root):
@@ -98,7 +100,10 @@ def restore(
         OSError,
     ) as error:
         state = Failed(message=str(error))
-    _when_known.get()(*_in_words(state))
+    well, message = _in_words(state)
+    _when_known.get()(well, message)
+    if served:
+        LostServer(PREFECT_API_URL.value(), ours=False).watch(0 if well else 1, message)
     return state
 
 
@@ -212,7 +217,7 @@ def _bring_up_to_date(
     logger = get_run_logger()
     whole = dag.read_mended_graph(root, logger.warning)
     graph = whole if experiments is None else dag.select(whole, experiments)
-    full = {} if force else _find_uncached(root, dag.uncached(graph))
+    full = {} if force else dag.lost_to_cache(root, dag.uncached(graph))
     if full:
         return Failed(message="\n".join(f"{name}: {fault}" for name, fault in full.items()))
     if force:
@@ -254,25 +259,11 @@ def _bring_up_to_date(
             recheck=lambda names: dag.why_stale(root, names),
         )
         fanout.run()
-        fanout.failed |= _find_uncached(root, fanout.ran)
+        fanout.failed |= dag.lost_to_cache(root, fanout.ran)
         launch.succeeded = not fanout.failed
     # Only now is it known what became of the stages that follow.
     left = "" if experiments is None else describe_left_stale(dag.read_graph(root), graph)
     return (Failed if fanout.failed else Completed)(message=_with(fanout.summary(), left))
-
-
-def _find_uncached(root: Path, names: Collection[str]) -> dict[str, str]:
-    """Return what to do about stages that succeeded, and whose outputs DVC has no copy of."""
-    _, left = dag.take_into_cache(root, names)
-    if not left:
-        return {}
-    cache = dag.read_cache_folder(root)
-    free = shutil.disk_usage(cache if cache.exists() else root).free / 2**20
-    return {
-        name: f"it ran, but DVC's cache {cache}, where {free:.0f} MiB are free, could not take "
-        f"{' and '.join(outputs)}: make room there and start again, it will not run again"
-        for name, outputs in left.items()
-    }
 
 
 def _with(message: str, more: str) -> str:

@@ -48,11 +48,22 @@ def local_url(port: int) -> str:
 
 
 def configured_port(root: Path) -> int:
-    """Return the port that ``pyproject.toml`` names for Prefect's server."""
+    """Return the port that ``pyproject.toml`` names for Prefect's server.
+
+    Raises:
+        ServerError: Prefect, which reads that file too, could not.
+    """
     settings = root / "pyproject.toml"
-    tools = tomllib.loads(settings.read_text()).get("tool", {}) if settings.is_file() else {}
-    url: str = tools.get("prefect", {}).get("api", {}).get("url", local_url(STANDARD_PORT))
-    return urllib.parse.urlsplit(url).port or STANDARD_PORT
+    try:
+        tools = tomllib.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+        prefect = tools.get("tool", {}).get("prefect", {})
+        url: str = prefect.get("api", {}).get("url", local_url(STANDARD_PORT))
+        return urllib.parse.urlsplit(url).port or STANDARD_PORT
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ServerError(
+            f"{settings}: expected TOML with the address of Prefect's API as tool.prefect.api.url, "
+            f"or without one, came something else ({error}): mend it"
+        ) from error
 
 
 def who_answers(url: str) -> Literal["prefect", "nobody", "another"]:
@@ -92,8 +103,9 @@ def find_or_borrow(root: Path, children: Children) -> dict[str, str]:
         children: Ends the server that was started for the run.
 
     Raises:
-        ServerError: None answers and none can be started.
+        ServerError: None answers and none can be started, or ``pyproject.toml`` is broken.
     """
+    configured_port(root)  # what Prefect says of a broken file is 80 lines long
     chosen = os.environ.get("PREFECT_API_URL")
     running = running_server(root)
     if chosen and chosen != running:
@@ -118,9 +130,10 @@ def use_or_start(
         say: Told which port is taken instead of that of ``pyproject.toml``.
 
     Raises:
-        ServerError: It runs on another port, the port belongs to somebody else, or the server
-            does not start.
+        ServerError: It runs on another port, the port belongs to somebody else, the server does
+            not start, or ``pyproject.toml`` is broken.
     """
+    configured = configured_port(root)
     chosen = os.environ.get("PREFECT_API_URL")
     running = running_server(root)
     if chosen and not port and chosen != running:
@@ -129,7 +142,7 @@ def use_or_start(
         raise ServerError(f"the project's server runs at {running} already; serve without --port")
     if running:
         return client_environment(root, running)
-    place = port or configured_port(root)
+    place = port or configured
     who = who_answers(local_url(place))
     if who != "nobody":
         owner = "of another project or user" if who == "prefect" else "that is none of Prefect's"

@@ -41,6 +41,7 @@ class Wish:
         scale: How many times larger, where the task is to enlarge.
         strength: Share of the correction that is applied, 0 to 1.
         preview: Whether only a crop of each is restored, and nothing written.
+        shown: Whether a crop of each, before and after, is kept for a page.
     """
 
     task: Task
@@ -49,6 +50,7 @@ class Wish:
     scale: int
     strength: float
     preview: bool
+    shown: bool
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Outcome:
         words: What was found and done, or why nothing could be.
         failed: Whether it could not be restored.
         seconds: How long it took.
-        crops: Part of it before and after, uint8 ``(h, w, C)`` of one size; None if it was left as
-            it is.
+        crops: Part of it before and after, uint8 ``(h, w, C)`` of one size; None if nobody asked
+            for it, or it was left as it is.
     """
 
     job: Job
@@ -143,7 +145,8 @@ class Workshop:
         if not wish.preview:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             write_picture(restored, job.target)
-        return f"{found}: {network.name}", _crops(picture, restored)
+        crops = _crops(picture, restored) if wish.shown else None
+        return f"{found}: {network.name}", crops
 
     def _network(self, folder: Path) -> PhotoNetwork:
         if folder not in self._open:

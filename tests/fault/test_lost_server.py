@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.toy import environment, make_toy, program, trace
+from tests.toy import environment, free_port, make_toy, program, trace
 
 pytestmark = pytest.mark.fault
 
@@ -46,3 +46,30 @@ def test_a_run_ends_soon_and_truthfully_without_its_server(tmp_path: Path, fails
     assert "has ended, so its pages lack the end of this run; no result is lost" in said
     assert "Traceback" not in said
     assert ("end join" in trace(root)) is not fails
+
+
+def test_serving_ends_soon_and_says_so_without_its_server(tmp_path: Path) -> None:
+    root = make_toy(tmp_path / "toy")
+    log = tmp_path / "log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [program("restore"), "serve", "--port", str(free_port())],
+            cwd=root,
+            env=environment(),
+            stdout=output,
+            stderr=output,
+            text=True,
+        ) as process,
+    ):
+        while "serving restore/train-all" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+        kill_server(process)
+        code = process.wait(timeout=60)
+
+    said = log.read_text()
+    assert code == 1, said
+    assert "has ended, so nothing can be asked of this project" in said
+    assert "start `restore serve` again" in said
+    assert "Traceback" not in said

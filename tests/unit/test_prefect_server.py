@@ -89,6 +89,28 @@ def test_the_port_comes_from_the_projects_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        b"[tool.prefect\n",
+        b"\xff\xfe",
+        b"[tool]\nprefect = 3\n",
+        b"[tool.prefect.api]\nurl = 4200\n",
+        b'[tool.prefect.api]\nurl = "http://127.0.0.1:99999/api"\n',
+        b"a = " + 100_000 * b"[",
+    ],
+)
+def test_settings_that_prefect_could_not_read_are_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "pyproject.toml").write_bytes(content)
+
+    refusal = r"pyproject\.toml: expected TOML .* mend it"
+    with Children() as children:
+        with pytest.raises(ServerError, match=refusal):
+            find_or_borrow(tmp_path, children)
+        with pytest.raises(ServerError, match=refusal):
+            use_or_start(tmp_path, None, children, print)
+
+
+@pytest.mark.parametrize(
     ("answers", "owner"),
     [
         ({}, "that is none of Prefect's"),

@@ -29,8 +29,8 @@ from pipeline.checking.params_file import load_params
 from pipeline.datasets.archives import unpack
 from pipeline.datasets.catalogue import Members
 from pipeline.exchange.foreign_weights.reading import read_network
-from pipeline.images.files import read_image
-from pipeline.photographs.reading import read_picture
+from pipeline.images.files import image_size, read_image
+from pipeline.photographs.reading import picture_size, read_picture
 from pipeline.training.checkpoints import CheckpointFile
 from tests.foreign_layouts import kair, simplenn, write_version_5, write_version_7_3
 from tests.project import ROOT
@@ -165,8 +165,8 @@ def with_a_card_of_its_own(path: Path) -> object:
 
 KINDS = {
     "params.yaml": Kind(presets, load_params, text=True),
-    "images of data sets": Kind(pictures, read_image),
-    "photographs": Kind(pictures, read_picture),
+    "images of data sets": Kind(pictures, lambda path: (image_size(path), read_image(path))),
+    "photographs": Kind(pictures, lambda path: (picture_size(path), read_picture(path))),
     "archives": Kind(archives, unpacked),
     "weights": Kind(trained, with_a_card_of_its_own),
     "published weights": Kind(foreign, lambda path: read_network(path, None)),

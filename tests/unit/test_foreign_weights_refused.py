@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.exchange.foreign_weights import matlab
 from pipeline.exchange.foreign_weights.assembling import assemble, build
 from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
 from pipeline.exchange.foreign_weights.reading import read_network
@@ -345,3 +346,14 @@ def test_a_graph_without_its_parameters_is_refused(tmp_path: Path) -> None:
     net["params"].pop(0)
 
     assert re.search(r"its parameter '\w+' is missing", refusal(save_net(tmp_path, net)))
+
+
+def test_a_file_of_which_its_reader_dies_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_net(tmp_path, foreign.simplenn(network()))
+    read_network(path, None)
+    monkeypatch.setattr(matlab, "_READ", "import os; os.abort()")
+
+    with pytest.raises(ForeignWeightsError, match="damaged so that reading it ends the reader"):
+        read_network(path, None)

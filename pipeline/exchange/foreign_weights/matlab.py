@@ -1,5 +1,7 @@
 """Read MATLAB's .mat files, of versions 5 to 7.3, into plain Python values."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,7 +48,19 @@ def read_variables(path: Path, container: Container, wanted: Sequence[str]) -> d
 # -------------------------------------------------------------- versions 5 to 7, by scipy
 
 
+_READ = "import sys; from scipy.io import loadmat; loadmat(sys.argv[1])"
+
+
 def _read_version_5(path: Path, wanted: Sequence[str]) -> tuple[list[str], dict[str, Value]]:
+    # Of some damaged files scipy dies, and takes along whoever asked it.
+    tried = subprocess.run(  # noqa: S603  (this very program)
+        [sys.executable, "-c", _READ, path], capture_output=True, check=False
+    )
+    if tried.returncode < 0:
+        raise ForeignWeightsError(
+            f"{path}: expected a whole MATLAB file, came one that is damaged so that reading it "
+            "ends the reader (download it again?)"
+        )
     names = [name for name, _, _ in whosmat(path)]
     content = loadmat(path, variable_names=list(wanted), squeeze_me=False)
     return names, {name: _plain(content[name]) for name in wanted if name in content}

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pipeline.arrays.randomness import seed_of
+from pipeline.machine.processor import computed_on
 from pipeline.models.hybridsn.settings import HybridSN
 from pipeline.models.recogniser_parts.principal_components import principal_components
 from pipeline.models.recogniser_parts.recogniser_building import build_recogniser
@@ -121,9 +122,13 @@ def test_the_card_says_what_made_the_weights(tmp_path: Path) -> None:
         "classes": 3,
         "weights_sha256": sha256(weights_of(folder)).hexdigest(),
         "seed": 0,
-        "threads": 1,
     }
     assert {key: card[key] for key in expected} == expected
+    assert card["computed"] == {
+        **computed_on(torch.device("cpu")),
+        "precision": "float32",
+        "compiled": False,
+    }
     assert set(card["data"]) == {"labelled"}
 
 

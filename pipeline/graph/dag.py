@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import json
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,9 +13,10 @@ from typing import Any
 
 from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException
-from dvc.lock import LockError
+from dvc.lock import LockError, make_lock
 from dvc.output import Output
 from dvc.repo import Repo
+from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
 from dvc.stage import Stage as DvcStage
 from dvc.utils.serialize import LOADERS
 
@@ -91,7 +93,8 @@ def read_graph(root: Path) -> dict[str, Stage]:
 def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage]:
     """Return what ``read_graph`` does, and mend before what a crash or a full disk left behind.
 
-    That is a ``dvc.lock`` that is not whole, and outputs that DVC had no room for in its cache.
+    That is a ``dvc.lock`` that is not whole, half of DVC's list of who uses which file, and outputs
+    that DVC had no room for in its cache.
 
     Args:
         root: Folder of the project.
@@ -104,6 +107,8 @@ def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage
     # DVC stumbles over many faults of this file, and dies of some; our words for them are plainer.
     if (root / "params.yaml").is_file():
         load_params(root / "params.yaml")
+    if _forget_users(root):
+        say("DVC was killed while it wrote who uses which file (.dvc/tmp/rwlock): made anew")
     try:
         graph = read_graph(root)
     except BrokenLockError as error:
@@ -119,6 +124,34 @@ def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage
         say(f"DVC's cache lacked what these stages wrote, and has it now: {', '.join(taken)}")
     keep_copy(root)
     return graph
+
+
+def _forget_users(root: Path) -> bool:
+    """Remove DVC's list of who uses which file if it is not whole; tell whether it was not.
+
+    A list without its end names nobody, and with it DVC starts no stage.
+    """
+    folder = root / ".dvc" / "tmp"
+    path = folder / RWLOCK_FILE
+    if _is_json(path):
+        return False
+    guard = make_lock(str(folder / RWLOCK_LOCK), tmp_dir=str(folder))
+    # Whoever has the lock is writing the file now, all of it.
+    with contextlib.suppress(LockError, OSError), guard:
+        if not _is_json(path):
+            path.unlink()
+            return True
+    return False
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 def take_into_cache(

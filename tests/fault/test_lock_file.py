@@ -90,6 +90,22 @@ def test_every_door_mends_the_lock_file_and_says_so(toy: Path, command: tuple[st
     assert (toy / ".restore" / "dvc.lock.broken").read_bytes() == b""
 
 
+@pytest.mark.parametrize("content", ["", '{"write": {', "\x00\x00"])
+def test_half_a_list_of_who_uses_which_file_is_made_anew(
+    toy: Path, server: dict[str, str], content: str
+) -> None:
+    (toy / "raw.txt").write_text("changed")
+    (toy / ".dvc/tmp/rwlock").write_text(content)
+    refused = call(toy, "dvc", "repro", "seed")
+
+    ran = call(toy, "restore", "run", **server)
+
+    assert refused.returncode != 0
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "made anew" in ran.stdout + ran.stderr
+    assert trace(toy) == ["begin seed", "end seed"]
+
+
 def test_a_conflict_of_git_in_the_lock_file_is_left_to_the_user(toy: Path) -> None:
     lock = toy / "dvc.lock"
     conflict = lock.read_text().replace("stages:", "<<<<<<< HEAD\nstages:\n=======\n>>>>>>> x\n")

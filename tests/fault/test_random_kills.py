@@ -110,7 +110,7 @@ def test_a_run_that_is_killed_again_and_again_ends_like_one_that_was_not(
         elif code == 0:  # all was done: begin anew
             for name in ("dvc.lock", ".restore/dvc.lock"):
                 (root / name).unlink(missing_ok=True)
-        else:  # half a lock file, which our own doors mend
+        else:  # half a file of DVC's, which our own doors mend
             assert command == ("dvc", "repro")
             mended = call(root, "restore", "plan", **server)
             assert mended.returncode == 0, mended.stdout + mended.stderr

@@ -13,6 +13,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import psutil
+from ruamel.yaml import YAML
 
 from pipeline.graph.prefect_access import client_environment
 from pipeline.graph.prefect_server import local_url, start_server
@@ -176,6 +180,31 @@ def environment(**variables: str) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     silent = {"DO_NOT_TRACK": "1", "DVC_NO_ANALYTICS": "1", "NO_COLOR": "1"}
     return {**os.environ, **silent, "PATH": path, **variables}
+
+
+MARK = "RESTORE_TEST_MARK"
+"""A variable that tells the processes of a test from all others."""
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """Return the living processes whose environment has the mark."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def outputs(lock: bytes) -> dict[str, dict[str, str]]:
+    """Return the checksums of the outputs of each stage in the content of a ``dvc.lock``."""
+    stages: dict[str, Any] = YAML(typ="safe").load(lock)["stages"]
+    return {
+        name: {output["path"]: output["md5"] for output in stage["outs"]}
+        for name, stage in stages.items()
+    }
 
 
 def call(root: Path, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import SUCCESS, USAGE, CommandError
+from pipeline.commands.graph import read_graph
 from pipeline.commands.params_entries import add_to_params, text_with
 from pipeline.commands.table import as_table
 from pipeline.nearest import nearest_known
@@ -16,7 +17,6 @@ from pipeline.nearest import nearest_known
 if TYPE_CHECKING:
     from pipeline.checking.params_text import NewEntry
     from pipeline.commands.score_comparison import ScorePair, Scores
-    from pipeline.graph.dag import Stage
     from pipeline.graph.trial_workspace import Trial, TrialWorkspace
     from pipeline.settings.params import Params
     from pipeline.settings.params import Trial as Benchmark
@@ -210,7 +210,7 @@ def _run(workspace: "TrialWorkspace", trial: "Trial") -> None:
     from pipeline.graph.launch import open_launch
 
     stages = [f"evaluate@{name}" for name in (trial.experiment, trial.name)]
-    graph = _read(workspace)
+    graph = read_graph(workspace.project, None).whole
     # MLflow keeps files where its first user was: that must not be the workspace.
     _ask_tracker(workspace, {})
     try:
@@ -227,16 +227,6 @@ def _run(workspace: "TrialWorkspace", trial: "Trial") -> None:
         )
     if lost:
         raise CommandError("\n".join(f"{name}: {why}" for name, why in lost.items()))
-
-
-def _read(workspace: "TrialWorkspace") -> "dict[str, Stage]":
-    """Return the graph of a workspace, with what a crash or a full disk left behind mended."""
-    from pipeline.graph import dag
-
-    try:
-        return dag.read_mended_graph(workspace.project, _warn)
-    except dag.GraphError as error:
-        raise CommandError(f"in the workspace of the try: {error}") from error
 
 
 def _warn(message: str) -> None:

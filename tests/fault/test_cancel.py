@@ -5,26 +5,11 @@ import subprocess
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.toy import call, environment, make_toy, program
+from tests.toy import MARK, call, environment, make_toy, marked, program
 
 pytestmark = pytest.mark.fault
-
-MARK = "RESTORE_TEST_MARK"
-
-
-def marked(mark: str) -> list[psutil.Process]:
-    """Return the living processes whose environment has the mark."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def begin(root: Path, home: Path) -> "subprocess.Popen[bytes]":

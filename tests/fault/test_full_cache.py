@@ -1,13 +1,12 @@
 """A cache of DVC without room costs no stage a second run, and is no success."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.project import ROOT
 from tests.small_disk import enlarge, mount_small_disk
-from tests.toy import call, make_toy, prefect_server
+from tests.toy import call, make_toy
 
 pytestmark = pytest.mark.fault
 
@@ -21,13 +20,6 @@ Path("heavy").mkdir()
 for size in sys.argv[1:]:
     Path("heavy", size).write_bytes(os.urandom(int(size)))
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Yield the variables that lead commands to a Prefect server of these tests' own."""
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as variables:
-        yield variables
 
 
 def make_heavy(root: Path, *sizes: int) -> Path:

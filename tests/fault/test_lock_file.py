@@ -4,24 +4,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
-from tests.toy import call, copy_toy, environment, make_toy, prefect_server, trace
+from tests.toy import call, copy_toy, environment, make_toy, outputs, trace
 
 pytestmark = pytest.mark.fault
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Yield the variables that lead commands to a Prefect server of these tests' own."""
-    home = tmp_path_factory.mktemp("prefect")
-    with prefect_server(home) as variables:
-        yield variables
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +26,6 @@ def done(tmp_path_factory: pytest.TempPathFactory, server: dict[str, str]) -> Pa
 @pytest.fixture
 def toy(done: Path, tmp_path: Path) -> Path:
     return copy_toy(done, tmp_path / "toy")
-
-
-def outputs(lock: bytes) -> dict[str, dict[str, str]]:
-    """Return the checksums of the outputs of each stage."""
-    stages: dict[str, Any] = YAML(typ="safe").load(lock)["stages"]
-    return {
-        name: {output["path"]: output["md5"] for output in stage["outs"]}
-        for name, stage in stages.items()
-    }
 
 
 def cut(text: bytes, share: float) -> bytes:

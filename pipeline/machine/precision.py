@@ -49,6 +49,12 @@ class Precision(Enum):
         finally:
             cudnn.allow_tf32, cublas.allow_tf32 = before
 
+    @contextmanager
+    def inference(self, device: torch.device) -> Iterator[None]:
+        """Let a network restore or recognise in this format, in a block; nothing is learnt."""
+        with torch.inference_mode(), self.arithmetic(), self.forward(device):
+            yield
+
 
 _STORED = {Precision.BFLOAT16: torch.bfloat16, Precision.FLOAT16: torch.float16}
 

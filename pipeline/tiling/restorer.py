@@ -241,11 +241,7 @@ class Restorer:
 
     def _apply(self, tiles: Array) -> "_Output":
         batch = upload(tiles, self._device).permute(0, 3, 1, 2)
-        with (
-            torch.inference_mode(),
-            self._precision.arithmetic(),
-            self._precision.forward(self._device),
-        ):
+        with self._precision.inference(self._device):
             return _Output(self._network(batch).float())
 
     def _fit(self, height: int, width: int, channels: int) -> None:

@@ -14,6 +14,10 @@ STEPS_BEFORE_CAPTURE = 3
 """Steps that allocate what the optimiser and the libraries keep, before a graph is captured."""
 
 
+Learn = Callable[[Tensor, Tensor, Tensor], None]
+"""Takes a step with the two tensors of a batch and the learning rate."""
+
+
 class Streams(Protocol):
     """What captured steps ask of a GPU."""
 
@@ -32,23 +36,14 @@ class CapturedSteps:
     """Takes steps that are always of the same shape.
 
     Args:
-        learn: Takes a step with two tensors of a batch and the learning rate, without waiting
-            for the GPU.
         device: The GPU.
         streams: Of the GPU; those of torch when left out.
     """
 
-    def __init__(
-        self,
-        learn: Callable[[Tensor, Tensor, Tensor], None],
-        device: torch.device,
-        streams: Streams | None = None,
-    ) -> None:
-        self._learn = learn
+    def __init__(self, device: torch.device, streams: Streams | None = None) -> None:
         self._device = device
         self._streams = CudaStreams(device) if streams is None else streams
-        self._inputs: tuple[Tensor, Tensor] | None = None
-        self._replay: Callable[[], None] | None = None
+        self._replay: Callable[[Tensor, Tensor], None] | None = None
         self._taken = 0
 
     @property
@@ -56,10 +51,12 @@ class CapturedSteps:
         """Whether a graph was captured."""
         return self._replay is not None
 
-    def take(self, degraded: Tensor, clean: Tensor, rate: Tensor) -> None:
+    def take(self, learn: Learn, degraded: Tensor, clean: Tensor, rate: Tensor) -> None:
         """Take a step.
 
         Args:
+            learn: What a step does, always the same, without waiting for the GPU. It is not kept:
+                whoever owns it and this would free the memory of the GPU late.
             degraded: What the network gets.
             clean: What the objective compares with.
             rate: Learning rate; always the same tensor, read from the device at each step.
@@ -68,39 +65,46 @@ class CapturedSteps:
             RuntimeError: Memory ran out, or what else torch has to say; a capture that fails
                 only costs the graph.
         """
-        if self._replay is not None and self._inputs is not None:
-            self._inputs[0].copy_(degraded)
-            self._inputs[1].copy_(clean)
-            self._replay()
+        if self._replay is not None:
+            self._replay(degraded, clean)
         elif self._taken < STEPS_BEFORE_CAPTURE:
             # As torch asks for before a capture.
             with self._streams.aside():
-                self._learn(degraded, clean, rate)
+                learn(degraded, clean, rate)
             self._taken += 1
             if self._taken == STEPS_BEFORE_CAPTURE:
-                self._capture(degraded, clean, rate)
+                self._replay = self._captured(learn, degraded, clean, rate)
         else:
-            self._learn(degraded, clean, rate)
+            learn(degraded, clean, rate)
 
     def start_anew(self) -> None:
         """Forget the graph: steps are computed in another way from now on."""
-        self._replay = self._inputs = None
+        self._replay = None
         self._taken = 0
 
-    def _capture(self, degraded: Tensor, clean: Tensor, rate: Tensor) -> None:
+    def _captured(
+        self, learn: Learn, degraded: Tensor, clean: Tensor, rate: Tensor
+    ) -> Callable[[Tensor, Tensor], None] | None:
+        """Return what takes a step with another batch, launched as one; None if nothing can."""
         try:
             inputs = degraded.clone(), clean.clone()
-            self._replay = self._streams.capture(lambda: self._learn(*inputs, rate))
+            launch = self._streams.capture(lambda: learn(*inputs, rate))
         except RuntimeError as error:
             short = is_out_of_memory(error)
             reason = "no memory is left for it" if short else _first_line(error)
             say(f"no CUDA graph of the training step, its kernels start one by one: {reason}")
         else:
-            self._inputs = inputs
-            return
+
+            def replay(degraded: Tensor, clean: Tensor) -> None:
+                inputs[0].copy_(degraded)
+                inputs[1].copy_(clean)
+                launch()
+
+            return replay
         # Not within the handler: the error holds on to what was captured before it. The steps
         # before fitted, so they are not made smaller for the sake of a graph.
         release_memory(self._device)
+        return None
 
 
 class CudaStreams:

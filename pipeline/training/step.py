@@ -60,7 +60,7 @@ class Step:
         self._rate = torch.zeros((), device=self.device)
         self._captured: CapturedSteps | None = None
         if self.device.type == "cuda":
-            self._captured = CapturedSteps(self._learn, self.device)
+            self._captured = CapturedSteps(self.device)
 
     def take(self, degraded: Tensor, clean: Tensor, rate: float) -> None:
         """Move the weights by one step.
@@ -81,7 +81,7 @@ class Step:
         if self.offloads:  # copies to the host are no part of a graph
             self._learn(degraded, clean, self._rate)
         else:
-            self._captured.take(degraded, clean, self._rate)
+            self._captured.take(self._learn, degraded, clean, self._rate)
 
     def shrink(self) -> str:
         """Make the next steps need about half the memory, and return in words how.

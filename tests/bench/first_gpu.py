@@ -8,7 +8,6 @@ resumption failed, or time ran out.
 """
 
 import argparse
-import hashlib
 import json
 import platform
 import subprocess
@@ -30,7 +29,6 @@ if __name__ == "__main__":
 import torch
 from torch import Tensor, nn
 
-from pipeline.arrays.training_set import DrawnNoise
 from pipeline.machine.devices import pick_device
 from pipeline.machine.memory import release_memory
 from pipeline.machine.precision import Precision
@@ -43,7 +41,8 @@ from pipeline.training.loop import Training, TrainingStoppedError
 from pipeline.training.pairs import Pairs
 from pipeline.training.step import Way
 from tests.bench.formats import formats_of
-from tests.bench.training import CASES, Case, patches, recipe, seconds_a_step, steps_of
+from tests.bench.training import CASES, Case, pairs_of, recipe, seconds_a_step, steps_of
+from tests.unit.test_training_loop import weights
 
 NETWORK = "DnCNN-S 17x64"
 NEVER = 10**9
@@ -219,28 +218,7 @@ def resumes_to_the_same_bytes(precision: Precision, case: Case, device: torch.de
         except TrainingStoppedError:
             resumed = training(Path(name) / "stopped")
         resumed.run(lambda _: None, lambda _: None, lambda: False)
-        return checksum(whole.network) == checksum(resumed.network)
-
-
-def pairs_of(case: Case, device: torch.device) -> Pairs:
-    """Return random patches with noise."""
-    return Pairs(
-        clean=patches(case),
-        degraded=None,
-        noise=DrawnNoise(sigma_8bit=25.0, peak=0.0, rounded=False),
-        key=(0, "first"),
-        batch=case.batch,
-        augment=True,
-        device=device,
-    )
-
-
-def checksum(network: nn.Module) -> str:
-    """Return a checksum of all weights and statistics."""
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        return weights(whole) == weights(resumed)
 
 
 def _unchanged(network: nn.Module) -> nn.Module:

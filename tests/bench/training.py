@@ -134,18 +134,9 @@ def measure(name: str, device: torch.device, effort: Effort) -> Iterator[Measure
 
 def our_steps(case: Case, device: torch.device, way: Way, folder: Path) -> Steps:
     """Return the loop of the stage ``train``, with its checkpoints and its curve."""
-    pairs = Pairs(
-        clean=patches(case),
-        degraded=None,
-        noise=DrawnNoise(sigma_8bit=25.0, peak=0.0, rounded=False),
-        key=(0, "benchmark"),
-        batch=case.batch,
-        augment=True,
-        device=device,
-    )
     training = Training(
         build_model(case.model, 0).to(device),
-        pairs,
+        pairs_of(case, device),
         recipe(case),
         way=way,
         checkpoint=CheckpointFile(folder, "benchmark"),
@@ -190,6 +181,19 @@ def recipe(case: Case) -> Recipe:
             "log_every": 50,
             "checkpoint_every": 500,
         }
+    )
+
+
+def pairs_of(case: Case, device: torch.device) -> Pairs:
+    """Return random patches with noise."""
+    return Pairs(
+        clean=patches(case),
+        degraded=None,
+        noise=DrawnNoise(sigma_8bit=25.0, peak=0.0, rounded=False),
+        key=(0, "benchmark"),
+        batch=case.batch,
+        augment=True,
+        device=device,
     )
 
 

@@ -43,17 +43,17 @@ class Learner:
         self.seen.append(float(degraded[0]))
 
 
-def take(steps: CapturedSteps, numbers: range) -> None:
+def take(steps: CapturedSteps, learner: Learner, numbers: range) -> None:
     for number in numbers:
         batch = torch.full((2,), float(number))
-        steps.take(batch, batch + 1, RATE)
+        steps.take(learner, batch, batch + 1, RATE)
 
 
 def test_each_step_learns_once_from_its_batch_before_and_after_the_capture() -> None:
     learner, streams = Learner(), Immediate()
-    steps = CapturedSteps(learner, CPU, streams)
+    steps = CapturedSteps(CPU, streams)
 
-    take(steps, range(STEPS_BEFORE_CAPTURE + 4))
+    take(steps, learner, range(STEPS_BEFORE_CAPTURE + 4))
 
     assert learner.seen == list(range(STEPS_BEFORE_CAPTURE + 4))
     assert steps.launches_as_one
@@ -71,9 +71,9 @@ def test_a_capture_that_fails_costs_the_graph_and_no_step(
     fault: RuntimeError, reason: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     learner, streams = Learner(), Immediate(fault)
-    steps = CapturedSteps(learner, CPU, streams)
+    steps = CapturedSteps(CPU, streams)
 
-    take(steps, range(STEPS_BEFORE_CAPTURE + 4))
+    take(steps, learner, range(STEPS_BEFORE_CAPTURE + 4))
 
     assert learner.seen == list(range(STEPS_BEFORE_CAPTURE + 4))
     assert not steps.launches_as_one
@@ -85,13 +85,13 @@ def test_a_capture_that_fails_costs_the_graph_and_no_step(
 
 def test_steps_that_are_computed_in_another_way_are_captured_anew() -> None:
     learner, streams = Learner(), Immediate()
-    steps = CapturedSteps(learner, CPU, streams)
-    take(steps, range(STEPS_BEFORE_CAPTURE + 1))
+    steps = CapturedSteps(CPU, streams)
+    take(steps, learner, range(STEPS_BEFORE_CAPTURE + 1))
 
     steps.start_anew()
 
     assert not steps.launches_as_one
-    take(steps, range(STEPS_BEFORE_CAPTURE))
+    take(steps, learner, range(STEPS_BEFORE_CAPTURE))
     assert streams.captures == 2
 
 

@@ -1,6 +1,7 @@
 """Decisions that the machine makes once, formats that it can compute in, memory that it has."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -153,6 +154,21 @@ def test_products_of_float32_are_rounded_only_where_that_was_chosen_and_not_afte
 
 
 # --------------------------------------------------------------------------- processor
+
+
+def test_a_stage_that_computes_does_not_import_the_compiler(root: Path) -> None:
+    code = (
+        "import sys, torch; from pipeline.machine.devices import pick_device; "
+        "from pipeline.machine.memory import peak_bytes; pick_device(1); "
+        "peak_bytes(lambda: torch.nn.Conv2d(1, 1, 3)(torch.zeros(1, 1, 9, 9))); "
+        "print(torch.are_deterministic_algorithms_enabled(), 'torch._dynamo' in sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["True", "False"]
 
 
 def test_a_gpu_is_named_with_its_library_and_without_the_threads_of_its_host(

@@ -72,7 +72,7 @@ def _restored(
     if model.takes_noise_map and sigma_8bit is not None:
         noise_map = torch.full_like(images[:, :1], sigma_8bit / 255)
         images = torch.cat([images, noise_map], dim=1)
-    with torch.inference_mode(), precision.arithmetic(), precision.forward(images.device):
+    with precision.inference(images.device):
         restored: Tensor = network(images)
     return restored.float()
 

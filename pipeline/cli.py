@@ -20,6 +20,7 @@ from pipeline.commands import (
     SUCCESS,
     USAGE,
     CommandError,
+    app,
     data,
     export,
     photo,
@@ -284,6 +285,7 @@ _COMMANDS = {
         _preset, "list the shipped versions of params.yaml, or take one", _add_preset_options
     ),
     "photo": _Command(photo.run, photo.SUMMARY, photo.add_options, anywhere=True),
+    "app": _Command(app.run, app.SUMMARY, app.add_options, anywhere=True),
     "data": _Command(data.run, data.SUMMARY, data.add_options),
     "import": _Command(weights.run, weights.SUMMARY, weights.add_options),
     "export": _Command(export.run, export.SUMMARY, export.add_options),

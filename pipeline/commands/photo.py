@@ -13,6 +13,9 @@ SUMMARY = "restore photographs: noise, JPEG artefacts, low resolution"
 
 _PAGE = "before-after.html"
 
+_REGISTERED = "models:/"
+"""How addresses of models in MLflow's registry begin."""
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
@@ -48,10 +51,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="how much of the correction is applied (1 as without; less keeps more grain)",
     )
     parser.add_argument(
+        "--sigma",
+        type=_level,
+        metavar="0..255",
+        help="level of the noise, for a --model with a noise map (otherwise it is estimated)",
+    )
+    parser.add_argument(
         "--model",
         metavar="NAME",
-        help="a network that ships, an experiment of this project, or a folder of weights with "
-        "their card (otherwise as the task needs)",
+        help="a network that ships, an experiment of this project, a model of MLflow's registry "
+        f"({_REGISTERED}NAME@ALIAS), or a folder of weights with their card (otherwise as the task "
+        "needs)",
     )
     parser.add_argument("--again", action="store_true", help="also what has a result already")
     parser.add_argument(
@@ -76,7 +86,8 @@ def run(root: Path, options: argparse.Namespace) -> int:
     """
     from pipeline.photographs.finding import NothingFoundError, find_photographs
 
-    model = None if options.model is None else _weights(root, options.model)
+    registered = (options.model or "").startswith(_REGISTERED)
+    model = None if options.model is None or registered else _weights(root, options.model)
     try:
         again = options.again or options.preview
         found = find_photographs(options.inputs, options.out, again=again)
@@ -91,10 +102,12 @@ def run(root: Path, options: argparse.Namespace) -> int:
             "colour": None if model is None else _colour(root, model),
             "scale": options.scale,
             "strength": options.strength,
+            "sigma_8bit": options.sigma,
             "preview": options.preview,
             "shown": options.page or options.preview,
         }
         request = {
+            "registered": options.model if registered else None,
             "jobs": [(str(job.source), str(job.target)) for job in found.jobs],
             "wish": wish,
             "page": str(page) if options.page or options.preview else None,
@@ -127,35 +140,30 @@ def _restore(request: dict[str, Any]) -> int:
 def _weights(root: Path, name: str) -> Path:
     """Return the folder of weights that a name means."""
     from pipeline.nearest import nearest_known
-    from pipeline.photographs.shipped import SHIPPED
+    from pipeline.photographs.weights_by_name import has_weights, known_weights
 
-    trained = root / "data" / "models"
+    known = known_weights(root)
     given = _absolute(name)
-    places = [SHIPPED / name, trained / name, given, given.parent]
-    for folder in places:
-        if (folder / "card.json").is_file() and (folder / "weights.safetensors").is_file():
+    for folder in (known.get(name, given), given, given.parent):
+        if has_weights(folder):
             return folder
-    known = [card.parent.name for at in (SHIPPED, trained) for card in at.glob("*/card.json")]
     raise CommandError(
-        f"--model {name}: expected weights that ship, an experiment that was trained here, or a "
-        f"folder with weights.safetensors and card.json; {nearest_known(name, known)}",
+        f"--model {name}: expected weights that ship, an experiment that was trained here, a "
+        f"model of MLflow's registry ({_REGISTERED}NAME@ALIAS), or a folder with "
+        f"weights.safetensors and card.json; {nearest_known(name, list(known))}",
         USAGE,
     )
 
 
 def _colour(root: Path, weights: Path) -> str | None:
     """Return what an experiment of this project learnt from, which the card of it does not say."""
-    from pipeline.checking.params_file import ParamsError, load_params
-    from pipeline.checking.training_sets import bank_of
+    from pipeline.checking.params_file import ParamsError
+    from pipeline.photographs.weights_by_name import colour_learnt
 
-    if weights.parent != root / "data" / "models":
-        return None
     try:
-        params = load_params(root / "params.yaml")
+        return colour_learnt(root, weights)
     except ParamsError as error:
         raise CommandError(str(error)) from error
-    experiment = params.experiments.get(weights.name)
-    return None if experiment is None else bank_of(experiment, params).colour
 
 
 def _absolute(text: str) -> Path:
@@ -166,4 +174,11 @@ def _share(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:  # nor not a number
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, came {text}")
+    return value
+
+
+def _level(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 255:  # nor not a number
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 255, came {text}")
     return value

@@ -20,6 +20,7 @@ from pipeline.machine.devices import pick_device
 from pipeline.photographs.comparison_page import write_page
 from pipeline.photographs.finding import Job
 from pipeline.photographs.reading import picture_size
+from pipeline.photographs.registered import fetch_weights
 from pipeline.photographs.working import Outcome, Wish, Workshop
 
 FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
@@ -27,21 +28,23 @@ FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 
 
 def main() -> int:
-    """Answer one request: ``{"jobs", "wish", "page"}``."""
+    """Answer one request: ``{"registered", "jobs", "wish", "page"}``."""
     request: dict[str, Any] = json.load(sys.stdin)
     jobs = [Job(Path(source), Path(target)) for source, target in request["jobs"]]
     wish = dict(request["wish"])
-    model = wish.pop("model")
-    workshop = Workshop(
-        Wish(model=None if model is None else Path(model), **wish), pick_device(count_workers())
-    )
-    sizes = [_megapixels(job) for job in jobs]
     try:
+        if request["registered"] is not None:
+            wish["model"] = fetch_weights(request["registered"])
+        elif wish["model"] is not None:
+            wish["model"] = Path(wish["model"])
+        workshop = Workshop(Wish(**wish), pick_device(count_workers()))
         workshop.check()
-        seconds = sum(sizes) * workshop.seconds_each_megapixel()
+        each = workshop.seconds_each_megapixel()
     except (ValueError, OSError) as error:
         sys.stderr.write(f"restore: {error}\n")
         return UNUSABLE
+    sizes = [_megapixels(job) for job in jobs]
+    seconds = sum(sizes) * each
     plural = "" if len(jobs) == 1 else "s"
     if not wish["preview"]:
         sys.stdout.write(

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -10,7 +11,14 @@ from pipeline.photographs.picture import Values
 from pipeline.photographs.working import Outcome
 from pipeline.photographs.writing import encode_jpeg
 
-_TEMPLATE = "comparison.html.jinja"
+_HERE = Path(__file__).parent
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined
+)
+
+SLIDER_STYLE = _HERE / "slider.css"
+"""What a page with sliders needs."""
 
 
 def write_page(outcomes: Sequence[Outcome], page: Path) -> None:
@@ -23,18 +31,8 @@ def write_page(outcomes: Sequence[Outcome], page: Path) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-    )
     shown = [
-        {
-            "name": outcome.job.source.name,
-            "words": outcome.words,
-            "before": _embedded(outcome.crops[0]),
-            "after": _embedded(outcome.crops[1]),
-            "height": outcome.crops[1].shape[0],
-            "width": outcome.crops[1].shape[1],
-        }
+        {**_slider_of(outcome.job.source.name, outcome.crops), "words": outcome.words}
         for outcome in outcomes
         if outcome.crops is not None
     ]
@@ -44,9 +42,27 @@ def write_page(outcomes: Sequence[Outcome], page: Path) -> None:
         if outcome.crops is None
     ]
     page.parent.mkdir(parents=True, exist_ok=True)
-    text = environment.get_template(_TEMPLATE).render(shown=shown, others=others)
+    text = _ENVIRONMENT.get_template("comparison.html.jinja").render(shown=shown, others=others)
     page.write_text(text, encoding="utf-8")
 
 
-def _embedded(values: Values) -> str:
+def slider(name: str, crops: tuple[Values, Values]) -> str:
+    """Return the HTML of a slider between two crops.
+
+    Args:
+        name: What they show.
+        crops: Before and after, uint8 ``(h, w, C)`` of one size.
+    """
+    return _ENVIRONMENT.get_template("slider.html.jinja").render(one=_slider_of(name, crops))
+
+
+def as_data_url(values: Values) -> str:
+    """Return 8-bit values ``(h, w, C)`` as the address of an image that holds the image itself."""
     return f"data:image/jpeg;base64,{b64encode(encode_jpeg(values)).decode()}"
+
+
+def _slider_of(name: str, crops: tuple[Values, Values]) -> dict[str, Any]:
+    before, after = crops
+    height, width = after.shape[:2]
+    images = {"before": as_data_url(before), "after": as_data_url(after)}
+    return {"name": name, "height": height, "width": width, **images}

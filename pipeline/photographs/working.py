@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,17 @@ import torch
 from pipeline.arrays.weights_file import WeightsError
 from pipeline.nearest import nearest_known
 from pipeline.photographs.choosing import Finding, Task, choose, find_in
+from pipeline.photographs.crops import before_and_after, part_of, window_at
 from pipeline.photographs.estimating import NoiseLevels
 from pipeline.photographs.finding import Job
 from pipeline.photographs.networks import PhotoNetwork, open_network
 from pipeline.photographs.picture import Picture, Values
 from pipeline.photographs.reading import read_picture
 from pipeline.photographs.restoring import Work, restore_picture
-from pipeline.photographs.shipped import SHIPPED
+from pipeline.photographs.weights_by_name import SHIPPED
 from pipeline.photographs.writing import write_picture
 from pipeline.settings.params import Colour
 from pipeline.tiling.restorer import TooLittleMemoryError
-
-_CROP = (360, 480)
-"""Height and width of what a page shows of a photograph, and of a preview, in pixels."""
 
 _PROBE = 512
 """Side of the picture that tells how long a network takes."""
@@ -40,6 +38,7 @@ class Wish:
         colour: What these learnt from, where their card does not say it.
         scale: How many times larger, where the task is to enlarge.
         strength: Share of the correction that is applied, 0 to 1.
+        sigma_8bit: Level of the noise, for a network that is told; None to estimate it.
         preview: Whether only a crop of each is restored, and nothing written.
         shown: Whether a crop of each, before and after, is kept for a page.
     """
@@ -49,6 +48,7 @@ class Wish:
     colour: Colour | None
     scale: int
     strength: float
+    sigma_8bit: float | None
     preview: bool
     shown: bool
 
@@ -84,17 +84,30 @@ class Workshop:
     def __init__(self, wish: Wish, device: torch.device) -> None:
         self._wish = wish
         self._device = device
-        self._open: dict[Path, PhotoNetwork] = {}
+        self._open: dict[tuple[Path, Colour | None], PhotoNetwork] = {}
+
+    def wished(self, wish: Wish) -> "Workshop":
+        """Return one for another wish, with the networks that are open here."""
+        other = Workshop(wish, self._device)
+        other._open = self._open
+        return other
 
     def check(self) -> None:
         """Make sure that the wish can be granted, before any photograph is read.
 
         Raises:
-            ValueError: The weights cannot be used, or do not enlarge so much.
+            ValueError: The weights cannot be used, do not enlarge so much, or are told no noise.
         """
         wish = self._wish
-        if wish.model is not None:
-            self._enlarging(self._network(wish.model))
+        network = None if wish.model is None else self._network(wish.model)
+        if network is not None:
+            self._enlarging(network)
+        if wish.sigma_8bit is not None and (network is None or not network.told):
+            name = "the networks that ship" if network is None else network.name
+            raise WeightsError(
+                f"{name}: expected a network with a noise map for a level of the noise; these "
+                "find it themselves, and how much of the correction is applied is the strength"
+            )
 
     def seconds_each_megapixel(self) -> float:
         """Measure how long the network of this wish takes, reading and writing left aside."""
@@ -129,29 +142,49 @@ class Workshop:
         picture = read_picture(job.source)
         found = find_in(picture)
         if wish.preview:
-            picture = _crop_of(picture)
+            picture = part_of(picture, window_at(picture))
+        words, restored = self.restored(picture, found)
+        if not wish.preview:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+            if restored is None:
+                shutil.copyfile(job.source, job.target)
+            else:
+                write_picture(restored, job.target)
+        if restored is None or not wish.shown:
+            return words, None
+        return words, before_and_after(picture, restored, window_at(picture))
+
+    def restored(self, picture: Picture, found: Finding) -> tuple[str, Picture | None]:
+        """Restore a picture.
+
+        Args:
+            picture: All of it, or a part.
+            found: What was found in all of it.
+
+        Returns:
+            What was found and done, and the result; None where it is better left as it is.
+
+        Raises:
+            ValueError: The weights cannot be used.
+            TooLittleMemoryError: There is none even for small tiles.
+        """
+        wish = self._wish
         folder = wish.model
         if folder is None:
             name = choose(wish.task, found)
             if name is None:
-                if not wish.preview:
-                    job.target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(job.source, job.target)
                 return f"{found}: left as it is", None
             folder = _shipped(name)
         network = self._network(folder)
-        work = Work(network, self._enlarging(network), wish.strength, found.noise.sigma_8bit)
-        restored = restore_picture(picture, work)
-        if not wish.preview:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            write_picture(restored, job.target)
-        crops = _crops(picture, restored) if wish.shown else None
-        return f"{found}: {network.name}", crops
+        sigma = found.noise.sigma_8bit if wish.sigma_8bit is None else wish.sigma_8bit
+        work = Work(network, self._enlarging(network), wish.strength, sigma)
+        return f"{found}: {network.name}", restore_picture(picture, work)
 
     def _network(self, folder: Path) -> PhotoNetwork:
-        if folder not in self._open:
-            self._open[folder] = open_network(folder, self._device, self._wish.colour)
-        return self._open[folder]
+        key = (folder, self._wish.colour)
+        if key not in self._open:
+            self._open[key] = open_network(folder, self._device, self._wish.colour)
+        return self._open[key]
 
     def _enlarging(self, network: PhotoNetwork) -> int:
         """Return by how much a picture is enlarged before a network gets it."""
@@ -171,27 +204,3 @@ def _shipped(name: str | None) -> Path:
         known = [card.parent.name for card in SHIPPED.glob("*/card.json")]
         raise WeightsError(f"{name}: no such weights ship; {nearest_known(str(name), known)}")
     return folder
-
-
-def _crop_of(picture: Picture) -> Picture:
-    height, width = picture.values.shape[:2]
-    tall, wide = min(height, _CROP[0]), min(width, _CROP[1])
-    rows = slice((height - tall) // 2, (height - tall) // 2 + tall)
-    columns = slice((width - wide) // 2, (width - wide) // 2 + wide)
-    alpha = None if picture.alpha is None else picture.alpha[rows, columns]
-    return replace(picture, values=picture.values[rows, columns], alpha=alpha)
-
-
-def _crops(before: Picture, after: Picture) -> tuple[Values, Values]:
-    """Return the middle of both in 8 bits, what is smaller enlarged pixel by pixel."""
-    small = _crop_of(before).values
-    scale = len(after.values) // len(before.values)
-    height, width = before.values.shape[:2]
-    top, left = scale * ((height - len(small)) // 2), scale * ((width - small.shape[1]) // 2)
-    large = after.values[top : top + scale * len(small), left : left + scale * small.shape[1]]
-    enlarged = small.repeat(scale, axis=0).repeat(scale, axis=1)
-    return _as_8_bits(enlarged), _as_8_bits(large)
-
-
-def _as_8_bits(values: Values) -> Values:
-    return values if values.dtype == np.uint8 else (values >> 8).astype(np.uint8)

@@ -248,7 +248,7 @@ def send_kept(tracker: Tracker, *, patience: float = 60.0) -> None:
                     refused.parent.mkdir(exist_ok=True)
                     journal.rename(refused)
                     sys.stderr.write(
-                        f"warning: MLflow refused a kept run ({_cause(error)}); see {refused}\n"
+                        f"warning: MLflow refused a kept run ({cause_of(error)}); see {refused}\n"
                     )
                 else:
                     remove(journal)
@@ -308,6 +308,24 @@ def _end_own_launch(journals: Sequence[Path]) -> None:
             return
 
 
+def fetch_registered(address: str) -> Path:
+    """Return a folder with the files of a model in MLflow's registry.
+
+    Args:
+        address: ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+
+    Raises:
+        FileNotFoundError: There is no database here, and no other place is named.
+        mlflow.MlflowException: The tracker fails, or has no such model.
+    """
+    if "MLFLOW_TRACKING_URI" not in os.environ and not DATABASE.is_file():
+        raise FileNotFoundError(f"no {DATABASE} here, and no MLFLOW_TRACKING_URI")
+    client = _quiet_client()
+    from mlflow.artifacts import download_artifacts
+
+    return Path(download_artifacts(address, tracking_uri=client.tracking_uri))
+
+
 def unreachable(error: Exception, *, kept: bool = True) -> str:
     """Return what to say of a tracker that fails.
 
@@ -317,12 +335,12 @@ def unreachable(error: Exception, *, kept: bool = True) -> str:
     """
     outcome = f"is kept in {UNSENT} and sent with the next stage that can reach it"
     return (
-        f"MLflow cannot be reached ({_cause(error)}); what it should record "
+        f"MLflow cannot be reached ({cause_of(error)}); what it should record "
         f"{outcome if kept else 'from now on is lost'}"
     )
 
 
-def _cause(error: Exception) -> str:
+def cause_of(error: Exception) -> str:
     """Return one line that says what failed: the database's own word if it was a database.
 
     What MLflow makes of that begins with advice to programmers, or with its statement.

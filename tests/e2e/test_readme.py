@@ -43,6 +43,10 @@ ELSEWHERE = {
     ),
     "prefect deployment run restore/train-all --watch --param experiments='[\"dncnn_s25\"]' "
     "--param force=true": (FLOW, "test_the_served_deployment_tells_the_truth_about_failures"),
+    "restore app": (
+        "tests/unit/test_command_app.py",
+        "test_a_photograph_is_looked_at_and_comes_back_as_the_command_makes_it",
+    ),
     "prefect work-pool create --type process restore-pool": (FLOW, "test_a_worker_runs_the_flow"),
     "prefect deploy --all": (FLOW, "test_a_worker_runs_the_flow"),
     "prefect worker start --pool restore-pool": (FLOW, "test_a_worker_runs_the_flow"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from pipeline import cli
 from pipeline.images.files import read_8bit
@@ -66,6 +67,9 @@ def test_a_preview_writes_its_page_alone(elsewhere: Path) -> None:
         (["missing"], "missing: no such file or folder"),
         (["photos", "--model", "nett"], "--model nett: expected weights that ship"),
         (["net"], "expected photographs"),
+        (["photos", "--sigma=25"], "the networks that ship: expected a network with a noise map"),
+        (["photos", "--model=net", "--sigma=25"], "net: expected a network with a noise map"),
+        (["photos", "--model=models:/none@best"], "models:/none@best: MLflow says: no mlflow.db"),
     ],
 )
 def test_what_cannot_be_done_is_said_at_once(
@@ -96,3 +100,42 @@ def test_a_strength_is_a_share(strength: str) -> None:
         cli.main(["photo", "photos", f"--strength={strength}"])
 
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("sigma", ["-1", "256", "nan", "much"])
+@pytest.mark.usefixtures("elsewhere")
+def test_a_level_of_noise_is_one_of_8_bits(sigma: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["photo", "photos", f"--sigma={sigma}"])
+
+
+def test_a_network_with_a_noise_map_is_told_the_level(elsewhere: Path) -> None:
+    write_weights(elsewhere / "told", COLOUR.model_copy(update={"noise_map": True}))
+    results: list[bytes] = []
+    for asked in ([], ["--sigma=5"], ["--sigma=50"]):
+        out = elsewhere / f"out{len(results)}"
+
+        code = cli.main(["photo", "photos", "--model=told", f"--out={out}", *asked])
+
+        assert code == 0
+        results.append(read_8bit(out / "day/gray.png").tobytes())
+    assert len(set(results)) == 3
+
+
+def test_a_model_of_the_registry_is_taken_by_its_alias(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere / 'tracker.db'}")
+    client = MlflowClient()
+    client.create_registered_model("denoise")
+    client.create_model_version("denoise", (elsewhere / "net").as_uri())
+    client.set_registered_model_alias("denoise", "champion", "1")
+
+    known = cli.main(["photo", "photos", "--model=models:/denoise@champion", "--out=one"])
+    unknown = cli.main(["photo", "photos", "--model=models:/denoise@best", "--out=two"])
+
+    assert (known, unknown) == (0, 2)
+    assert cli.main(["photo", "photos", "--model=net", "--out=three"]) == 0
+    one, three = ((elsewhere / out / "turned.jpg").read_bytes() for out in ("one", "three"))
+    assert one == three
+    assert "models:/denoise@best: MLflow says: " in capfd.readouterr().err

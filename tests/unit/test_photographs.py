@@ -317,7 +317,7 @@ def test_one_photograph_that_fails_stops_no_other(tmp_path: Path) -> None:
     bad = tmp_path / "in/bad.png"
     bad.write_bytes(good.read_bytes()[:99])
     jobs = [Job(path, tmp_path / "out" / path.name) for path in (bad, good)]
-    wish = Wish("denoise", tmp_path / "net", None, 2, 1.0, preview=False, shown=True)
+    wish = Wish("denoise", tmp_path / "net", None, 2, 1.0, None, preview=False, shown=True)
 
     outcomes = list(Workshop(wish, CPU).restore(jobs))
 
@@ -330,7 +330,7 @@ def test_a_scale_that_was_not_learnt_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(WeightsError, match="expected a scale of 2 or 3, which it learnt; came 4"):
         Workshop(
-            Wish("upscale", tmp_path / "net", None, 4, 1.0, preview=False, shown=True), CPU
+            Wish("upscale", tmp_path / "net", None, 4, 1.0, None, preview=False, shown=True), CPU
         ).check()
 
 

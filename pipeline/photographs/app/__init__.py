@@ -1,0 +1,1 @@
+"""Photographs restored in a browser, on this machine alone: ``restore app``."""

@@ -22,7 +22,10 @@ _NEEDED = {".onnx": ("onnx", "onnxscript", "onnxruntime"), ".pt2": ()}
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the command needs to know."""
     parser.add_argument(
-        "name", metavar="NAME", help="an experiment or an entry of imported, with its weights there"
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help="an experiment or an entry of imported, with its weights there; several, to folders",
     )
     parser.add_argument(
         "--to",
@@ -31,12 +34,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=lambda text: Path(text).absolute(),
         metavar="FILE",
         help="file to write: .onnx, for ONNX Runtime and others, or .pt2, for torch.export.load; "
-        "or a folder, for weights with a card, which `restore photo --model` takes",
+        "or a folder, for weights with a card, which `restore photo --model` takes (of several "
+        "networks a folder each in it)",
     )
 
 
 def run(root: Path, options: argparse.Namespace) -> int:
-    """Export one network, and print what the file holds.
+    """Export networks, and print what the files hold.
 
     Args:
         root: Folder of the project.
@@ -51,19 +55,28 @@ def run(root: Path, options: argparse.Namespace) -> int:
     as_folder = options.to.is_dir() or not options.to.suffix
     if not as_folder:
         _check_format(options.to)
+        if len(options.names) > 1:
+            raise CommandError(
+                f"--to {options.to.name}: expected a folder for several networks, came a file",
+                USAGE,
+            )
     try:
         params = load_params(root / "params.yaml")
     except ParamsError as error:
         raise CommandError(str(error)) from error
-    entry = _entry(params, options.name)
-    weights = _weights(root, options.name, params)
+    entries = {name: _entry(params, name) for name in options.names}
+    weights = {name: _weights(root, name, params) for name in options.names}
     if as_folder:
-        return _write_folder(root, options.name, params, options.to)
+        for name in entries:
+            to = options.to if len(entries) == 1 else options.to / name
+            _write_folder(root, name, params, to)
+        return SUCCESS
+    ((name, entry),) = entries.items()
     request = {
-        "name": options.name,
+        "name": name,
         "arch": entry.arch,
         "model": params.models.named(entry.arch)[entry.model].model_dump(mode="json"),
-        "weights": str(weights),
+        "weights": str(weights[name]),
         "to": str(options.to),
     }
     answer = _export(root, request)
@@ -110,7 +123,7 @@ def _weights(root: Path, name: str, params: "Params") -> Path:
     return path
 
 
-def _write_folder(root: Path, name: str, params: "Params", to: Path) -> int:
+def _write_folder(root: Path, name: str, params: "Params", to: Path) -> None:
     """Copy weights, with a card that says all that is known of them here."""
     from pipeline.arrays.stage_outputs import read_json
     from pipeline.checking.training_sets import bank_of
@@ -137,7 +150,6 @@ def _write_folder(root: Path, name: str, params: "Params", to: Path) -> int:
     print(
         f"{to}\n  holds    {size / 1e6:.1f} MB of weights, and card.json, which says what made them"
     )
-    return SUCCESS
 
 
 def _training_seconds(root: Path, name: str, weights: str) -> float | None:

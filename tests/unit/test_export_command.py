@@ -76,6 +76,21 @@ def test_a_folder_gets_weights_with_a_card_that_says_what_made_them(
     }
 
 
+def test_several_networks_get_a_folder_each(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = project / "data/models/dncnn_s25"
+    (trained / "card.json").write_text(json.dumps({"weights_sha256": "0" * 64}))
+    shutil.copytree(trained, project / "data/models/rednet_jpeg")
+
+    code = cli.main(["export", "dncnn_s25", "rednet_jpeg", "--to", "shared"])
+
+    assert code == 0, capsys.readouterr().err
+    shared = project / "elsewhere/shared"
+    assert names(shared) == {"dncnn_s25", "rednet_jpeg"}
+    assert names(shared / "rednet_jpeg") == {"weights.safetensors", "card.json"}
+
+
 def test_imported_weights_are_exported_too(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +113,8 @@ def test_imported_weights_are_exported_too(
     ("arguments", "code", "said"),
     [
         (["dncnn_s25", "--to", "net.pth"], 2, "ends in .onnx or .pt2, came '.pth'"),
+        (["dncnn_s25", "vdsr_x23", "--to", "net.pt2"], 2, "expected a folder for several networks"),
+        (["dncnn_s25", "vdsr_x23", "--to", "net"], 1, "`dvc repro train@vdsr_x23` makes them"),
         (["dncnn_s52", "--to", "net.onnx"], 2, "the nearest known one is 'dncnn_s25'"),
         (["vdsr_x23", "--to", "net.pt2"], 1, "`dvc repro train@vdsr_x23` makes them"),
     ],

@@ -25,6 +25,7 @@ from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import ResultRow
 from pipeline.settings.params import AcceptedOverlap, Applied, Experiment, Imported, Trial, Way
 from stages.report import report
+from tests.browser import CHROMIUM, needs_chromium
 from tests.recognised import Recognised, faces
 
 FOLDERS = (
@@ -627,9 +628,6 @@ def decoded(folder: Path) -> Callable[[str], Bytes]:
     return read
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
 USER = """<script>
 document.querySelector("thead button").click();
 document.querySelector("thead button").click();
@@ -658,7 +656,7 @@ def browse(page: Path, width: int = 1200) -> str:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@needs_chromium
 def test_a_browser_sorts_rows_and_moves_sliders(project: Project, tmp_path: Path) -> None:
     project.report()
     used = tmp_path / "used.html"
@@ -746,7 +744,7 @@ def apply_net(project: Project, name: str, way: Way) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@needs_chromium
 def test_long_names_and_ways_make_no_page_wider_than_a_window(
     project: Project, tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,12 +14,11 @@ import pytest
 import requests
 
 from pipeline import cli
+from tests.browser import needs_chromium, opened
 from tests.unit.photographs import COLOUR, exif_with, pixels, saved, write_weights
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 pytest.importorskip("nicegui", reason="the extra [app] is not installed")
 
@@ -55,24 +53,13 @@ def address(place: Path) -> Iterator[str]:
 
 @pytest.fixture
 def page(address: str) -> Iterator["Page"]:
-    """Open the page; whatever it asks of other machines fails the test."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(address)
+    """Open the page."""
+    with opened(address) as page:
         yield page
-        browser.close()
-        assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
-
-
-browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 
 @pytest.mark.browser
-@browser
+@needs_chromium
 def test_a_photograph_is_looked_at_and_comes_back_as_the_command_makes_it(
     page: "Page", place: Path
 ) -> None:
@@ -104,7 +91,7 @@ def test_a_photograph_is_looked_at_and_comes_back_as_the_command_makes_it(
 
 
 @pytest.mark.browser
-@browser
+@needs_chromium
 def test_what_cannot_be_restored_is_said_and_the_next_one_can(page: "Page", place: Path) -> None:
     page.set_input_files("input[type=file]", place / "broken.jpg")
     page.get_by_text("expected a picture, came 7 bytes of something else").wait_for()

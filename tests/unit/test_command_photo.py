@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 
 from pipeline import cli
 from pipeline.images.files import read_8bit
+from tests.browser import needs_chromium, opened
 from tests.unit.photographs import COLOUR, exif_with, pixels, saved, write_weights
 
 
@@ -59,6 +60,24 @@ def test_a_preview_writes_its_page_alone(elsewhere: Path) -> None:
     text = page.read_text()
     assert text.count("data:image/jpeg;base64,") == 4
     assert "http" not in text.partition("<main>")[2]
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_a_browser_moves_between_before_and_after(elsewhere: Path) -> None:
+    assert cli.main(["photo", "photos", "--model", "net", "--page"]) == 0
+    page = elsewhere / "photos-restored/before-after.html"
+
+    with opened(page.as_uri(), width=400) as shown:
+        slider = shown.get_by_label("turned.jpg: how much of it is shown before")
+        slider.press("End")
+        at = shown.locator(".pair").evaluate_all(
+            "pairs => pairs.map(pair => pair.style.getPropertyValue('--at')).sort()"
+        )
+        wide = shown.evaluate("document.documentElement.scrollWidth")
+
+    assert at == ["100%", "50%"]
+    assert wide == 400
 
 
 @pytest.mark.parametrize(

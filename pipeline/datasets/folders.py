@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.datasets.files_below import files_below
 from pipeline.datasets.finding import FoundFile, Places, refusal
 from pipeline.images.files import SUFFIXES
 from pipeline.images.raw_images import ROLES, DatasetError
@@ -45,20 +46,20 @@ def find_pairs(dataset: PairedDataset, places: Places) -> list[FoundFile]:
 def images_in(folder: Path, name: str) -> dict[str, Path]:
     """Return the image files of a folder and its subfolders by the names of the images.
 
-    A file ``a/b.png`` is the image ``a__b``. Hidden files and folders do not count.
+    A file ``a/b.png`` is the image ``a__b``. Hidden files and folders do not count; linked ones do.
 
     Raises:
-        DatasetError: There is no folder, no image in it, or a name that cannot be used.
+        DatasetError: There is no folder, no image in it, one that cannot be looked into, or a name
+            that cannot be used.
     """
     if not folder.is_dir():
         raise DatasetError(
             f"data set '{name}': expected a folder of images at {folder}, there is none"
         )
-    files = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if not path.is_dir() and not _is_hidden(path.relative_to(folder))
-    ]
+    closed: list[str] = []
+    files = files_below(folder, lambda error: closed.append(f"{error.filename}: {error.strerror}"))
+    if closed:
+        raise refusal(name, f"folder(s) in {folder} that cannot be looked into", closed)
     images = [path for path in files if path.suffix.lower() in SUFFIXES]
     others = _count_by_suffix(set(files) - set(images))
     if not images:
@@ -86,10 +87,6 @@ def _by_image(folder: Path, paths: Iterable[Path], name: str) -> dict[str, Path]
     if unprintable:
         raise refusal(name, f"file name(s) in {folder} that cannot be listed", unprintable)
     return {image: paths[0] for image, paths in named.items()}
-
-
-def _is_hidden(relative: Path) -> bool:
-    return any(part.startswith(".") for part in relative.parts)
 
 
 def _count_by_suffix(paths: Iterable[Path]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.datasets.cache import alone, cached, keep
 from pipeline.datasets.catalogue import Catalogue, PublishedFile
 from pipeline.datasets.checksum import difference
+from pipeline.datasets.files_below import files_below
 from pipeline.datasets.finding import refusal
 from pipeline.datasets.folders import images_in
 from pipeline.datasets.obtaining import fault_of_content
@@ -94,7 +95,8 @@ def look_at(folder: Path, name: str) -> OwnImages:
 
 def _by_size(folder: Path) -> dict[int, list[Path]]:
     paths: dict[int, list[Path]] = defaultdict(list)
-    for path in sorted(folder.rglob("*")):
+    # What cannot be looked into holds nothing that could be taken: what is missing is named later.
+    for path in files_below(folder, lambda _: None, hidden=True):
         if path.is_file():
             paths[path.stat().st_size].append(path)
     return paths

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.datasets.files_below import files_below
 from pipeline.images.files import SUFFIXES
 
 UNREAD = {
@@ -96,10 +97,12 @@ def _root(path: Path, out: Path | None, *, several: bool) -> Path:
 
 
 def _in_folder(folder: Path, root: Path, found: Found) -> Iterator[tuple[Path, Path]]:
-    for path in sorted(folder.rglob("*")):
+    def refuse(error: OSError) -> None:
+        found.refused.append((Path(error.filename), f"cannot be looked into: {error.strerror}"))
+
+    for path in files_below(folder, refuse):
         inside = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if hidden or path.is_relative_to(root) or not path.is_file():
+        if path.is_relative_to(root) or not path.is_file():
             continue
         if path.suffix.lower() in SUFFIXES or path.suffix.lower() in UNREAD:
             yield path, root / inside

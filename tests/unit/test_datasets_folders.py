@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.datasets.files_below import files_below
 from pipeline.images.raw_images import DatasetError, list_images
 from tests.unit.image_sets import (
     assert_nothing_written,
@@ -25,6 +26,30 @@ def test_images_of_a_folder_and_its_subfolders_are_copied_as_they_are(tmp_path: 
     assert files["clean/b.png"] == first.read_bytes()
     assert files["clean/trip__day 1__a.jpeg"] == second.read_bytes()
     assert [image.name for image in list_images(out)] == ["b", "trip__day 1__a"]
+
+
+def test_linked_folders_count_and_circles_end(tmp_path: Path) -> None:
+    source = tmp_path / "mine"
+    write_image(source / "a.png")
+    write_image(tmp_path / "elsewhere" / "deep" / "b.png")
+    (source / "linked").symlink_to(tmp_path / "elsewhere")
+    (source / "again").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "deep" / "up").symlink_to(tmp_path / "elsewhere")
+    (source / "self").symlink_to(source)
+
+    out = fetch_folder(source, tmp_path / "out")
+
+    names = [image.name for image in list_images(out)]
+    assert names == ["a", "again__deep__b", "linked__deep__b"]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
+    faults: list[OSError] = []
+
+    found = files_below(tmp_path / "gone", faults.append)
+
+    assert found == []
+    assert [fault.filename for fault in faults] == [str(tmp_path / "gone")]
 
 
 def test_other_files_stay_out_and_are_counted(

@@ -269,6 +269,17 @@ def test_folders_keep_their_folders_and_results_lie_beside_them(tmp_path: Path) 
     assert "a raw file: develop or convert it" in found.refused[0][1]
 
 
+def test_linked_folders_are_restored_too_and_circles_end(tmp_path: Path) -> None:
+    saved(tmp_path / "card/a.png", pixels(9, 9))
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/linked").symlink_to(tmp_path / "card")
+    (tmp_path / "card/up").symlink_to(tmp_path / "photos")
+
+    found = find_photographs([tmp_path / "photos"], None, again=False)
+
+    assert [job.target for job in found.jobs] == [tmp_path / "photos-restored/linked/a.png"]
+
+
 def test_what_has_a_result_is_done_again_only_when_asked(tmp_path: Path) -> None:
     for name in ("p/a.jpg", "p/b.jpg", "p-restored/a.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

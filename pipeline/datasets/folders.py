@@ -46,11 +46,11 @@ def find_pairs(dataset: PairedDataset, places: Places) -> list[FoundFile]:
 def images_in(folder: Path, name: str) -> dict[str, Path]:
     """Return the image files of a folder and its subfolders by the names of the images.
 
-    A file ``a/b.png`` is the image ``a__b``. Hidden files and folders do not count; linked ones do.
+    A file ``a/b.png`` is the image ``a__b``. Hidden files and folders do not count.
 
     Raises:
-        DatasetError: There is no folder, no image in it, one that cannot be looked into, or a name
-            that cannot be used.
+        DatasetError: There is no folder, no image in it, a linked folder or one that cannot be
+            looked into, or a name that cannot be used.
     """
     if not folder.is_dir():
         raise DatasetError(
@@ -60,6 +60,14 @@ def images_in(folder: Path, name: str) -> dict[str, Path]:
     files = files_below(folder, lambda error: closed.append(f"{error.filename}: {error.strerror}"))
     if closed:
         raise refusal(name, f"folder(s) in {folder} that cannot be looked into", closed)
+    linked = {str(above) for path in files for above in _linked(path, folder)}
+    if linked:
+        # DVC does not look through them, and would not notice that an image there changed.
+        raise refusal(
+            name,
+            f"linked folder(s) in {folder}, put a copy or the folder itself there",
+            sorted(linked),
+        )
     images = [path for path in files if path.suffix.lower() in SUFFIXES]
     others = _count_by_suffix(set(files) - set(images))
     if not images:
@@ -87,6 +95,12 @@ def _by_image(folder: Path, paths: Iterable[Path], name: str) -> dict[str, Path]
     if unprintable:
         raise refusal(name, f"file name(s) in {folder} that cannot be listed", unprintable)
     return {image: paths[0] for image, paths in named.items()}
+
+
+def _linked(path: Path, folder: Path) -> list[Path]:
+    """Return the links to folders through which a file below a folder was found."""
+    between = path.relative_to(folder).parents
+    return [folder / above for above in between if above.name and (folder / above).is_symlink()]
 
 
 def _count_by_suffix(paths: Iterable[Path]) -> str:

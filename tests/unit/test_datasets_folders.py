@@ -28,19 +28,38 @@ def test_images_of_a_folder_and_its_subfolders_are_copied_as_they_are(tmp_path: 
     assert [image.name for image in list_images(out)] == ["b", "trip__day 1__a"]
 
 
-def test_linked_folders_count_and_circles_end(tmp_path: Path) -> None:
+def test_linked_folders_are_refused_since_dvc_does_not_watch_them(tmp_path: Path) -> None:
     source = tmp_path / "mine"
     write_image(source / "a.png")
     write_image(tmp_path / "elsewhere" / "deep" / "b.png")
     (source / "linked").symlink_to(tmp_path / "elsewhere")
-    (source / "again").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "deep" / "up").symlink_to(tmp_path / "elsewhere")
     (source / "self").symlink_to(source)
 
-    out = fetch_folder(source, tmp_path / "out")
+    with pytest.raises(DatasetError, match="1 linked folder") as refused:
+        fetch_folder(source, tmp_path / "out")
 
-    names = [image.name for image in list_images(out)]
-    assert names == ["a", "again__deep__b", "linked__deep__b"]
+    assert str(source / "linked") in str(refused.value)
+
+
+def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
+    write_image(tmp_path / "elsewhere" / "deep" / "b.png")
+    (tmp_path / "mine").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "mine" / name).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "deep" / "up").symlink_to(tmp_path / "elsewhere")
+
+    found = files_below(tmp_path / "mine", lambda _: None)
+
+    assert found == [tmp_path / "mine" / name / "deep/b.png" for name in ("one", "two")]
+
+
+def test_a_folder_that_is_itself_a_link_is_read(tmp_path: Path) -> None:
+    write_image(tmp_path / "elsewhere" / "b.png")
+    (tmp_path / "mine").symlink_to(tmp_path / "elsewhere")
+
+    out = fetch_folder(tmp_path / "mine", tmp_path / "out")
+
+    assert [image.name for image in list_images(out)] == ["b"]
 
 
 def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:

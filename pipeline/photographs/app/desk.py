@@ -180,7 +180,8 @@ class Desk:
 
     def _wish(self, *, preview: bool) -> Wish:
         asked = str(self._what.value)
-        folder, colour = self._networks.get(asked.removeprefix(_NETWORK), (None, None))
+        named = asked.removeprefix(_NETWORK) if asked.startswith(_NETWORK) else None
+        folder, colour = (None, None) if named is None else self._networks[named]
         scale = int(asked.split()[1]) if asked.startswith("upscale") else 2
         # What is shown is blended by the browser.
         strength = 1.0 if preview else self._strength.value / 100

@@ -1,5 +1,6 @@
 """Serve the page in a process of its own: a request comes in as JSON, a browser does the rest."""
 
+import asyncio
 import json
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from pipeline.running.workers import count_workers
 if __name__ == "__main__":
     restart_with(compute_environment(count_workers()))
 
-from nicegui import app, ui
+from nicegui import app, background_tasks, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.machine.devices import pick_device
@@ -43,7 +44,7 @@ def main() -> None:
             folder = Path(tempfile.mkdtemp(dir=place))
             Desk(workshop, networks, worker, folder, most_bytes).build()
 
-        app.on_startup(lambda: _say(request["port"]))
+        app.on_startup(lambda: background_tasks.create(_say(request["port"])))
         ui.run(
             page,
             host=_HOST,
@@ -56,7 +57,16 @@ def main() -> None:
         )
 
 
-def _say(port: int) -> None:
+async def _say(port: int) -> None:
+    """Say where the page is, as soon as it can be asked for."""
+    while True:
+        try:
+            _, asking = await asyncio.open_connection(_HOST, port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            asking.close()
+            break
     sys.stdout.write(f"photographs are restored at http://{_HOST}:{port}/ (Ctrl-C ends)\n")
     sys.stdout.flush()
 

@@ -2,13 +2,11 @@
 
 import argparse
 import importlib.util
-import json
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
-from pipeline.commands import FAILURE, SUCCESS, USAGE, CommandError
+from pipeline.commands import INTERRUPTED, SUCCESS, USAGE, CommandError
+from pipeline.commands.elsewhere import hand_over
 
 SUMMARY = "restore photographs in a browser, and look at them before and after"
 
@@ -36,7 +34,8 @@ def run(root: Path, options: argparse.Namespace) -> int:
         options: What ``add_options`` asks for.
 
     Raises:
-        CommandError: The extra is not installed, or the port is taken.
+        CommandError: The extra is not installed, the port is taken, or ``params.yaml`` or a card
+            cannot be read.
     """
     if importlib.util.find_spec("nicegui") is None:
         raise CommandError("the page needs an extra: pip install --editable '.[app]'", USAGE)
@@ -48,12 +47,11 @@ def run(root: Path, options: argparse.Namespace) -> int:
             raise CommandError(
                 f"port {options.port} cannot be had ({error}); give another one with --port", USAGE
             ) from error
-    from pipeline.checking.params_file import ParamsError
     from pipeline.photographs.weights_by_name import restoring_weights
 
     try:
         networks = restoring_weights(root)
-    except ParamsError as error:
+    except (OSError, ValueError) as error:  # of params.yaml, or of a card
         raise CommandError(str(error)) from error
     request = {
         "port": options.port,
@@ -61,13 +59,5 @@ def run(root: Path, options: argparse.Namespace) -> int:
         "most_bytes": _MOST_BYTES,
         "networks": {name: (str(folder), colour) for name, (folder, colour) in networks.items()},
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.photographs.app"], stdin=subprocess.PIPE, text=True
-    )
-    try:
-        process.communicate(json.dumps(request))
-    except KeyboardInterrupt:
-        process.terminate()  # where the signal came to this process alone
-        process.wait()  # Ctrl-C is how serving ends
-        return SUCCESS
-    return SUCCESS if process.returncode == 0 else FAILURE
+    code = hand_over("pipeline.photographs.app", request, ends=True)
+    return SUCCESS if code == INTERRUPTED else code  # which is how serving ends

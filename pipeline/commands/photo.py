@@ -1,13 +1,11 @@
 """``restore photo``: photographs in, restored ones out, with nothing to prepare."""
 
 import argparse
-import json
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-from pipeline.commands import FAILURE, INTERRUPTED, SUCCESS, USAGE, CommandError
+from pipeline.commands import FAILURE, SUCCESS, USAGE, CommandError
+from pipeline.commands.elsewhere import hand_over
 
 SUMMARY = "restore photographs: noise, JPEG artefacts, low resolution"
 
@@ -112,7 +110,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
             "wish": wish,
             "page": str(page) if options.page or options.preview else None,
         }
-        code = _restore(request)
+        code = hand_over("pipeline.photographs", request)
         if code in (SUCCESS, FAILURE) and not options.preview:
             print(f"results: {found.results}")
     if found.done:
@@ -122,19 +120,6 @@ def run(root: Path, options: argparse.Namespace) -> int:
     for source, why in found.refused:
         print(f"restore: {source}: {why}", file=sys.stderr)
     return FAILURE if found.refused and code == SUCCESS else code
-
-
-def _restore(request: dict[str, Any]) -> int:
-    """Have another process do it, which people can watch."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.photographs"], stdin=subprocess.PIPE, text=True
-    )
-    try:
-        process.communicate(json.dumps(request))
-    except KeyboardInterrupt:
-        process.wait()  # Ctrl-C came to it too, and it leaves no half file
-        return INTERRUPTED
-    return process.returncode if process.returncode >= 0 else FAILURE
 
 
 def _weights(root: Path, name: str) -> Path:
@@ -158,10 +143,12 @@ def _weights(root: Path, name: str) -> Path:
 def _colour(root: Path, weights: Path) -> str | None:
     """Return what an experiment of this project learnt from, which the card of it does not say."""
     from pipeline.checking.params_file import ParamsError
-    from pipeline.photographs.weights_by_name import colour_learnt
+    from pipeline.photographs.weights_by_name import colours_learnt, trained_in
 
+    if weights.parent != trained_in(root):
+        return None
     try:
-        return colour_learnt(root, weights)
+        return colours_learnt(root).get(weights.name)
     except ParamsError as error:
         raise CommandError(str(error)) from error
 

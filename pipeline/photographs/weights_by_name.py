@@ -12,13 +12,18 @@ SHIPPED = Path(__file__).parents[1] / "exchange" / "weights"
 """Folders of weights with their card, one a network."""
 
 
+def trained_in(root: Path) -> Path:
+    """Return the folder with the folders of weights that a project trained."""
+    return root / "data" / "models"
+
+
 def known_weights(root: Path) -> dict[str, Path]:
     """Return folders of weights by name; what ships has its name before what was trained here.
 
     Args:
         root: Folder of the project, or any other.
     """
-    places = (root / "data" / "models", SHIPPED)
+    places = (trained_in(root), SHIPPED)
     folders = [card.parent for at in places for card in sorted(at.glob("*/card.json"))]
     return {folder.name: folder for folder in folders if has_weights(folder)}
 
@@ -35,28 +40,31 @@ def restoring_weights(root: Path) -> dict[str, tuple[Path, Colour | None]]:
         root: Folder of the project, or any other.
 
     Raises:
-        ParamsError: The project's ``params.yaml`` cannot be read.
+        OSError: A card cannot be read.
+        ValueError: A card is none, or the project's ``params.yaml`` is not valid.
     """
     kinds = {settings.__name__ for settings in NETWORKS.values()}
-    return {
-        name: (folder, colour_learnt(root, folder))
+    found = {
+        name: folder
         for name, folder in known_weights(root).items()
         if read_json(folder / "card.json").get("model", {}).get("class") in kinds
     }
+    trained = {name for name, folder in found.items() if folder.parent == trained_in(root)}
+    colours = colours_learnt(root) if trained else {}
+    return {
+        name: (folder, colours.get(name) if name in trained else None)
+        for name, folder in found.items()
+    }
 
 
-def colour_learnt(root: Path, weights: Path) -> Colour | None:
-    """Return what an experiment of a project learnt from; None for other weights.
+def colours_learnt(root: Path) -> dict[str, Colour]:
+    """Return what the experiments of a project learn from.
 
     Args:
-        root: Folder of the project, or any other.
-        weights: Folder of weights.
+        root: Folder of the project.
 
     Raises:
-        ParamsError: The project's ``params.yaml`` cannot be read.
+        ParamsError: Its ``params.yaml`` cannot be read.
     """
-    if weights.parent != root / "data" / "models":
-        return None
     params = load_params(root / "params.yaml")
-    experiment = params.experiments.get(weights.name)
-    return None if experiment is None else bank_of(experiment, params).colour
+    return {name: bank_of(one, params).colour for name, one in params.experiments.items()}

@@ -85,11 +85,12 @@ class Workshop:
         self._wish = wish
         self._device = device
         self._open: dict[tuple[Path, Colour | None], PhotoNetwork] = {}
+        self._paces: dict[Path, float] = {}
 
     def wished(self, wish: Wish) -> "Workshop":
-        """Return one for another wish, with the networks that are open here."""
+        """Return one for another wish, with the networks that are open and measured here."""
         other = Workshop(wish, self._device)
-        other._open = self._open
+        other._open, other._paces = self._open, self._paces
         return other
 
     def check(self) -> None:
@@ -105,21 +106,19 @@ class Workshop:
         if wish.sigma_8bit is not None and (network is None or not network.told):
             name = "the networks that ship" if network is None else network.name
             raise WeightsError(
-                f"{name}: expected a network with a noise map for a level of the noise; these "
-                "find it themselves, and how much of the correction is applied is the strength"
+                f"{name}: expected a network with a noise map (such as --model gray_noise_told) "
+                "for a level of the noise; the others find it themselves, and --strength says how "
+                "much of their correction is applied"
             )
 
     def seconds_each_megapixel(self) -> float:
         """Measure how long the network of this wish takes, reading and writing left aside."""
         finding = Finding(NoiseLevels(25.0, 25.0), quality=None, gray=False)
-        network = self._network(self._wish.model or _shipped(choose(self._wish.task, finding)))
-        rng = np.random.default_rng(0)
-        picture = rng.random((_PROBE, _PROBE, 3 if network.colour == "rgb" else 1), np.float32)
-        network.restorer.restore(picture[:64, :64], 25.0 if network.told else None)
-        begin = time.perf_counter()
-        network.restorer.restore(picture, 25.0 if network.told else None)
-        each = (time.perf_counter() - begin) / (_PROBE**2 / 1e6)
-        return each * self._enlarging(network) ** 2
+        folder = self._wish.model or _shipped(choose(self._wish.task, finding))
+        network = self._network(folder)
+        if folder not in self._paces:
+            self._paces[folder] = _pace_of(network)
+        return self._paces[folder] * self._enlarging(network) ** 2
 
     def restore(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Yield what became of each photograph."""
@@ -204,3 +203,14 @@ def _shipped(name: str | None) -> Path:
         known = [card.parent.name for card in SHIPPED.glob("*/card.json")]
         raise WeightsError(f"{name}: no such weights ship; {nearest_known(str(name), known)}")
     return folder
+
+
+def _pace_of(network: PhotoNetwork) -> float:
+    """Measure how many seconds a network takes for a megapixel that it gets."""
+    rng = np.random.default_rng(0)
+    picture = rng.random((_PROBE, _PROBE, 3 if network.colour == "rgb" else 1), np.float32)
+    sigma_8bit = 25.0 if network.told else None
+    network.restorer.restore(picture[:64, :64], sigma_8bit)
+    begin = time.perf_counter()
+    network.restorer.restore(picture, sigma_8bit)
+    return (time.perf_counter() - begin) / (_PROBE**2 / 1e6)

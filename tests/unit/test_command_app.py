@@ -15,6 +15,7 @@ import requests
 
 from pipeline import cli
 from tests.browser import needs_chromium, opened
+from tests.toy import free_port
 from tests.unit.photographs import COLOUR, exif_with, pixels, saved, write_weights
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def place(tmp_path: Path) -> Path:
 @pytest.fixture
 def address(place: Path) -> Iterator[str]:
     """Serve the page, and return where."""
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        port = asked.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "pipeline.cli", "app", f"--port={port}", "--no-browser"]
     # NiceGUI takes a process with pytest's own variable for one of its tests.
     plain = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
@@ -135,6 +134,20 @@ def test_a_missing_extra_is_named(
 
     assert code == 2
     assert "pip install --editable '.[app]'" in capfd.readouterr().err
+
+
+def test_a_damaged_card_is_named(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    write_weights(place / "data/models/mine", COLOUR)
+    (place / "data/models/mine/card.json").write_text("{")
+    (place / "dvc.yaml").write_text("stages: {}\n")
+
+    code = cli.main(["app", f"--port={free_port()}", "--no-browser"])
+
+    assert code == 1
+    assert "data/models/mine/card.json: expected JSON" in capfd.readouterr().err
 
 
 def test_weights_that_do_not_restore_are_not_offered(tmp_path: Path) -> None:

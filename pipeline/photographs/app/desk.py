@@ -10,7 +10,7 @@ from typing import TypeVar
 from nicegui import events, ui
 
 from pipeline.images.files import SUFFIXES
-from pipeline.photographs.choosing import Finding, find_in
+from pipeline.photographs.choosing import Finding, Task, find_in
 from pipeline.photographs.comparison_page import SLIDER_STYLE, as_data_url, slider
 from pipeline.photographs.crops import before_and_after, part_of, thumbnail_of, window_at
 from pipeline.photographs.finding import Job, find_photographs
@@ -23,14 +23,15 @@ from pipeline.tiling.restorer import TooLittleMemoryError
 _HEIGHT, _WIDTH, _THUMBNAIL = 480, 720, 240
 """Pixels of the part that is shown, and the longer side of the whole beside it."""
 
-_TASKS = {
-    "auto": "what it needs",
-    "denoise": "remove noise",
-    "deblock": "remove the blocks of JPEG",
-    "upscale 2": "enlarge 2 times",
-    "upscale 3": "enlarge 3 times",
-    "upscale 4": "enlarge 4 times",
+_TASKS: dict[str, tuple[Task, int]] = {
+    "what it needs": ("auto", 2),
+    "remove noise": ("denoise", 2),
+    "remove the blocks of JPEG": ("deblock", 2),
+    "enlarge 2 times": ("upscale", 2),
+    "enlarge 3 times": ("upscale", 3),
+    "enlarge 4 times": ("upscale", 4),
 }
+"""What a visitor may choose beside a network: the task, and how much larger."""
 
 _NETWORK = "network "
 
@@ -91,12 +92,15 @@ class Desk:
                 ui.label("Every pixel as it is. Drag, or use the arrow keys.")
 
     def _build_controls(self) -> None:
-        networks = {f"{_NETWORK}{name}": f"network {name}" for name in self._networks}
+        networks = [f"{_NETWORK}{name}" for name in self._networks]
         with ui.column().classes("w-60 gap-3"):
             self._whole = ui.interactive_image(on_mouse=self._move, events=["click"], cross=True)
             ui.label("Click where to look.")
             self._what = ui.select(
-                {**_TASKS, **networks}, value="auto", label="What to do", on_change=self._show
+                [*_TASKS, *networks],
+                value=next(iter(_TASKS)),
+                label="What to do",
+                on_change=self._show,
             ).classes("w-full")
             ui.label("Strength")
             self._strength = ui.slider(min=0, max=100, value=100, on_change=self._weaken).props(
@@ -180,13 +184,13 @@ class Desk:
 
     def _wish(self, *, preview: bool) -> Wish:
         asked = str(self._what.value)
-        named = asked.removeprefix(_NETWORK) if asked.startswith(_NETWORK) else None
-        folder, colour = (None, None) if named is None else self._networks[named]
-        scale = int(asked.split()[1]) if asked.startswith("upscale") else 2
         # What is shown is blended by the browser.
         strength = 1.0 if preview else self._strength.value / 100
-        task = "auto" if folder is not None else asked.split()[0]
-        return Wish(task, folder, colour, scale, strength, None, preview=preview, shown=False)  # type: ignore[arg-type]
+        task, scale = _TASKS.get(asked, ("auto", 2))
+        folder, colour = None, None
+        if asked not in _TASKS:
+            folder, colour = self._networks[asked.removeprefix(_NETWORK)]
+        return Wish(task, folder, colour, scale, strength, None, preview=preview, shown=False)
 
     def _read(self, source: Path) -> tuple[Job, Picture, Finding]:
         found = find_photographs([source], self._folder / "restored", again=True)

@@ -91,6 +91,29 @@ def test_a_photograph_is_looked_at_and_comes_back_as_the_command_makes_it(
 
 @pytest.mark.browser
 @needs_chromium
+@pytest.mark.parametrize(
+    ("what", "network"),
+    [("enlarge 3 times", "luma_scales"), ("network luma_scales", "luma_scales")],
+)
+def test_what_is_enlarged_is_shown_pixel_by_pixel_too(
+    what: str, network: str, page: "Page", place: Path
+) -> None:
+    saved(place / "large.png", pixels(600, 900, 3))
+    page.set_input_files("input[type=file]", place / "large.png")
+    page.get_by_text("all of it takes about").wait_for()
+
+    page.locator(".q-select").click()
+    page.get_by_role("option", name=what, exact=True).click()
+    page.get_by_text(f"{network}; all of it takes about").wait_for()
+
+    shown, its_own = page.locator(".pair .after").evaluate(
+        "image => [image.getBoundingClientRect().width, image.naturalWidth]"
+    )
+    assert shown == its_own == 720
+
+
+@pytest.mark.browser
+@needs_chromium
 def test_what_cannot_be_restored_is_said_and_the_next_one_can(page: "Page", place: Path) -> None:
     page.set_input_files("input[type=file]", place / "broken.jpg")
     page.get_by_text("expected a picture, came 7 bytes of something else").wait_for()

@@ -12,7 +12,13 @@ from nicegui import events, ui
 from pipeline.images.files import SUFFIXES
 from pipeline.photographs.choosing import Finding, Task, find_in
 from pipeline.photographs.comparison_page import SLIDER_STYLE, as_data_url, slider
-from pipeline.photographs.crops import before_and_after, part_of, thumbnail_of, window_at
+from pipeline.photographs.crops import (
+    Window,
+    before_and_after,
+    part_of,
+    thumbnail_of,
+    window_at,
+)
 from pipeline.photographs.finding import Job, find_photographs
 from pipeline.photographs.picture import Picture
 from pipeline.photographs.reading import read_picture
@@ -144,9 +150,11 @@ class Desk:
         picture, found = self._picture, self._found
         if picture is None or found is None:
             return
-        window = window_at(picture, *self._centre, height=_HEIGHT, width=_WIDTH)
-        workshop = self._workshop.wished(self._wish(preview=True))
-        part = part_of(picture, window)
+        wish = self._wish(preview=True)
+        workshop = self._workshop.wished(wish)
+        # What is enlarged has as many pixels as are shown afterwards.
+        times = wish.scale if wish.task == "upscale" else 1
+        part = part_of(picture, _window(picture, times, *self._centre))
 
         def restored() -> tuple[str, float, str]:
             workshop.check()
@@ -155,7 +163,7 @@ class Desk:
                 after, each = part, 0.0
             else:
                 each = workshop.seconds_each_megapixel()
-            inside = window_at(part, height=_HEIGHT, width=_WIDTH)
+            inside = _window(part, len(after.values) // len(part.values))
             return words, each, slider("part", before_and_after(part, after, inside))
 
         shown = await self._aside(restored)
@@ -214,3 +222,8 @@ class Desk:
 
     def _complain(self, words: str) -> None:
         ui.notify(words, type="negative", multi_line=True, close_button=True, timeout=0)
+
+
+def _window(picture: Picture, times: int, row: float = 0.5, column: float = 0.5) -> Window:
+    """Return the part of a picture that fills what is shown once it is enlarged ``times``."""
+    return window_at(picture, row, column, height=_HEIGHT // times, width=_WIDTH // times)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from pipeline.arrays.file_checksum import sha256_of
+from pipeline.models.runet.settings import RUNet
 from pipeline.photographs.weights_by_name import SHIPPED
+from stages.import_weights import import_weights
 from tests.pages import read_page
 from tests.project import ROOT
 
@@ -87,3 +89,22 @@ def test_no_test_image_is_in_the_sets_that_they_learnt_from() -> None:
     trained_on = set(re.findall(r"^  \w+: \{dataset: (\w+), colour", preset, re.MULTILINE))
 
     assert trained_on == {"train289"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_entry_of_imported_takes_what_ships(name: str, tmp_path: Path) -> None:
+    card = card_of(name)
+    settings = {key: value for key, value in card["model"].items() if key != "class"}
+
+    import_weights(
+        name=name,
+        model=RUNet.model_validate(settings),
+        layout="restore",
+        source=SHIPPED / name,
+        checked=tmp_path,
+        out=tmp_path / "out",
+    )
+
+    brought = json.loads((tmp_path / "out/card.json").read_text())
+    assert brought["parameters"] == card["parameters"]
+    assert brought["pairs"] == card["pairs"]

@@ -119,7 +119,8 @@ def build(model: Model, weights: dict[str, Tensor]) -> nn.Module:
     """
     network = build_model(model, seed=0).eval()
     network.load_state_dict(weights)
-    image = torch.rand(1, model.input_channels, 64, 64, generator=torch.Generator().manual_seed(0))
+    side = model.image_size or 64
+    image = torch.rand(1, model.planes, side, side, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         restored = network(image)
     if not restored.isfinite().all():

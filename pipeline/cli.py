@@ -23,6 +23,7 @@ from pipeline.commands import (
     app,
     data,
     export,
+    export_benchmark,
     photo,
     plan,
     trying,
@@ -289,6 +290,9 @@ _COMMANDS = {
     "data": _Command(data.run, data.SUMMARY, data.add_options),
     "import": _Command(weights.run, weights.SUMMARY, weights.add_options),
     "export": _Command(export.run, export.SUMMARY, export.add_options),
+    "export-benchmark": _Command(
+        export_benchmark.run, export_benchmark.SUMMARY, export_benchmark.add_options
+    ),
     "report": _Command(_report, "print the results as a table", _add_no_options),
     "schema": _Command(
         _schema, "print the JSON schema of params.yaml, for editors", _add_no_options

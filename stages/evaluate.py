@@ -20,7 +20,6 @@ from pipeline.running.workers import each
 def evaluate(
     *,
     experiment: str,
-    model_name: str,
     benchmark: Path,
     restored: Path,
     baselines: Path,
@@ -31,10 +30,9 @@ def evaluate(
 
     Args:
         experiment: Name of the experiment.
-        model_name: Architecture and model, such as ``dncnn.gray_10``.
         benchmark: Clean and degraded images, from stage ``degrade_test``.
-        restored: Restored images, from stage ``reconstruct``, and the checksum of the weights
-            that restored them: the tracker's run of the same weights gets the scores.
+        restored: Restored images, from stage ``reconstruct``, with the name of the model and the
+            checksum of the weights: the tracker's run of the same weights gets the scores.
         baselines: Scores of the degraded images, from stage ``baseline``.
         out: CSV to write, one row an image and protocol.
         metrics: JSON to write: means by data set, degradation, protocol.
@@ -46,9 +44,11 @@ def evaluate(
     if not images:
         raise ValueError(f"{benchmark}: expected test images, came none")
 
+    facts = read_json(restored / "tiling.json")
+
     def score(image: BenchmarkImage) -> list[Score]:
         output = np.load(restored_path(restored, image))
-        return list(rows_of(image, output, experiment, model_name))
+        return list(rows_of(image, output, experiment, facts["model"]))
 
     rows = list(chain.from_iterable(each(score, images)))
     inputs = inputs_of(read_table(baselines, Score, f"baseline@{baselines.stem}"))
@@ -60,7 +60,7 @@ def evaluate(
     pictures = {"-".join(image.place.parts): image for image in reversed(images)}
     log_evaluation(
         experiment,
-        read_json(restored / "tiling.json")["weights_sha256"],
+        facts["weights_sha256"],
         means,
         {name: _side_by_side(image, restored) for name, image in pictures.items()},
         [out],

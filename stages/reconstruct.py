@@ -30,6 +30,7 @@ _OVERLAP = 16
 def reconstruct(
     *,
     model: Model,
+    model_name: str,
     weights: Path,
     benchmark: Path,
     way: str,
@@ -42,13 +43,15 @@ def reconstruct(
 
     Args:
         model: Architecture and size.
+        model_name: Architecture and model, such as ``dncnn.gray_10``.
         weights: Folder with ``weights.safetensors``, from stage ``train``.
         benchmark: Its images, from stage ``degrade_test``.
         way: How the network restores a whole image; ``pipeline/settings/params.py`` lists the ways.
         out: Folder to make: ``DATA_SET/LEVEL/IMAGE.npy``, float32 ``(H, W, C)``, not clipped,
-            a PNG of each to look at, and ``tiling.json`` with the checksum of the weights, the
-            way, the halo that was measured (none where the whole image goes through the network
-            at once), the tiles and the format, and what a format shorter than float32 costs.
+            a PNG of each to look at, and ``tiling.json`` with that name, the checksum of the
+            weights, the way, the halo that was measured (none where the whole image goes through
+            the network at once), the tiles and the format, and what a format shorter than float32
+            costs.
         threads: CPU threads to compute with.
         tile: Side of a tile's core, in pixels.
         precision: Format of the convolutions.
@@ -90,6 +93,7 @@ def reconstruct(
             sigma = sigmas.get(path.relative_to(folder)) if model.takes_noise_map else None
             restore_file(degraded, path, path.with_suffix(".png"), restorer, sigma)
         facts: dict[str, Any] = {
+            "model": model_name,
             "weights_sha256": read_json(weights / "card.json")["weights_sha256"],
             "way": way,
             "halo": halo,

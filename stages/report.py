@@ -25,7 +25,7 @@ from pipeline.report.overlaps import Overlap, read_overlaps
 from pipeline.report.page import Entry, Findings, Report, find_warnings, render_page
 from pipeline.report.recogniser_results import Entries, read_run
 from pipeline.report.recognition import Recognised, compare_recognisers, write_recognition
-from pipeline.report.reconstructions import read_restoring
+from pipeline.report.reconstructions import read_restoring, read_taken_in
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
 from pipeline.report.results import (
     Measurement,
@@ -42,6 +42,7 @@ from pipeline.report.unmeasured import LeftOut, Unmeasured, read_measured
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
 from pipeline.running.tracking import deliver
+from pipeline.settings.outside import Outside
 from pipeline.settings.params import (
     AcceptedOverlap,
     Applied,
@@ -71,6 +72,7 @@ def report(
     experiments: Mapping[str, Experiment],
     imported: Mapping[str, Imported],
     applied: Mapping[str, Applied],
+    outside: Mapping[str, Outside],
     benchmarks: Mapping[str, list[Trial]],
     accepted_overlaps: Sequence[AcceptedOverlap],
     tasks: Mapping[str, Task],
@@ -98,7 +100,8 @@ def report(
         out: Folder to make.
         experiments: What is reported, in this order.
         imported: Networks with published weights, reported after them.
-        applied: Weights of all these, applied in another way, reported last.
+        applied: Weights of all these, applied in another way, reported after them.
+        outside: What other programs restored, reported last.
         benchmarks: What all of them were tested on.
         accepted_overlaps: Data sets that may share scenes, and why.
         tasks: What recognisers learn.
@@ -111,7 +114,7 @@ def report(
         ValueError: A file holds something else than its stage writes.
     """
     numbers = joined(read_published(literature / "published.csv"))
-    entries: dict[str, Entry] = {**experiments, **imported, **applied}
+    entries: dict[str, Entry] = {**experiments, **imported, **applied, **outside}
     folders = _Folders(evaluated, baselines, restored, benchmark_images, curves, models, overlaps)
 
     def read(name: str) -> tuple[list[Measurement], Report]:
@@ -159,7 +162,7 @@ def report(
         _log.warning("%s: %s", warned.name, warned.warning)
     known = read_papers(literature / "papers.toml")
     table = tabulate_networks(
-        {report.name: report.card for report in reports if not report.is_applied},
+        {one.name: one.card for one in reports if one.card and not one.is_applied},
         systems,
         results,
         _first_places(trial for trials in benchmarks.values() for trial in trials),
@@ -269,7 +272,12 @@ def _benchmarks_of(
 
 def _suffix(name: str, entry: Entry) -> str:
     """Return the end of the names of an entry's stages, after ``evaluate`` for example."""
-    kinds: dict[type, str] = {Experiment: "", Imported: "_imported", Applied: "_applied"}
+    kinds: dict[type, str] = {
+        Experiment: "",
+        Imported: "_imported",
+        Applied: "_applied",
+        Outside: "_outside",
+    }
     return f"{kinds[type(entry)]}@{name}"
 
 
@@ -344,12 +352,14 @@ def _report(
             f"expected measurements of {name} by {trials[0].protocols[0]}, came none; "
             f"run 'dvc repro --force evaluate{suffix}'"
         )
+    tiling, stage = folders.restored / name / "tiling.json", f"reconstruct{suffix}"
+    read = read_taken_in if isinstance(entry, Outside) else read_restoring
     shown = partial(
         Report,
         name=name,
         settings=entry,
         trials=trials,
-        restoring=read_restoring(folders.restored / name / "tiling.json", f"reconstruct{suffix}"),
+        restoring=read(tiling, stage),
         crops=choose_crops(pictured, images, folders.restored / name, suffix),
     )
 
@@ -358,6 +368,8 @@ def _report(
         tested = {trial.dataset for trial in trials}
         return {name: overlap for name, overlap in found.items() if name in tested}
 
+    if isinstance(entry, Outside):
+        return shown(card=None, charts=(), overlaps={})
     if isinstance(entry, Applied):
         card = folders.models / entry.weights / "card.json"
         origin = read_card(card, f"reconstruct{suffix}")

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from pipeline.checking.faults import undefined, undefined_names, wrong_network
+from pipeline.checking.faults import name_faults, undefined, undefined_names, wrong_network
+from pipeline.checking.outside_contradictions import outside_faults
 from pipeline.checking.recognition_contradictions import recognition_faults
 from pipeline.checking.training_sets import bank_of, degradation_of
 from pipeline.checking.trial_contradictions import (
@@ -21,6 +22,7 @@ from pipeline.degradations.settings import (
 )
 from pipeline.literature.published import systems
 from pipeline.nearest import nearest_few
+from pipeline.settings.outside import Outside
 from pipeline.settings.params import (
     RANDOM,
     Applied,
@@ -103,6 +105,7 @@ def contradictions(params: Params) -> Iterator[str]:
     yield from _start_faults(params)
     yield from _imported_faults(params)
     yield from _applied_faults(params)
+    yield from outside_faults(params)
     yield from _comparison_faults(params)
     yield from _acceptance_faults(params)
     yield from recognition_faults(params)
@@ -111,7 +114,7 @@ def contradictions(params: Params) -> Iterator[str]:
 def _imported_faults(params: Params) -> Iterator[str]:
     for name, imported in params.imported.items():
         where = f"imported.{name}"
-        yield from _name_faults(where, name, params.experiments)
+        yield from name_faults(where, name, params.experiments)
         missing = list(_undefined_names(where, imported, params))
         yield from missing or _test_faults(where, imported, params)
 
@@ -119,14 +122,9 @@ def _imported_faults(params: Params) -> Iterator[str]:
 def _applied_faults(params: Params) -> Iterator[str]:
     for name, applied in params.applied.items():
         where = f"applied.{name}"
-        yield from _name_faults(where, name, {**params.experiments, **params.imported})
+        yield from name_faults(where, name, {**params.experiments, **params.imported})
         missing = list(_undefined_names(where, applied, params))
         yield from missing or _application_faults(where, applied, params)
-
-
-def _name_faults(where: str, name: str, taken: Mapping[str, object]) -> Iterator[str]:
-    if name in taken:
-        yield f"{where}: an experiment has this name too, and results lie by name"
 
 
 def _bank_faults(params: Params) -> Iterator[str]:
@@ -201,12 +199,13 @@ def _comparison_faults(params: Params) -> Iterator[str]:
             )
 
 
-def _measured(params: Params) -> dict[str, Experiment | Imported | Applied]:
+def _measured(params: Params) -> dict[str, Experiment | Imported | Applied | Outside]:
     """Return all that is measured, by its path."""
-    sections: dict[str, Mapping[str, Experiment | Imported | Applied]] = {
+    sections: dict[str, Mapping[str, Experiment | Imported | Applied | Outside]] = {
         "experiments": params.experiments,
         "imported": params.imported,
         "applied": params.applied,
+        "outside": params.outside,
     }
     return {
         f"{key}.{name}": entry for key, part in sections.items() for name, entry in part.items()

@@ -34,6 +34,18 @@ def undefined_names(
             yield undefined(f"{where}.{key}", name, *known[key])
 
 
+def name_faults(where: str, name: str, taken: Collection[str]) -> Iterator[str]:
+    """Say that an entry has the name of another one that is measured.
+
+    Args:
+        where: Path of the entry.
+        name: Its name.
+        taken: Names of the others.
+    """
+    if name in taken:
+        yield f"{where}: an experiment has this name too, and results lie by name"
+
+
 def wrong_network(where: str, entry: Applied | RestoredInput, params: Params) -> str | None:
     """Say that an entry names another network than its weights are of; None if it does not.
 

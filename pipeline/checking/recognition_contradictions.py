@@ -44,6 +44,7 @@ def _name_faults(params: Params) -> Iterator[str]:
         "experiments": params.experiments,
         "imported": params.imported,
         "applied": params.applied,
+        "outside": params.outside,
         "recognition": params.recognition,
     }
     yield from _taken_twice(sections, "recognition")

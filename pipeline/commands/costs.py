@@ -133,7 +133,7 @@ def disk_needed(
         sets: The data sets that all of these need, from ``set_costs``.
         experiments: Names of those to train and to test.
         benchmarks: Names of those whose test images are written besides.
-        imported: Names of the published and of the applied weights to test.
+        imported: Names of published and applied weights to test, and of results from elsewhere.
 
     Raises:
         DatasetError: A catalogue cannot be read.
@@ -150,8 +150,9 @@ def disk_needed(
     for benchmark in sorted({*benchmarks, *(one.test_on for one in chosen)}):
         for trial in params.benchmarks[benchmark]:
             count.tests(trial, "test images", _TEST_BYTES)
-    others = (params.imported.get(name) or params.applied[name] for name in imported)
-    measured = [one.test_on for one in [*chosen, *others]]
+    sections = (params.imported, params.applied, params.outside)
+    tested = {name: one.test_on for part in sections for name, one in part.items()}
+    measured = [*(one.test_on for one in chosen), *(tested[name] for name in imported)]
     for benchmark in measured:
         for trial in params.benchmarks[benchmark]:
             count.tests(trial, "restored images", _TEST_BYTES)

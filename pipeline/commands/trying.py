@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,7 @@ def _refuse_unknown(experiment: str, params: "Params") -> None:
     for kind, section in (
         ("has published weights, which nobody trains here", params.imported),
         ("applies the weights of an experiment: try that", params.applied),
+        ("was restored by another program", params.outside),
         ("recognises, and only networks that restore can be tried", params.recognition),
     ):
         if experiment in section:
@@ -153,7 +155,8 @@ def _entries(
             raise CommandError(f"--name {name}: expected letters, digits, _ and -", USAGE)
         if len(name) > _LONGEST_NAME:
             raise CommandError(f"{name}: too long for a name; give --name NAME", USAGE)
-        if name in {*params.experiments, *params.imported, *params.applied, *params.recognition}:
+        taken = (params.experiments, params.imported, params.applied, params.outside)
+        if name in {*chain.from_iterable(taken), *params.recognition}:
             raise CommandError(
                 f"params.yaml has '{name}' already: `restore run --experiments {name}` brings it "
                 "up to date; or give --name NAME",

@@ -44,7 +44,7 @@ from pipeline.report.recognition_words import (
     show_spread,
     show_value,
 )
-from pipeline.report.reconstructions import Restoring
+from pipeline.report.reconstructions import Restoring, TakenIn
 from pipeline.report.repetitions import merge_repetitions
 from pipeline.report.results import Result
 from pipeline.report.unmeasured import LeftOut
@@ -58,10 +58,12 @@ from pipeline.report.words import (
     describe_way,
     signed,
 )
+from pipeline.settings.outside import Outside
 from pipeline.settings.params import Applied, Experiment, Imported, Trial
 
-Entry = Experiment | Imported | Applied
-"""What is measured: networks trained here or elsewhere, and weights applied in another way."""
+Entry = Experiment | Imported | Applied | Outside
+"""What is measured: networks trained here or elsewhere, weights applied in another way, and what
+other programs restored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,20 +73,20 @@ class Report:
     Args:
         name: Of the entry.
         settings: Its entry in ``params.yaml``.
-        card: What stands beside its weights.
+        card: What stands beside its weights; None of another program's results.
         trials: What it was tested on.
         charts: Its training; none of published weights and of those of another entry.
-        restoring: How its images were restored.
+        restoring: How its images were restored, here or by another program.
         crops: Its restored images.
         overlaps: What its training set shares with its test sets, by name of the test set.
     """
 
     name: str
     settings: Entry
-    card: Mapping[str, Any]
+    card: Mapping[str, Any] | None
     trials: Sequence[Trial]
     charts: Sequence[Chart]
-    restoring: Restoring
+    restoring: Restoring | TakenIn
     crops: Sequence[Crop]
     overlaps: Mapping[str, Overlap]
 
@@ -97,6 +99,11 @@ class Report:
     def is_applied(self) -> bool:
         """Tell whether the weights are those of another entry."""
         return isinstance(self.settings, Applied)
+
+    @property
+    def is_outside(self) -> bool:
+        """Tell whether another program restored the images."""
+        return isinstance(self.settings, Outside)
 
 
 @dataclass(frozen=True)
@@ -187,6 +194,7 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
             overview={report.name: draw_overview(report.name, singles) for report in reports},
             overlaps={report.name: report.overlaps for report in reports},
             imported={report.name for report in reports if report.is_imported},
+            outside={report.name for report in reports if report.is_outside},
             applied={report.name: report.settings for report in reports if report.is_applied},
             repetition_of=findings.repetition_of,
             gaps=gaps,
@@ -250,6 +258,7 @@ def _commands(reports: Iterable[Report]) -> dict[str, str]:
         Experiment: ("evaluate", "train, restore"),
         Imported: ("evaluate_imported", "restore"),
         Applied: ("evaluate_applied", "restore"),
+        Outside: ("evaluate_outside", "take in"),
     }
     alone = {}
     for report in reports:

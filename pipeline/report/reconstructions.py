@@ -30,6 +30,41 @@ class Restoring:
     max_8bit: float | None
 
 
+@dataclass(frozen=True)
+class TakenIn:
+    """What another program restored.
+
+    Args:
+        files: How many images.
+        in_8bit: How many of them were rounded to 8 bits.
+    """
+
+    files: int
+    in_8bit: int
+
+
+def read_taken_in(path: Path, stage: str) -> TakenIn:
+    """Read ``tiling.json`` beside images that another program restored.
+
+    Args:
+        path: The file.
+        stage: Stage of ``dvc.yaml`` that writes it, for the error messages.
+
+    Raises:
+        StageNotRunError: The stage has not run.
+        ValueError: The file says something else.
+    """
+    require_output(path, stage)
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        return TakenIn(files=int(facts["files"]), in_8bit=int(facts["in_8bit"]))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"{path}: expected how many files there are, came something else ({error!r}); run "
+            f"'dvc repro --force {stage}'"
+        ) from error
+
+
 def read_restoring(path: Path, stage: str) -> Restoring:
     """Read ``tiling.json`` beside restored images.
 

@@ -36,6 +36,7 @@ ENTRY_SECTIONS = {
     "model": "models",
     "recipe": "recipes",
     "trials": "benchmarks",
+    "results": "outside",
 }
 """Options that name an entry of ``params.yaml``, and the section that has it."""
 
@@ -49,6 +50,7 @@ SECTIONS = {
     "benchmarks": "benchmarks",
     "imported": "imported",
     "applied": "applied",
+    "outside": "outside",
     "tasks": "tasks",
     "inputs": "inputs",
     "restored_inputs": "restored_inputs",

@@ -19,6 +19,7 @@ from pydantic import (
 from pipeline.degradations.settings import Degradation
 from pipeline.section import Name, Section, Source, Subfolder
 from pipeline.settings.architectures import Architecture, Models, RecogniserArchitecture
+from pipeline.settings.outside import Outside
 from pipeline.settings.tasks import DscmrLoss, Task
 
 Colour = Literal["gray", "y", "rgb"]
@@ -391,6 +392,7 @@ class Params(Section):
     experiments: dict[Name, Experiment]
     imported: dict[Name, Imported]
     applied: dict[Name, Applied]
+    outside: dict[Name, Outside]
     tasks: dict[Name, Task]
     inputs: dict[Name, Input]
     restored_inputs: dict[Name, RestoredInput]

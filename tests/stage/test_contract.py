@@ -61,7 +61,9 @@ def command_options(name: str) -> dict[str, str]:
 
 def module_of(name: str) -> str:
     """Return the module of a stage; trained and imported networks share some."""
-    return name.removesuffix("_imported").removesuffix("_applied")
+    if (ROOT / "stages" / f"{name}.py").is_file():
+        return name
+    return name.removesuffix("_imported").removesuffix("_applied").removesuffix("_outside")
 
 
 def function(name: str) -> Callable[..., None]:
@@ -320,6 +322,7 @@ def test_stages_reserve_the_cores_that_they_use() -> None:
         "evaluate",
         "evaluate_imported",
         "evaluate_applied",
+        "evaluate_outside",
         "baseline",
     }
     assert reserved == threaded | side_by_side

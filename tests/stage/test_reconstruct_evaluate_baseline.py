@@ -64,6 +64,7 @@ def restore_all(
 ) -> Path:
     reconstruct(
         model=model,
+        model_name="dncnn.tiny",
         weights=write_weights(folder, model),
         benchmark=write_benchmark(folder, trials),
         way=way,
@@ -79,7 +80,6 @@ def evaluate_all(folder: Path) -> list[dict[str, str]]:
     baseline(benchmark=folder / "bench", out=folder / "baselines.csv")
     evaluate(
         experiment="e1",
-        model_name="dncnn.tiny",
         benchmark=folder / "bench",
         restored=folder / "restored",
         baselines=folder / "baselines.csv",
@@ -111,6 +111,7 @@ def test_the_measured_halo_is_noted(tmp_path: Path) -> None:
     facts = json.loads((restore_all(tmp_path, [trial()]) / "tiling.json").read_text())
 
     assert facts == {
+        "model": "dncnn.tiny",
         "weights_sha256": checksum(tmp_path),
         "way": "plain",
         "halo": MODEL.receptive_field // 2,
@@ -178,6 +179,7 @@ def test_scores_reach_the_tracker_without_that_measuring_loads_mlflow(
     degrade_test(trials=trials, raw=photos.parent, out=tmp_path / "bench", seed=0)
     reconstruct(
         model=MODEL,
+        model_name="dncnn.tiny",
         weights=write_weights(tmp_path),
         benchmark=tmp_path / "bench",
         way="plain",
@@ -192,7 +194,6 @@ def test_scores_reach_the_tracker_without_that_measuring_loads_mlflow(
     loaded = loads_mlflow(
         "evaluate",
         experiment="e1",
-        model_name="dncnn.tiny",
         benchmark="bench",
         restored="restored",
         baselines="baselines.csv",

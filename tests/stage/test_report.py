@@ -23,6 +23,7 @@ from pipeline.measuring.score_table import INPUT, Score
 from pipeline.report.crops import detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import ResultRow
+from pipeline.settings.outside import Outside
 from pipeline.settings.params import AcceptedOverlap, Applied, Experiment, Imported, Trial, Way
 from stages.report import report
 from tests.browser import CHROMIUM, needs_chromium
@@ -75,6 +76,7 @@ class Project:
         self.experiments = {"net": self.experiment("denoise")}
         self.imported: dict[str, Imported] = {}
         self.applied: dict[str, Applied] = {}
+        self.outside: dict[str, Outside] = {}
         self.accepted: list[AcceptedOverlap] = []
         self.recognised = Recognised(root)
         self.write_experiment("net")
@@ -193,6 +195,7 @@ class Project:
             experiments=self.experiments,
             imported=self.imported,
             applied=self.applied,
+            outside=self.outside,
             benchmarks=self.benchmarks,
             accepted_overlaps=self.accepted,
             tasks=self.recognised.tasks,
@@ -764,6 +767,28 @@ const root = document.documentElement;
 document.title = `window ${root.clientWidth}, page ${root.scrollWidth}`;
 </script>"""
 """Somebody who measures whether the page has to be moved sideways."""
+
+
+def test_results_of_another_program_stand_beside_the_experiments(project: Project) -> None:
+    project.outside["theirs"] = Outside(
+        source="../theirs", files="{image}.png", test_on="denoise", compare_with="DnCNN-S"
+    )
+    project.write_experiment("theirs", 28.75)
+    facts = '{"model": "outside", "weights_sha256": "ab", "files": 4, "in_8bit": 4}'
+    (project.folders["restored"] / "theirs/tiling.json").write_text(facts)
+    (project.folders["curves"] / "theirs.csv").unlink()
+    shutil.rmtree(project.folders["models"] / "theirs")
+
+    project.report()
+
+    page = project.page()
+    assert "and the results of 1 other program" in page
+    assert "../theirs/{image}.png" in page
+    assert "all in 8 bits" in page
+    assert "dvc repro evaluate_outside@theirs" in page
+    assert "theirs" in (project.out / "results.csv").read_text()
+    assert "theirs" in (project.out / "comparisons.csv").read_text()
+    assert "theirs" not in (project.out / "networks.csv").read_text()
 
 
 def test_weights_applied_in_another_way_are_reported_beside_the_experiment(

@@ -70,10 +70,9 @@ def write_scores(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, 0.9 * image.degraded())
     baseline(benchmark=folder / "bench", out=folder / "baselines.csv")
-    (folder / "restored/tiling.json").write_text('{"weights_sha256": "ab"}')
+    (folder / "restored/tiling.json").write_text('{"weights_sha256": "ab", "model": "dncnn.tiny"}')
     evaluate(
         experiment="e1",
-        model_name="dncnn.tiny",
         benchmark=folder / "bench",
         restored=folder / "restored",
         baselines=folder / "baselines.csv",

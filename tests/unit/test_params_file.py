@@ -146,6 +146,7 @@ GOOD: dict[str, Any] = {
     },
     "imported": {},
     "applied": {},
+    "outside": {},
     "tasks": {},
     "inputs": {},
     "restored_inputs": {},
@@ -1241,3 +1242,39 @@ def test_a_degradation_of_an_experiment_is_refused_with_how_to_write_it_now(refu
 @pytest.mark.parametrize("section", ["described", "described_inputs"])
 def test_a_section_that_is_gone_is_refused_with_what_to_do(refuse: Refuse, section: str) -> None:
     assert refuse(section, {}).startswith(f"{section}: this section is gone")
+
+
+OUTSIDE = {"source": "../theirs", "files": "{data_set}/{level}/{image}.png", "test_on": "denoise"}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"test_on": "denoisy"}, "outside.theirs.test_on: benchmark 'denoisy' is not defined"),
+        ({"files": "{name}.png"}, "outside.theirs.files: expected only {data_set}, {level}, {ima"),
+        ({"files": "restored.png"}, "outside.theirs.files: expected {image} in it"),
+        ({"files": "../{image}.png"}, "outside.theirs.files: expected a path inside the folder"),
+        ({"files": "{image.png"}, "outside.theirs.files: expected '}' before end of string"),
+        ({"files": "{quality}/{image}.png"}, "which gaussian_15 does not have; it has {data_set}"),
+        ({"compare_with": "nobody"}, "outside.theirs.compare_with: pipeline/literature/published"),
+    ],
+)
+def test_results_of_other_programs_are_checked_before_they_are_read(
+    refuse: Refuse, change: dict[str, object], fault: str
+) -> None:
+    assert fault in refuse("outside", {"theirs": {**OUTSIDE, **change}})
+
+
+def test_levels_that_would_share_a_file_are_found(file: Path) -> None:
+    content = changed("outside", {"theirs": {**OUTSIDE, "files": "{image}.png"}})
+    content["benchmarks"]["denoise"][0]["degradation"]["sigma_8bit"] = [15, 25]
+    file.write_text(as_yaml(content))
+
+    with pytest.raises(ParamsError, match=r"outside\.theirs\.files: 2 levels .* would share IMAGE"):
+        load_params(file)
+
+
+def test_a_name_cannot_be_of_an_experiment_and_of_another_program(refuse: Refuse) -> None:
+    assert "outside.denoiser: an experiment has this name too" in refuse(
+        "outside", {"denoiser": OUTSIDE}
+    )

@@ -1,0 +1,21 @@
+"""Hand a benchmark out in a process of its own, since the command line imports no NumPy."""
+
+import json
+import sys
+from pathlib import Path
+
+from pipeline.exchange.outside.handing_out import hand_out
+
+
+def main() -> None:
+    """Answer one request: ``{"benchmark", "to"}``, both folders."""
+    request = json.load(sys.stdin)
+    try:
+        answer = hand_out(Path(request["benchmark"]), Path(request["to"]))
+    except (OSError, ValueError) as error:
+        answer = {"refused": str(error)}
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -53,6 +53,7 @@ from pipeline.settings.params import (
     RestoredInput,
     Trial,
 )
+from pipeline.settings.programs import Program
 from pipeline.settings.tasks import Task
 
 _log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ def report(
     experiments: Mapping[str, Experiment],
     imported: Mapping[str, Imported],
     applied: Mapping[str, Applied],
+    programs: Mapping[str, Program],
     outside: Mapping[str, Outside],
     benchmarks: Mapping[str, list[Trial]],
     accepted_overlaps: Sequence[AcceptedOverlap],
@@ -101,7 +103,8 @@ def report(
         experiments: What is reported, in this order.
         imported: Networks with published weights, reported after them.
         applied: Weights of all these, applied in another way, reported after them.
-        outside: What other programs restored, reported last.
+        programs: Networks that run by themselves, reported after these.
+        outside: What was restored elsewhere, reported last.
         benchmarks: What all of them were tested on.
         accepted_overlaps: Data sets that may share scenes, and why.
         tasks: What recognisers learn.
@@ -114,7 +117,7 @@ def report(
         ValueError: A file holds something else than its stage writes.
     """
     numbers = joined(read_published(literature / "published.csv"))
-    entries: dict[str, Entry] = {**experiments, **imported, **applied, **outside}
+    entries: dict[str, Entry] = {**experiments, **imported, **applied, **programs, **outside}
     folders = _Folders(evaluated, baselines, restored, benchmark_images, curves, models, overlaps)
 
     def read(name: str) -> tuple[list[Measurement], Report]:
@@ -276,6 +279,7 @@ def _suffix(name: str, entry: Entry) -> str:
         Experiment: "",
         Imported: "_imported",
         Applied: "_applied",
+        Program: "_programs",
         Outside: "_outside",
     }
     return f"{kinds[type(entry)]}@{name}"
@@ -368,7 +372,7 @@ def _report(
         tested = {trial.dataset for trial in trials}
         return {name: overlap for name, overlap in found.items() if name in tested}
 
-    if isinstance(entry, Outside):
+    if isinstance(entry, Outside | Program):
         return shown(card=None, charts=(), overlaps={})
     if isinstance(entry, Applied):
         card = folders.models / entry.weights / "card.json"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.checking.faults import name_faults, undefined, undefined_names, wrong_network
 from pipeline.checking.outside_contradictions import outside_faults
+from pipeline.checking.program_contradictions import program_faults
 from pipeline.checking.recognition_contradictions import recognition_faults
 from pipeline.checking.training_sets import bank_of, degradation_of
 from pipeline.checking.trial_contradictions import (
@@ -33,6 +34,7 @@ from pipeline.settings.params import (
     SkimageDataset,
     TrainingPairs,
 )
+from pipeline.settings.programs import Program
 
 
 def warnings(params: Params) -> list[str]:
@@ -105,6 +107,7 @@ def contradictions(params: Params) -> Iterator[str]:
     yield from _start_faults(params)
     yield from _imported_faults(params)
     yield from _applied_faults(params)
+    yield from program_faults(params)
     yield from outside_faults(params)
     yield from _comparison_faults(params)
     yield from _acceptance_faults(params)
@@ -199,12 +202,13 @@ def _comparison_faults(params: Params) -> Iterator[str]:
             )
 
 
-def _measured(params: Params) -> dict[str, Experiment | Imported | Applied | Outside]:
+def _measured(params: Params) -> dict[str, Experiment | Imported | Applied | Program | Outside]:
     """Return all that is measured, by its path."""
-    sections: dict[str, Mapping[str, Experiment | Imported | Applied | Outside]] = {
+    sections: dict[str, Mapping[str, Experiment | Imported | Applied | Program | Outside]] = {
         "experiments": params.experiments,
         "imported": params.imported,
         "applied": params.applied,
+        "programs": params.programs,
         "outside": params.outside,
     }
     return {

@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterator
 
 from pipeline.checking.faults import name_faults, undefined_names
 from pipeline.degradations.levels import levels
-from pipeline.exchange.outside.file_names import file_name
+from pipeline.degradations.result_files import file_name
 from pipeline.settings.outside import Outside
 from pipeline.settings.params import Params
 
 
 def outside_faults(params: Params) -> Iterator[str]:
     """Yield what is wrong with the section ``outside``, a sentence each."""
-    taken = {*params.experiments, *params.imported, *params.applied}
+    taken = {*params.experiments, *params.imported, *params.applied, *params.programs}
     for name, outside in params.outside.items():
         where = f"outside.{name}"
         yield from name_faults(where, name, taken)

@@ -45,6 +45,7 @@ def _name_faults(params: Params) -> Iterator[str]:
         "imported": params.imported,
         "applied": params.applied,
         "outside": params.outside,
+        "programs": params.programs,
         "recognition": params.recognition,
     }
     yield from _taken_twice(sections, "recognition")

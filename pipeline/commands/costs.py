@@ -150,7 +150,7 @@ def disk_needed(
     for benchmark in sorted({*benchmarks, *(one.test_on for one in chosen)}):
         for trial in params.benchmarks[benchmark]:
             count.tests(trial, "test images", _TEST_BYTES)
-    sections = (params.imported, params.applied, params.outside)
+    sections = (params.imported, params.applied, params.programs, params.outside)
     tested = {name: one.test_on for part in sections for name, one in part.items()}
     measured = [*(one.test_on for one in chosen), *(tested[name] for name in imported)]
     for benchmark in measured:

@@ -109,7 +109,7 @@ class _Work:
 
 
 def _all_of(params: "Params") -> _Work:
-    others = [*params.imported, *params.applied, *params.outside]
+    others = [*params.imported, *params.applied, *params.programs, *params.outside]
     return _Work(
         list(params.experiments),
         list(params.benchmarks),
@@ -125,7 +125,7 @@ def _part_of(params: "Params", stages: Collection[str]) -> _Work:
         [name for name in params.benchmarks if f"degrade_test@{name}" in stages],
         [
             name
-            for section in ("imported", "applied", "outside")
+            for section in ("imported", "applied", "programs", "outside")
             for name in getattr(params, section)
             if f"reconstruct_{section}@{name}" in stages
         ],

@@ -122,7 +122,8 @@ def _refuse_unknown(experiment: str, params: "Params") -> None:
     for kind, section in (
         ("has published weights, which nobody trains here", params.imported),
         ("applies the weights of an experiment: try that", params.applied),
-        ("was restored by another program", params.outside),
+        ("is a program, which nobody trains here", params.programs),
+        ("was restored elsewhere", params.outside),
         ("recognises, and only networks that restore can be tried", params.recognition),
     ):
         if experiment in section:
@@ -155,7 +156,8 @@ def _entries(
             raise CommandError(f"--name {name}: expected letters, digits, _ and -", USAGE)
         if len(name) > _LONGEST_NAME:
             raise CommandError(f"{name}: too long for a name; give --name NAME", USAGE)
-        taken = (params.experiments, params.imported, params.applied, params.outside)
+        networks = (params.experiments, params.imported, params.applied)
+        taken = (*networks, params.programs, params.outside)
         if name in {*chain.from_iterable(taken), *params.recognition}:
             raise CommandError(
                 f"params.yaml has '{name}' already: `restore run --experiments {name}` brings it "

@@ -60,10 +60,11 @@ from pipeline.report.words import (
 )
 from pipeline.settings.outside import Outside
 from pipeline.settings.params import Applied, Experiment, Imported, Trial
+from pipeline.settings.programs import Program
 
-Entry = Experiment | Imported | Applied | Outside
-"""What is measured: networks trained here or elsewhere, weights applied in another way, and what
-other programs restored."""
+Entry = Experiment | Imported | Applied | Program | Outside
+"""What is measured: networks trained here or elsewhere, weights applied in another way, programs,
+and what others restored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ class Report:
     Args:
         name: Of the entry.
         settings: Its entry in ``params.yaml``.
-        card: What stands beside its weights; None of another program's results.
+        card: What stands beside its weights; None of programs and of what others restored.
         trials: What it was tested on.
         charts: Its training; none of published weights and of those of another entry.
         restoring: How its images were restored, here or by another program.
@@ -102,8 +103,13 @@ class Report:
 
     @property
     def is_outside(self) -> bool:
-        """Tell whether another program restored the images."""
+        """Tell whether the images were restored elsewhere."""
         return isinstance(self.settings, Outside)
+
+    @property
+    def is_program(self) -> bool:
+        """Tell whether a network that runs by itself restored the images."""
+        return isinstance(self.settings, Program)
 
 
 @dataclass(frozen=True)
@@ -195,6 +201,7 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
             overlaps={report.name: report.overlaps for report in reports},
             imported={report.name for report in reports if report.is_imported},
             outside={report.name for report in reports if report.is_outside},
+            programs={report.name for report in reports if report.is_program},
             applied={report.name: report.settings for report in reports if report.is_applied},
             repetition_of=findings.repetition_of,
             gaps=gaps,
@@ -258,6 +265,7 @@ def _commands(reports: Iterable[Report]) -> dict[str, str]:
         Experiment: ("evaluate", "train, restore"),
         Imported: ("evaluate_imported", "restore"),
         Applied: ("evaluate_applied", "restore"),
+        Program: ("evaluate_programs", "restore"),
         Outside: ("evaluate_outside", "take in"),
     }
     alone = {}

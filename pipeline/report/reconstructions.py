@@ -16,6 +16,7 @@ class Restoring:
         tile: Side of a tile's core, in pixels.
         halo: Pixels around it that the network was shown besides; None where it was shown whole
             images.
+        exact: Whether tiles give what the whole image would.
         precision: Format of the convolutions.
         rms_8bit: Root mean square difference from float32, of 255, the largest of all data sets
             and levels; None in float32.
@@ -25,6 +26,7 @@ class Restoring:
     way: str
     tile: int
     halo: int | None
+    exact: bool
     precision: str
     rms_8bit: float | None
     max_8bit: float | None
@@ -84,6 +86,7 @@ def read_restoring(path: Path, stage: str) -> Restoring:
             way=str(facts["way"]),
             tile=int(facts["tile"]),
             halo=None if facts["halo"] is None else int(facts["halo"]),
+            exact=bool(facts.get("exact", True)),
             precision=str(facts["precision"]),
             rms_8bit=max((loss["rms_8bit"] for loss in losses), default=None),
             max_8bit=max((loss["max_8bit"] for loss in losses), default=None),

@@ -37,6 +37,7 @@ ENTRY_SECTIONS = {
     "recipe": "recipes",
     "trials": "benchmarks",
     "results": "outside",
+    "program": "programs",
 }
 """Options that name an entry of ``params.yaml``, and the section that has it."""
 
@@ -51,6 +52,7 @@ SECTIONS = {
     "imported": "imported",
     "applied": "applied",
     "outside": "outside",
+    "programs": "programs",
     "tasks": "tasks",
     "inputs": "inputs",
     "restored_inputs": "restored_inputs",

@@ -20,6 +20,7 @@ from pipeline.degradations.settings import Degradation
 from pipeline.section import Name, Section, Source, Subfolder
 from pipeline.settings.architectures import Architecture, Models, RecogniserArchitecture
 from pipeline.settings.outside import Outside
+from pipeline.settings.programs import Program
 from pipeline.settings.tasks import DscmrLoss, Task
 
 Colour = Literal["gray", "y", "rgb"]
@@ -392,6 +393,7 @@ class Params(Section):
     experiments: dict[Name, Experiment]
     imported: dict[Name, Imported]
     applied: dict[Name, Applied]
+    programs: dict[Name, Program]
     outside: dict[Name, Outside]
     tasks: dict[Name, Task]
     inputs: dict[Name, Input]

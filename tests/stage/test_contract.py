@@ -63,7 +63,12 @@ def module_of(name: str) -> str:
     """Return the module of a stage; trained and imported networks share some."""
     if (ROOT / "stages" / f"{name}.py").is_file():
         return name
-    return name.removesuffix("_imported").removesuffix("_applied").removesuffix("_outside")
+    return (
+        name.removesuffix("_imported")
+        .removesuffix("_applied")
+        .removesuffix("_programs")
+        .removesuffix("_outside")
+    )
 
 
 def function(name: str) -> Callable[..., None]:
@@ -310,7 +315,7 @@ def test_stages_reserve_the_cores_that_they_use() -> None:
 
     reserved = {name for name in GRAPH if "cpus" in definition(name).get("meta", {})}
 
-    computing = {"guard", *NETWORK_STAGES, *RECOGNISER_STAGES}
+    computing = {"guard", "reconstruct_programs", *NETWORK_STAGES, *RECOGNISER_STAGES}
     assert threaded == computing - {"import_weights"}
     assert side_by_side == {
         "download",
@@ -322,13 +327,17 @@ def test_stages_reserve_the_cores_that_they_use() -> None:
         "evaluate",
         "evaluate_imported",
         "evaluate_applied",
+        "evaluate_programs",
         "evaluate_outside",
         "baseline",
     }
     assert reserved == threaded | side_by_side
 
 
-@pytest.mark.parametrize("name", ["train", "reconstruct", "restore_input", *RECOGNISER_STAGES])
+RUNNING = ["train", "reconstruct", "reconstruct_programs", "restore_input", *RECOGNISER_STAGES]
+
+
+@pytest.mark.parametrize("name", RUNNING)
 def test_stages_that_run_a_network_start_with_its_threads_and_allocator(name: str) -> None:
     code = (ROOT / "stages" / f"{name}.py").read_text(encoding="utf-8")
 

@@ -25,6 +25,7 @@ from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import ResultRow
 from pipeline.settings.outside import Outside
 from pipeline.settings.params import AcceptedOverlap, Applied, Experiment, Imported, Trial, Way
+from pipeline.settings.programs import Program
 from stages.report import report
 from tests.browser import CHROMIUM, needs_chromium
 from tests.recognised import Recognised, faces
@@ -76,6 +77,7 @@ class Project:
         self.experiments = {"net": self.experiment("denoise")}
         self.imported: dict[str, Imported] = {}
         self.applied: dict[str, Applied] = {}
+        self.programs: dict[str, Program] = {}
         self.outside: dict[str, Outside] = {}
         self.accepted: list[AcceptedOverlap] = []
         self.recognised = Recognised(root)
@@ -195,6 +197,7 @@ class Project:
             experiments=self.experiments,
             imported=self.imported,
             applied=self.applied,
+            programs=self.programs,
             outside=self.outside,
             benchmarks=self.benchmarks,
             accepted_overlaps=self.accepted,
@@ -782,13 +785,39 @@ def test_results_of_another_program_stand_beside_the_experiments(project: Projec
     project.report()
 
     page = project.page()
-    assert "and the results of 1 other program" in page
+    assert "and the results of 1 that was run elsewhere" in page
     assert "../theirs/{image}.png" in page
     assert "all in 8 bits" in page
     assert "dvc repro evaluate_outside@theirs" in page
     assert "theirs" in (project.out / "results.csv").read_text()
     assert "theirs" in (project.out / "comparisons.csv").read_text()
     assert "theirs" not in (project.out / "networks.csv").read_text()
+
+
+def test_a_program_stands_beside_the_experiments(project: Project) -> None:
+    project.programs["theirs"] = Program(
+        kind="onnx",
+        source="../net.onnx",
+        channels="gray",
+        values=[0.0, 255.0],
+        scale=1,
+        noise_map=True,
+        test_on="denoise",
+    )
+    project.write_experiment("theirs", 28.75)
+    facts = '{"way": "plain", "halo": 8, "exact": false, "tile": 512, "precision": "float32"}'
+    (project.folders["restored"] / "theirs/tiling.json").write_text(facts)
+    (project.folders["curves"] / "theirs.csv").unlink()
+    shutil.rmtree(project.folders["models"] / "theirs")
+
+    project.report()
+
+    page = project.page()
+    assert "1 program of others" in page
+    assert "onnx, gray images, black 0.0 and white 255.0, told the noise level" in page
+    assert "with a halo of 8, not exact" in page
+    assert "dvc repro evaluate_programs@theirs" in page
+    assert "theirs" in (project.out / "results.csv").read_text()
 
 
 def test_weights_applied_in_another_way_are_reported_beside_the_experiment(

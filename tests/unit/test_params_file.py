@@ -146,6 +146,7 @@ GOOD: dict[str, Any] = {
     },
     "imported": {},
     "applied": {},
+    "programs": {},
     "outside": {},
     "tasks": {},
     "inputs": {},
@@ -1277,4 +1278,38 @@ def test_levels_that_would_share_a_file_are_found(file: Path) -> None:
 def test_a_name_cannot_be_of_an_experiment_and_of_another_program(refuse: Refuse) -> None:
     assert "outside.denoiser: an experiment has this name too" in refuse(
         "outside", {"denoiser": OUTSIDE}
+    )
+
+
+PROGRAM = {
+    "kind": "onnx",
+    "source": "net.onnx",
+    "channels": "gray",
+    "values": [0.0, 1.0],
+    "scale": 1,
+    "noise_map": False,
+    "test_on": "denoise",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"test_on": "denoisy"}, "programs.theirs.test_on: benchmark 'denoisy' is not defined"),
+        ({"kind": "caffe"}, "programs.theirs.kind: input should be 'onnx' or 'torch_export'"),
+        ({"channels": "rgb"}, "programs.theirs.channels: the program takes rgb images, those of b"),
+        ({"scale": 2}, "programs.theirs.scale: the images of benchmarks.denoise.0 are 1 times sma"),
+        ({"values": [1.0, 0.0]}, "expected black below white, came 1 and 0"),
+        ({"test_on": "upscale", "noise_map": True}, "programs.theirs.noise_map: the program is t"),
+    ],
+)
+def test_programs_are_checked_before_they_run(
+    refuse: Refuse, change: dict[str, object], fault: str
+) -> None:
+    assert fault in refuse("programs", {"theirs": {**PROGRAM, **change}})
+
+
+def test_a_name_cannot_be_of_an_experiment_and_of_a_program(refuse: Refuse) -> None:
+    assert "programs.denoiser: an experiment has this name too" in refuse(
+        "programs", {"denoiser": PROGRAM}
     )

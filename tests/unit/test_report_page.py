@@ -42,7 +42,7 @@ OVERLAP = Overlap(
 
 
 IN_FLOAT32 = Restoring(
-    way="plain", tile=512, halo=17, precision="float32", rms_8bit=None, max_8bit=None
+    way="plain", tile=512, halo=17, exact=True, precision="float32", rms_8bit=None, max_8bit=None
 )
 
 
@@ -387,7 +387,13 @@ def test_page_says_how_images_were_restored() -> None:
 
 def test_page_says_what_a_short_format_costs() -> None:
     short = Restoring(
-        way="plain", tile=512, halo=17, precision="bfloat16", rms_8bit=0.0816, max_8bit=1.294
+        way="plain",
+        tile=512,
+        halo=17,
+        exact=True,
+        precision="bfloat16",
+        rms_8bit=0.0816,
+        max_8bit=1.294,
     )
 
     page = section(page_of(NETWORK, reports=(report(restoring=short),)), "experiment-net")

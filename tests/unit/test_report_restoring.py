@@ -17,7 +17,7 @@ def test_the_largest_loss_of_all_levels_is_told(tmp_path: Path) -> None:
     path.write_text(json.dumps(facts))
 
     assert read_restoring(path, "reconstruct@net") == Restoring(
-        "plain", 256, 17, "bfloat16", 0.05, 1.5
+        "plain", 256, 17, True, "bfloat16", 0.05, 1.5
     )
 
 
@@ -26,7 +26,7 @@ def test_float32_loses_nothing(tmp_path: Path) -> None:
     path.write_text('{"way": "patches", "tile": 256, "halo": null, "precision": "float32"}')
 
     assert read_restoring(path, "reconstruct@net") == Restoring(
-        "patches", 256, None, "float32", None, None
+        "patches", 256, None, True, "float32", None, None
     )
 
 

@@ -10,7 +10,7 @@ import tifffile
 
 from pipeline.arrays.file_checksum import sha256_of
 from pipeline.arrays.pixels import Array, from_8bit, to_8bit
-from pipeline.exchange.outside.file_names import file_name
+from pipeline.degradations.result_files import file_name
 from pipeline.images.benchmarks import BenchmarkImage, images_of, read_trials
 from pipeline.images.files import write_8bit_png
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.arrays.file_checksum import sha256_of
+from pipeline.degradations.result_files import file_name
 from pipeline.degradations.settings import NOISE
-from pipeline.exchange.outside.file_names import file_name
 from pipeline.exchange.outside.realisation import CERTAIN, trace_of_noise
 from pipeline.exchange.outside.result_files import ResultError, ResultFile, read_result
 from pipeline.images.benchmarks import BenchmarkImage

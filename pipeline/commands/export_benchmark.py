@@ -62,7 +62,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
         f"  holds  {answer['images']} degraded images, {floats} of them as TIFF of floats, since 8 "
         "bits would not hold them; manifest.json and README.txt\n"
         "  next   restore them into another folder under the same names, and name it in "
-        "params.yaml:\n\n"
+        "params.yaml,\n         in place of `outside: {}`:\n\n"
         "outside:\n"
         '  NAME: {source: FOLDER, files: "{data_set}/{level}/{image}.png", '
         f"test_on: {name}}}"

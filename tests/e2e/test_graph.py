@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+import tifffile
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
+from scipy.ndimage import uniform_filter
 
+from pipeline.images.files import write_png
 from tests.project import copy_project, run
 
 pytestmark = pytest.mark.slow
@@ -285,3 +290,47 @@ def test_metrics_and_plots_are_declared_to_dvc(done: Path) -> None:
         for name in ("dncnn_s25", "vdsr_x23", "rednet_jpeg", "mobilenet")
     }
     assert {"data/curves/dncnn_s25.csv", "Restored"} <= set(plotted)
+
+
+def test_what_another_program_restored_is_measured_beside_the_others(project: Path) -> None:
+    run(project, "restore", "export-benchmark", "denoise", "--to", "to_restore")
+    for noisy in (project / "to_restore").rglob("*.tif"):
+        path = project / "restored" / noisy.relative_to(project / "to_restore").with_suffix(".png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = uniform_filter(tifffile.imread(noisy), 3)
+        write_png(path, pixels[..., None])
+    files = "{data_set}/{level}/{image}.png"
+    entry = {"source": "restored", "files": files, "test_on": "denoise"}
+    edit_params(project, "outside", value={"theirs": entry})
+
+    run(project, "dvc", "repro")
+
+    scores = json.loads((project / "data/metrics/theirs.json").read_text())
+    (measured,) = scores.values()
+    assert measured["gaussian_25"]["gray-uint8"]["psnr"] > 24
+    assert "theirs" in (project / "data/report/comparisons.csv").read_text()
+    assert "restored elsewhere" in (project / "data/report/index.html").read_text()
+
+
+def test_a_program_is_measured_beside_the_others(project: Path) -> None:
+    kernel = onnx.numpy_helper.from_array(np.full((1, 1, 3, 3), 1 / 9, np.float32), "kernel")
+    shape = [None, 1, None, None]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Conv", ["x", "kernel"], ["y"], pads=[1, 1, 1, 1])],
+        "mean",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, shape)],
+        [kernel],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    onnx.save(model, project / "mean.onnx")
+    entry: dict[str, Any] = {"kind": "onnx", "source": "mean.onnx", "channels": "gray"}
+    entry |= {"values": [0.0, 1.0], "scale": 1, "noise_map": False, "test_on": "denoise"}
+    edit_params(project, "programs", value={"mean": entry})
+
+    run(project, "dvc", "repro")
+
+    facts = json.loads((project / "data/restored/mean/tiling.json").read_text())
+    assert (facts["halo"], facts["exact"]) == (1, True)
+    assert "mean,onnx" in (project / "data/report/results.csv").read_text()

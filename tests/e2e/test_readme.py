@@ -43,6 +43,10 @@ ELSEWHERE = {
     ),
     "prefect deployment run restore/train-all --watch --param experiments='[\"dncnn_s25\"]' "
     "--param force=true": (FLOW, "test_the_served_deployment_tells_the_truth_about_failures"),
+    "restore export-benchmark denoise_25 --to to_restore": (
+        GRAPH,
+        "test_what_another_program_restored_is_measured_beside_the_others",
+    ),
     "restore app": (
         "tests/unit/test_command_app.py",
         "test_a_photograph_is_looked_at_and_comes_back_as_the_command_makes_it",

@@ -91,7 +91,8 @@ Restore each file, and write the result under the same name into a folder of its
 .npy of floats in [0, 1] (exact), or as .png (rounded to 8 bits). Images of one channel stay so, or
 become RGB of three equal channels. manifest.json says how large each restored image shall be.
 
-Then name the folder in params.yaml, and `dvc repro` measures it beside all others:
+Then name the folder in params.yaml, in place of `outside: {{}}`, and `dvc repro` measures it beside
+all others:
 
 outside:
   NAME: {{source: FOLDER, files: "{FILES}.png", test_on: {name}}}

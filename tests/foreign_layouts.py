@@ -18,7 +18,17 @@ from scipy.io import savemat
 from scipy.signal import convolve2d, correlate2d
 from torch import Tensor, nn
 
+from pipeline.exchange.foreign_weights.chain import Chain
+from pipeline.exchange.foreign_weights.reading import read
+
 Array = NDArray[Any]
+
+
+def read_network(path: Path, layout: str | None) -> tuple[str, Chain]:
+    """Return the layout of a file, and the network in it, before it becomes one of ours."""
+    return read(
+        path, layout, None, of_chain=lambda found, chain: (found, chain), of_own=lambda _: None
+    ).content
 
 
 def randomise(network: nn.Module, seed: int = 0) -> nn.Module:

@@ -24,7 +24,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         # Now: the command runs in the project's folder, wherever it was given.
         type=_absolute,
         metavar="FILE",
-        help="a PyTorch state dict, safetensors or MatConvNet .mat, as its authors published it",
+        help="a PyTorch state dict or checkpoint, safetensors or MatConvNet .mat, as its authors "
+        "published it",
+    )
+    parser.add_argument(
+        "--entry",
+        metavar="NAME",
+        help="which of several networks in the file, such as params or state_dict.generator "
+        "(otherwise the one that fits, averaged weights first)",
     )
     parser.add_argument(
         "--model",
@@ -124,6 +131,7 @@ def _examine(root: Path, params: "Params", options: argparse.Namespace) -> dict[
         "file": str(options.file),
         "layout": options.layout,
         "wanted": options.model,
+        "entry": options.entry,
         "models": params.models.model_dump(),
     }
     answer: dict[str, Any] = ask(
@@ -144,6 +152,7 @@ def _summary(file: Path, found: dict[str, Any]) -> str:
         [
             str(file),
             f"  sha256   {found['sha256']}",
+            *(f"  {heading:<8} {words}" for heading, words in found["notes"]),
             f"  layout   {found['layout']}",
             f"  holds    {found['network']}",
             f"  fits     {fits}: {found['parameters']:,} parameters in {found['layers']} layers",
@@ -182,6 +191,7 @@ def _entries(
         "model": model,
         "source": str(source),
         "layout": found["layout"],
+        **({"entry": found["entry"]} if found["entry"] else {}),
         "test_on": options.test_on or "BENCHMARK",
     }
     if options.compare_with:

@@ -38,6 +38,7 @@ ENTRY_SECTIONS = {
     "trials": "benchmarks",
     "results": "outside",
     "program": "programs",
+    "published": "imported",
 }
 """Options that name an entry of ``params.yaml``, and the section that has it."""
 

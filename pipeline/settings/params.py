@@ -288,6 +288,9 @@ class Imported(Section):
     """File of the weights, as their authors published it; or a folder of weights with their card,
     as `restore export` writes it."""
     layout: Layout
+    entry: Annotated[str, Field(min_length=1)] | None = None
+    """Which of several networks in the file it is, as `restore import` names them; without it the
+    only one that fits, and of several the averaged one (EMA)."""
     test_on: Name
     compare_with: str | None = None
     """System of ``pipeline/literature/published.csv`` put beside it; changes no result."""

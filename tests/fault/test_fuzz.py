@@ -28,11 +28,10 @@ from pipeline.arrays.weights_file import read_weights
 from pipeline.checking.params_file import load_params
 from pipeline.datasets.archives import unpack
 from pipeline.datasets.catalogue import Members
-from pipeline.exchange.foreign_weights.reading import read_network
 from pipeline.images.files import image_size, read_image
 from pipeline.photographs.reading import picture_size, read_picture
 from pipeline.training.checkpoints import CheckpointFile
-from tests.foreign_layouts import kair, simplenn, write_version_5, write_version_7_3
+from tests.foreign_layouts import kair, read_network, simplenn, write_version_5, write_version_7_3
 from tests.project import ROOT
 
 pytestmark = pytest.mark.fault

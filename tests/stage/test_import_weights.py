@@ -10,6 +10,7 @@ from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.building import build_model
 from pipeline.models.runet.settings import RUNet
+from pipeline.settings.params import Imported
 from stages.import_weights import import_weights
 from tests import foreign_layouts as foreign
 
@@ -25,18 +26,31 @@ def write_source(folder: Path) -> Path:
 CHECKED = Path("data/checked/params.txt")
 
 
-def run(source: Path, out: Path, model: DnCNN = MODEL) -> Path:
+def run_as(
+    layout: str, source: Path, out: Path, model: DnCNN | RUNet, entry: str | None = None
+) -> Path:
+    published = Imported.model_validate(
+        {
+            "arch": type(model).__name__.lower(),
+            "model": "theirs",
+            "source": str(source),
+            "layout": layout,
+            "entry": entry,
+            "test_on": "denoise",
+        }
+    )
     import_weights(
-        name="theirs", model=model, layout="matconvnet", source=source, checked=CHECKED, out=out
+        published=published, name="theirs", model=model, source=source, checked=CHECKED, out=out
     )
     return out
+
+
+def run(source: Path, out: Path, model: DnCNN = MODEL) -> Path:
+    return run_as("matconvnet", source, out, model)
 
 
 def run_own(source: Path, out: Path, model: RUNet) -> Path:
-    import_weights(
-        name="ours", model=model, layout="restore", source=source, checked=CHECKED, out=out
-    )
-    return out
+    return run_as("restore", source, out, model)
 
 
 def test_the_weights_are_those_that_reconstruct_loads(tmp_path: Path) -> None:
@@ -132,7 +146,7 @@ def test_own_weights_of_another_size_are_refused(tmp_path: Path) -> None:
     source = write_own(tmp_path / "theirs", HOUSE)
     other = HOUSE.model_copy(update={"widths": [4, 16]})
 
-    with pytest.raises(ForeignWeightsError, match=r"imported\.ours: "):
+    with pytest.raises(ForeignWeightsError, match=r"imported\.theirs: "):
         run_own(source, tmp_path / "out", other)
 
     assert not (tmp_path / "out").exists()

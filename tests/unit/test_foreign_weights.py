@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pipeline.exchange.foreign_weights.assembling import assemble, build, settings_of
 from pipeline.exchange.foreign_weights.chain import Norm
 from pipeline.exchange.foreign_weights.examining import examine
-from pipeline.exchange.foreign_weights.reading import LAYOUTS, read_network
+from pipeline.exchange.foreign_weights.reading import LAYOUTS
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
@@ -22,6 +22,7 @@ from pipeline.models.rednet.settings import RedNet
 from pipeline.models.vdsr.settings import VDSR
 from pipeline.settings.params import Layout
 from tests import foreign_layouts as foreign
+from tests.foreign_layouts import read_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -15,13 +15,13 @@ from torch import nn
 from pipeline.exchange.foreign_weights import matlab
 from pipeline.exchange.foreign_weights.assembling import assemble, build
 from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
-from pipeline.exchange.foreign_weights.reading import read_network
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
 from pipeline.models.rednet.settings import RedNet
 from pipeline.models.vdsr.settings import VDSR
 from tests import foreign_layouts as foreign
+from tests.foreign_layouts import read_network
 
 MODEL = DnCNN(channels=1, width=8, depth=5, batch_norm=False, residual=True)
 

@@ -11,6 +11,7 @@ import pytest
 from pipeline.arrays.file_checksum import sha256_of
 from pipeline.models.runet.settings import RUNet
 from pipeline.photographs.weights_by_name import SHIPPED
+from pipeline.settings.params import Imported
 from stages.import_weights import import_weights
 from tests.pages import read_page
 from tests.project import ROOT
@@ -96,10 +97,14 @@ def test_an_entry_of_imported_takes_what_ships(name: str, tmp_path: Path) -> Non
     card = card_of(name)
     settings = {key: value for key, value in card["model"].items() if key != "class"}
 
+    published = Imported(
+        arch="runet", model="any", source=str(SHIPPED / name), layout="restore", test_on="any"
+    )
+
     import_weights(
+        published=published,
         name=name,
         model=RUNet.model_validate(settings),
-        layout="restore",
         source=SHIPPED / name,
         checked=tmp_path,
         out=tmp_path / "out",

@@ -14,14 +14,16 @@ from pipeline.settings.architectures import NETWORKS, Models
 
 
 def main() -> None:
-    """Answer one request: ``{"file": ..., "layout": ..., "wanted": ..., "models": ...}``."""
+    """Answer one request: the arguments of ``examine`` in JSON."""
     request = json.load(sys.stdin)
     known = Models.model_validate(request["models"])
     models = {
         f"{arch}.{name}": model for arch in NETWORKS for name, model in known.named(arch).items()
     }
     try:
-        answer = examine(Path(request["file"]), request["layout"], models, request["wanted"])
+        answer = examine(
+            Path(request["file"]), request["layout"], models, request["wanted"], request["entry"]
+        )
     except ForeignWeightsError as error:
         reason, file = str(error), request["file"]
         # What is wrong with a layer names the layer alone.

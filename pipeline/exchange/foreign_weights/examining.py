@@ -1,8 +1,12 @@
 """Examine a file of weights for ``restore import``: what it holds and which model it fits."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from pipeline.arrays.file_checksum import sha256_of
 from pipeline.exchange.foreign_weights.assembling import (
@@ -13,13 +17,28 @@ from pipeline.exchange.foreign_weights.assembling import (
     settings_of,
 )
 from pipeline.exchange.foreign_weights.chain import Chain, ForeignWeightsError
-from pipeline.exchange.foreign_weights.own import LAYOUT, read_own
-from pipeline.exchange.foreign_weights.reading import read_network
+from pipeline.exchange.foreign_weights.own import LAYOUT, as_own, own_tensors
+from pipeline.exchange.foreign_weights.reading import read, read_weights
 from pipeline.models.parts.settings import Model
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A network in a file: in which layout, as what, and the name of a known model it fits."""
+
+    layout: str
+    network: Model
+    model: Model
+    name: str | None
+    weights: dict[str, Tensor]
+
+
 def examine(
-    path: Path, layout: str | None, models: Mapping[str, Model], wanted: str | None
+    path: Path,
+    layout: str | None,
+    models: Mapping[str, Model],
+    wanted: str | None,
+    entry: str | None = None,
 ) -> dict[str, Any]:
     """Read a file, bring it into the fitting one of our networks and try that.
 
@@ -28,58 +47,62 @@ def examine(
         layout: Its layout; None to find out.
         models: Known settings by ``arch.name``.
         wanted: Which of them it must fit; None for the first that it fits.
+        entry: Which of the state dicts in it to take; None for the rule of ``choosing``.
 
     Returns:
         Values that JSON can hold: layout, network (in words), model (name of the fitting one, or
-        None), arch, settings, layers, parameters, sha256.
+        None), arch, settings, layers, parameters, sha256, notes (pairs of heading and words), entry
+        (None where the rule finds it).
 
     Raises:
         ForeignWeightsError: The file cannot be read, or does not fit.
     """
-    own = _own_fitting(path, layout, models, wanted)
-    if own is not None:
-        return own
-    found_layout, chain = read_network(path, layout)
-    name = wanted or _first_fitting(chain, models)
-    model = models[name] if name else settings_of(chain, chain.architectures[0])
-    try:
-        network = build(model, assemble(chain, model))
-    except ForeignWeightsError as error:
-        raise ForeignWeightsError(f"{path}: {error}") from error
+    known = {wanted: models[wanted]} if wanted else models
+
+    @cache  # networks are slow to build, and a file offers many state dicts to compare them with
+    def ours(name: str) -> dict[str, Tensor]:
+        return own_tensors(known[name])
+
+    def of_own(tensors: Mapping[str, Tensor]) -> _Found | None:
+        for name, model in known.items():
+            weights = as_own(tensors, ours(name))
+            if weights is not None:
+                return _Found(LAYOUT, model, model, name, weights)
+        return None
+
+    def of_chain(found: str, chain: Chain) -> _Found:
+        name = wanted or _first_fitting(chain, known)
+        model = known[name] if name else settings_of(chain, chain.architectures[0])
+        weights = assemble(chain, model)
+        return _Found(found, settings_of(chain, type(model).__name__), model, name, weights)
+
+    taken = read(path, layout, entry, of_chain=of_chain, of_own=of_own)
+    found = taken.content
+    network = build(found.model, found.weights)
     return {
-        "layout": found_layout,
-        "network": describe(settings_of(chain, type(model).__name__)),
-        "model": name,
-        "arch": type(model).__name__.lower(),
-        "settings": model.model_dump(),
-        "layers": len(chain.layers),
-        "parameters": sum(weights.numel() for weights in network.parameters()),
+        "layout": found.layout,
+        "network": describe(found.network),
+        "model": found.name,
+        "arch": _arch(found),
+        "settings": found.model.model_dump(),
+        "layers": sum(tensor.ndim == 4 for tensor in found.weights.values()),
+        "parameters": sum(parameters.numel() for parameters in network.parameters()),
         "sha256": sha256_of(path),
+        "notes": taken.notes,
+        "entry": None if _by_rule(path, found) == taken.entry else taken.entry,
     }
 
 
-def _own_fitting(
-    path: Path, layout: str | None, models: Mapping[str, Model], wanted: str | None
-) -> dict[str, Any] | None:
-    """Return what is to be said of weights that are exactly those of a known network of ours."""
-    if layout not in {None, LAYOUT}:
+def _arch(found: _Found) -> str:
+    return found.name.partition(".")[0] if found.name else type(found.model).__name__.lower()
+
+
+def _by_rule(path: Path, found: _Found) -> str | None:
+    """Return the entry that is imported into this model where nobody names one."""
+    try:
+        return read_weights(path, found.layout, found.model, None).entry
+    except ForeignWeightsError:
         return None
-    for name in [wanted] if wanted else models:
-        model = models[name]
-        weights = read_own(path, model)
-        if weights is not None:
-            build(model, weights)
-            return {
-                "layout": LAYOUT,
-                "network": describe(model),
-                "model": name,
-                "arch": name.partition(".")[0],
-                "settings": model.model_dump(),
-                "layers": sum(tensor.ndim == 4 for tensor in weights.values()),
-                "parameters": sum(tensor.numel() for tensor in weights.values()),
-                "sha256": sha256_of(path),
-            }
-    return None
 
 
 def _first_fitting(chain: Chain, models: Mapping[str, Model]) -> str | None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pipeline.exchange.foreign_weights.chain import (
     Chain,
@@ -190,54 +191,72 @@ _ANOTHER_NETWORK = {
 """Networks whose names are known and whose shapes would fit, and why they must not be imported."""
 
 
-def as_chain(path: Path, tensors: Mapping[str, Values], layout: str | None) -> tuple[str, Chain]:
+def as_chain(where: str, tensors: Mapping[str, Tensor], layout: str | None) -> tuple[str, Chain]:
     """Return the layout of a state dict, and the network in it.
 
     Args:
-        path: The file, for messages.
-        tensors: Its tensors by name.
+        where: The file and the entry of it, for messages.
+        tensors: The tensors there, by name: floating-point numbers.
         layout: One of ``STATE_DICTS``, or None to try all.
 
     Raises:
         ForeignWeightsError: The tensors are not exactly those of one table, or the network is
             known to be another one than ours.
     """
-    depth = sum(values.ndim == 4 for values in tensors.values())
-    normalised = any(name.endswith(".running_mean") for name in tensors)
+    depth, normalised = _size(tensors)
     for code, (another, reason) in _ANOTHER_NETWORK.items():
         if _fits(another(depth, normalised), tensors):
-            raise ForeignWeightsError(f"{path}: this is the network of {code}; {reason}")
-    candidates = [
-        (name, table, table.slots(depth, normalised))
-        for name in ([layout] if layout else STATE_DICTS)
-        for table in STATE_DICTS[name]
-    ]
+            raise ForeignWeightsError(f"{where}: this is the network of {code}; {reason}")
+    candidates = _candidates(tensors, layout)
     for name, table, slots in candidates:
         if _fits(slots, tensors):
             layers = tuple(_layer(slot, tensors, table.epsilon) for slot in slots)
             return name, Chain(layers, (table.architecture,), table.residual)
     nearest = max(candidates, key=lambda one: len(_expected(one[2]) & tensors.keys()))
     if layout or _expected(nearest[2]) & tensors.keys():
-        raise ForeignWeightsError(f"{path}: {_difference(nearest[0], nearest[2], tensors)}")
+        raise ForeignWeightsError(f"{where}: {_difference(nearest[0], nearest[2], tensors)}")
     raise ForeignWeightsError(
-        f"{path}: expected the tensors of one of the layouts {', '.join(STATE_DICTS)}; came "
+        f"{where}: expected the tensors of one of the layouts {', '.join(STATE_DICTS)}; came "
         f"{_some(tensors.keys())}: none of them has such names"
     )
+
+
+def resemblance(tensors: Mapping[str, Tensor], layout: str | None) -> int:
+    """Return how many tensors of the most similar layout have a name that is there."""
+    candidates = _candidates(tensors, layout)
+    return max(len(_expected(slots) & tensors.keys()) for _, _, slots in candidates)
+
+
+def _size(tensors: Mapping[str, Tensor]) -> tuple[int, bool]:
+    """Return the number of convolutions, and whether there is normalisation."""
+    depth = sum(tensor.ndim == 4 for tensor in tensors.values())
+    return depth, any(name.endswith(".running_mean") for name in tensors)
+
+
+def _candidates(
+    tensors: Mapping[str, Tensor], layout: str | None
+) -> list[tuple[str, Table, list[Slot]]]:
+    depth, normalised = _size(tensors)
+    return [
+        (name, table, table.slots(depth, normalised))
+        for name in ([layout] if layout else STATE_DICTS)
+        for table in STATE_DICTS[name]
+    ]
 
 
 def _expected(slots: list[Slot]) -> set[str]:
     return {name for slot in slots for name in slot.tensors}
 
 
-def _left_over(slots: list[Slot], tensors: Mapping[str, Values]) -> set[str]:
+def _left_over(slots: list[Slot], tensors: Mapping[str, Tensor]) -> set[str]:
     return tensors.keys() - _expected(slots) - {slot.counter for slot in slots}
 
 
-def _fits(slots: list[Slot], tensors: Mapping[str, Values]) -> bool:
+def _fits(slots: list[Slot], tensors: Mapping[str, Tensor]) -> bool:
     return _expected(slots) <= tensors.keys() and not _left_over(slots, tensors)
 
 
-def _difference(layout: str, slots: list[Slot], tensors: Mapping[str, Values]) -> str:
+def _difference(layout: str, slots: list[Slot], tensors: Mapping[str, Tensor]) -> str:
     missing = sorted(_expected(slots) - tensors.keys())
     parts = [f"expected the tensors of layout '{layout}'"]
     if missing:
@@ -254,13 +273,20 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(listed[:6]) + more
 
 
-def _layer(slot: Slot, tensors: Mapping[str, Values], epsilon: float) -> Layer:
+def _layer(slot: Slot, tensors: Mapping[str, Tensor], epsilon: float) -> Layer:
     norm = None
     if slot.norm:
-        gain, offset, mean, variance = (tensors[f"{slot.norm}.{name}"] for name in _NORM_TENSORS)
+        gain, offset, mean, variance = (
+            _values(tensors[f"{slot.norm}.{name}"]) for name in _NORM_TENSORS
+        )
         # A negative variance is no variance: let the check of the deviation refuse it.
         deviation = np.sqrt(np.maximum(variance + epsilon, 0))
         norm = Norm(gain, offset, mean, deviation)
-    bias = tensors[f"{slot.convolution}.bias"] if slot.biased else None
-    weight = tensors[f"{slot.convolution}.weight"]
+    bias = _values(tensors[f"{slot.convolution}.bias"]) if slot.biased else None
+    weight = _values(tensors[f"{slot.convolution}.weight"])
     return layer(slot.convolution, weight, bias, norm, transposed=slot.transposed)
+
+
+def _values(tensor: Tensor) -> Values:
+    values: Values = tensor.detach().to(torch.float64).numpy()
+    return values

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.io import loadmat, whosmat
 
 from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
-from pipeline.exchange.foreign_weights.containers import MOST_VALUES, Container
+from pipeline.exchange.foreign_weights.containers import Container
+from pipeline.exchange.foreign_weights.limits import MOST_VALUES
 
 Value = Any
 """A struct is a dict, a cell or struct array a list, text a str, numbers an array of MATLAB's

@@ -1,14 +1,9 @@
 """Weights of this project's own networks, of any architecture: names and shapes say which."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from pipeline.exchange.foreign_weights.chain import Values
-from pipeline.exchange.foreign_weights.containers import read_tensors, recognise
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
 
@@ -16,28 +11,20 @@ LAYOUT = "restore"
 """What ``params.yaml`` calls it."""
 
 
-def read_own(path: Path, model: Model) -> dict[str, Tensor] | None:
-    """Return the state dict of our network in a file; None if it holds anything else.
+def own_tensors(model: Model) -> dict[str, Tensor]:
+    """Return the tensors that our network has before any training, by name."""
+    return build_model(model, seed=0).state_dict()
+
+
+def as_own(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """Return the state dict of our network, in its own precision; None if it is anything else.
 
     Args:
-        path: The file.
-        model: Architecture and size of our network.
-
-    Raises:
-        ForeignWeightsError: The file cannot be read.
+        tensors: What a file holds, by name.
+        own: What our network has, as ``own_tensors`` returns it.
     """
-    container = recognise(path)
-    if container not in {"torch", "safetensors"}:
-        return None
-    return _as_own(read_tensors(path, container), model)
-
-
-def _as_own(tensors: Mapping[str, Values], model: Model) -> dict[str, Tensor] | None:
-    own = build_model(model, seed=0).state_dict()
-    shapes = {name: tuple(tensor.shape) for name, tensor in own.items()}
-    if shapes != {name: values.shape for name, values in tensors.items()}:
+    if {name: one.shape for name, one in tensors.items()} != {n: t.shape for n, t in own.items()}:
         return None
     return {
-        name: torch.from_numpy(np.ascontiguousarray(values)).to(own[name].dtype)
-        for name, values in tensors.items()
+        name: tensor.detach().to(own[name].dtype).contiguous() for name, tensor in tensors.items()
     }

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.arrays.stage_outputs import StageNotRunError, require_output
-from pipeline.degradations.levels import levels
+from pipeline.degradations.levels import Level, levels
 from pipeline.images.benchmarks import TRIALS, BenchmarkImage, images_of, read_trials
+from pipeline.literature.draws import Draw, read_draws
 from pipeline.literature.papers import Paper, read_papers
 from pipeline.literature.published import Published, joined, read_published
 from pipeline.literature.published_recognition import read_published_recognition
@@ -38,6 +39,7 @@ from pipeline.report.results import (
     summarise_baselines,
     write_results,
 )
+from pipeline.report.siblings import OnTrial, effect_of_colour
 from pipeline.report.unmeasured import LeftOut, Unmeasured, read_measured
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
@@ -163,7 +165,7 @@ def report(
         _log.warning("%s", left_out)
     for warned in find_warnings(reports, recognised):
         _log.warning("%s: %s", warned.name, warned.warning)
-    known = read_papers(literature / "papers.toml")
+    known, draws = read_papers(literature / "papers.toml"), read_draws(literature / "draws.csv")
     table = tabulate_networks(
         {one.name: one.card for one in reports if one.card and not one.is_applied},
         systems,
@@ -185,7 +187,8 @@ def report(
             leading=leading,
             references=numbers.values(),
             repetition_of=repetition_of,
-            check=_checklist(reports, benchmarks, known),
+            check=_checklist(reports, benchmarks, results, known, draws),
+            draws=draws,
             recognition=recognised,
             left_out=left_out,
         ),
@@ -238,28 +241,49 @@ def _recognised(
 def _checklist(
     reports: Sequence[Report],
     benchmarks: Mapping[str, list[Trial]],
+    results: Sequence[Result],
     papers: Mapping[str, Paper],
+    draws: Mapping[tuple[str, str], Draw],
 ) -> Callable[[Result, Published], list[Check]]:
     """Return what compares a result with the published one of the same system."""
     shown = {report.name: report for report in reports}
 
-    def check(result: Result, published: Published) -> list[Check]:
-        report = None if result.is_baseline else shown[result.experiment]
-        tested_on = [report.trials] if report else _benchmarks_of(result, benchmarks)
-        trial, level = next(
+    def report_of(result: Result) -> Report | None:
+        return None if result.is_baseline else shown[result.experiment]
+
+    def tested_on(result: Result) -> tuple[Trial, Level]:
+        report = report_of(result)
+        benchmark = [report.trials] if report else _benchmarks_of(result, benchmarks)
+        return next(
             (trial, level)
-            for trials in tested_on
+            for trials in benchmark
             for trial in trials
             for level in levels(trial.degradation)
             if (trial.dataset, level.label) == (result.data_set, result.degradation)
         )
+
+    def tested(result: Result) -> OnTrial:
+        report = report_of(result)
+        method: tuple[str, ...] = (result.experiment.partition("@")[0],)
+        if report:
+            method = (report.card["weights_sha256"], report.restoring.way)
+        return OnTrial(result=result, trial=tested_on(result)[0], method=method)
+
+    everything = [tested(result) for result in results]
+
+    def check(result: Result, published: Published) -> list[Check]:
+        report = report_of(result)
+        trial, level = tested_on(result)
+        paper = papers.get(published.system)
         return check_gap(
             trial=trial,
             level=level,
             protocol=result.protocol,
             published=published,
-            paper=papers.get(published.system),
+            paper=paper,
             card=report.card if report else None,
+            draw=draws.get((result.data_set, result.degradation)),
+            colour_effect=effect_of_colour(tested(result), everything, paper),
         )
 
     return check

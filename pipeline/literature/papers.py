@@ -16,7 +16,7 @@ from pydantic import (
 from pipeline.degradations.settings import FloatRange
 from pipeline.nearest import nearest_known
 from pipeline.section import Section
-from pipeline.settings.params import TrialColour
+from pipeline.settings.params import Layout, TrialColour
 
 SHIPPED = Path(__file__).with_name("papers.toml")
 """The facts that come with the project."""
@@ -75,6 +75,8 @@ class Paper(Section):
     parameters: PerLevel | None = None
     parameters_merged: PositiveInt | None = None
     """The same after the batch normalisation is merged into the convolutions."""
+    published_as: list[Layout] = []  # noqa: RUF012  (pydantic copies it)
+    """Layouts in which the authors themselves published weights."""
     receptive_field: PositiveInt | None = None
     training_set: str | None = None
     training_images: PositiveInt | None = None

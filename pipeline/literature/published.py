@@ -94,10 +94,12 @@ class Number(_Reference):
     Args:
         metric: One of ``METRICS``, which has its unit.
         value: What was published.
+        digits: After the point, to which it was rounded.
     """
 
     metric: str
     value: float
+    digits: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +109,12 @@ class Published(_Reference):
     Args:
         psnr: In decibels, mean over the images.
         ssim: Mean over the images, if it was published by the same definition.
+        psnr_digits: After the point, to which ``psnr`` was rounded.
     """
 
     psnr: float
     ssim: float | None
+    psnr_digits: int = 2
 
 
 def read_published(path: Path) -> list[Number]:
@@ -160,6 +164,7 @@ def _join(metrics: Mapping[str, Number]) -> Published:
         degradation=psnr.degradation,
         protocol=psnr.protocol,
         psnr=psnr.value,
+        psnr_digits=psnr.digits,
         ssim=None if ssim is None else ssim.value,
         from_memory=psnr.from_memory or (ssim is not None and ssim.from_memory),
         source=psnr.source,
@@ -202,7 +207,8 @@ def _number(row: Line, where: str) -> Number:
             f"{where}: expected a degradation such as gaussian_25, bicubic_x2, jpeg_10 or paired; "
             f"came '{row.degradation}'"
         )
-    return Number(**{**vars(row), "value": _value(row, where)})
+    digits = len(row.value.partition(".")[2])
+    return Number(**{**vars(row), "value": _value(row, where), "digits": digits})
 
 
 def _value(row: Line, where: str) -> float:

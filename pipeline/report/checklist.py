@@ -1,13 +1,14 @@
 """The checklist beside a gap: what the run and the paper did, side by side.
 
-Our side is read from the run itself: the card of its weights, the trial, the protocol. The
-paper's side is that of ``pipeline/literature/papers.toml`` and of the protocol of the published
-number.
+What differs may be a cause of the gap; that it is one is known only where it was measured here,
+with and without the difference. Our side is read from the run itself: the card of its weights,
+the trial, the protocol. The paper's side is that of ``pipeline/literature/papers.toml`` and of the
+protocol of the published number.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -26,9 +27,12 @@ from pipeline.degradations.settings import (
 from pipeline.degradations.settings import (
     Sequence as Steps,
 )
+from pipeline.literature.draws import Draw
 from pipeline.literature.papers import Conditions, Paper, PerLevel, Trained
 from pipeline.literature.published import Published
 from pipeline.measuring.metrics import PROTOCOLS, Measure
+from pipeline.report.margins import margin_of
+from pipeline.report.words import decimal, signed
 from pipeline.settings.params import Protocol, Trial, TrialColour
 
 Verdict = Literal["same", "differs", "unknown"]
@@ -41,10 +45,12 @@ KERNEL = "matlab"
 
 IMPORTED = "imported weights, whose file does not say"
 
+THEIRS = "the weights of the paper's authors, as far as layout and size tell"
+
 UNKNOWN = "not known"
 
 EXPLAINED = 3
-"""Causes that a sentence explains; the others are only named."""
+"""Possible causes that a sentence explains; the others are only named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +64,7 @@ class Check:
         verdict: ``unknown`` if one side is.
         note: What to know about it; never empty if the two differ.
         weight: Roughly what the difference is worth, in decibels: to order by, not to show.
+        effect: What it was measured to be worth, in decibels; none where it was not.
     """
 
     item: str
@@ -66,6 +73,7 @@ class Check:
     verdict: Verdict
     note: str = ""
     weight: float = 0.0
+    effect: float | None = None
 
 
 def check_gap(
@@ -76,6 +84,8 @@ def check_gap(
     published: Published,
     paper: Paper | None,
     card: Card | None,
+    draw: Draw | None = None,
+    colour_effect: float | None = None,
 ) -> list[Check]:
     """Compare a run with the paper whose number stands beside it.
 
@@ -86,12 +96,18 @@ def check_gap(
         published: The number that it is compared with.
         paper: What is known of the published system; none if nothing is.
         card: Card of the weights, trained here or imported; none of a classical method.
+        draw: What is known of the noise of the test set.
+        colour_effect: By how many decibels the result is better than that of the same method on
+            images that were degraded in the colour space of the paper; none if there is no such.
 
     Returns:
         The test first, then the training; always in the same order.
     """
     facts = Paper(reference=UNKNOWN) if paper is None else paper
     checks = [*_test_checks(trial, level, protocol, published, facts)]
+    checks = [_measured(one, colour_effect) if one.item == COLOUR else one for one in checks]
+    if level.settings.kind == "gaussian":
+        checks.append(_noise_draw(published, draw))
     if card is not None:
         checks += [
             _training_degradation(card, level, facts),
@@ -103,16 +119,27 @@ def check_gap(
 
 
 def likely_cause(checks: Iterable[Check]) -> str:
-    """Name what differs, in one sentence; what is probably worth most comes first."""
+    """Say what differs and may be the cause: what was measured, then what is only possible.
+
+    What is probably worth most comes first.
+    """
     checks = list(checks)
     differing = [check for check in checks if check.verdict == "differs"]
-    if differing:
-        differing.sort(key=lambda check: -check.weight)
+    found = [
+        f"The {check.item} makes {signed(check.effect)} dB of it, as measured here."
+        for check in differing
+        if check.effect is not None
+    ]
+    possible = [check for check in differing if check.effect is None]
+    possible.sort(key=lambda check: -check.weight)
+    if possible:
         causes = ", then the ".join(
-            f"{check.item} ({check.note})" for check in differing[:EXPLAINED]
+            f"{check.item} ({check.note})" for check in possible[:EXPLAINED]
         )
-        rest = [check.item for check in differing[EXPLAINED:]]
-        return f"Most likely the {causes}{f'; less so: {_listed(rest)}' if rest else ''}."
+        rest = [check.item for check in possible[EXPLAINED:]]
+        found.append(f"Possible: the {causes}{f'; less so: {_listed(rest)}' if rest else ''}.")
+    if found:
+        return " ".join(found)
     missing = [check.item for check in checks if check.verdict == "unknown"]
     return (
         f"Nothing on the checklist differs{f'; not known: {_listed(missing)}' if missing else ''}."
@@ -120,6 +147,8 @@ def likely_cause(checks: Iterable[Check]) -> str:
 
 
 # ------------------------------------------------------------------------------- the test
+
+COLOUR = "colour space"
 
 _COLOURS = {
     "gray": "gray",
@@ -144,6 +173,12 @@ _INPUTS = {
 }
 """What may be clipped and rounded before it is restored, and what that is worth, by kind."""
 
+_OTHER_COLOURS = {
+    "jpeg": ("the images are compressed in another space, worth up to 0.6 dB", 0.6),
+    "bicubic": ("the images are shrunk in another space, worth less than 0.05 dB on Set5", 0.05),
+}
+"""What it is worth to degrade the same luma in another colour space, by kind."""
+
 _MEASURES: Mapping[str, Measure] = {str(name): how for name, how in PROTOCOLS.items()}
 
 
@@ -154,7 +189,7 @@ def _test_checks(
     theirs = _conditions(facts, settings.kind)
     recalled = _recalled(facts, "tests")
     ours_measured, theirs_measured = PROTOCOLS[protocol], _MEASURES.get(published.protocol)
-    yield _colour_space(trial, protocol, published.protocol, theirs, recalled)
+    yield _colour_space(trial, settings.kind, protocol, published.protocol, theirs, recalled)
     if settings.kind == "bicubic":
         yield _choice(
             "resize kernel",
@@ -191,7 +226,12 @@ def _test_checks(
 
 
 def _colour_space(
-    trial: Trial, protocol: Protocol, published: str, theirs: Conditions, recalled: str
+    trial: Trial,
+    kind: str,
+    protocol: Protocol,
+    published: str,
+    theirs: Conditions,
+    recalled: str,
 ) -> Check:
     how = _MEASURES.get(published)
     verdict: Verdict = "unknown"
@@ -199,16 +239,41 @@ def _colour_space(
         same = trial.colour in theirs.colours and PROTOCOLS[protocol].luma == how.luma
         verdict = "same" if same else "differs"
     rgb = _compares_rgb(trial.colour, PROTOCOLS[protocol])
-    note, weight = "the images are degraded in another space, up to 0.6 dB for JPEG", 0.1
+    unmeasured = ("the images are degraded in another space, whose worth is not known", 0.1)
+    note, weight = _OTHER_COLOURS.get(kind, unmeasured)
     if how is not None and any(rgb != _compares_rgb(one, how) for one in theirs.colours or []):
         note, weight = "RGB and luma are 1.7 to 1.9 dB apart on Set5", 1.5
     return _check(
-        "colour space",
+        COLOUR,
         f"{_COLOURS[trial.colour]} ({protocol})",
         f"{_all_colours(theirs.colours)}{recalled} ({published})",
         verdict,
         note,
         weight,
+    )
+
+
+def _measured(check: Check, effect: float | None) -> Check:
+    """Return an item with what its difference was measured to be worth, if it differs at all."""
+    if check.verdict != "differs" or effect is None:
+        return check
+    note = f"{signed(effect)} dB against the same method on images degraded as the paper's"
+    return replace(check, note=note, weight=abs(effect), effect=effect)
+
+
+def _noise_draw(published: Published, draw: Draw | None) -> Check:
+    """Return the item on which no run and no paper can ever agree."""
+    margin = margin_of(published, draw).draw
+    note = "how far another draw moves the mean of this test was not measured"
+    if margin is not None:
+        note = f"another draw moves the mean by up to {decimal(margin, 3)} dB in 95% of the cases"
+    return Check(
+        item="noise draw",
+        ours="NumPy's, another one for each image",
+        paper="other numbers, which nobody published",
+        verdict="differs",
+        note=note,
+        weight=margin or 0.0,
     )
 
 
@@ -247,6 +312,8 @@ def _training_degradation(card: Card, level: Level, facts: Paper) -> Check:
     if all(one.kind != level.settings.kind for one in trained or []):
         trained = None  # what is known is of its network for another task
     paper = UNKNOWN if trained is None else _all_described(trained) + _recalled(facts, "trained")
+    if _are_theirs(card, facts) and trained is not None and _is_one_network(trained):
+        return Check(item=item, ours=THEIRS, paper=paper, verdict="same")
     if "degradation" not in card:
         return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
     parts = _parts(_SETTINGS.validate_python(card["degradation"]))
@@ -266,6 +333,20 @@ def _training_degradation(card: Card, level: Level, facts: Paper) -> Check:
         return _check(item, f"{shown}, {note}", paper, "differs", note, weight=0.1)
     verdict = _verdict((ours,), (theirs,))
     return _check(item, shown, paper, verdict, f"{shown} instead of {paper}", weight=0.1)
+
+
+def _are_theirs(card: Card, facts: Paper) -> bool:
+    """Tell whether imported weights are those that the authors of a paper published."""
+    layout = card.get("imported", {}).get("layout")
+    return layout in facts.published_as and card["parameters"] in {
+        facts.parameters,
+        facts.parameters_merged,
+    }
+
+
+def _is_one_network(trained: Sequence[Trained]) -> bool:
+    """Tell whether one network is for all levels: else nothing says which a file holds."""
+    return all(one.levels != "tested" for one in trained)
 
 
 def _conditions(facts: Paper, kind: str) -> Conditions:
@@ -330,19 +411,43 @@ def _described(one: Trained) -> str:
 
 def _network_size(card: Card, level: Level, facts: Paper) -> Check:
     ours, theirs = card["parameters"], _at(facts.parameters, level)
-    if ours == facts.parameters_merged and "imported" in card:
-        theirs = ours
-    note = f"{ours:,} of {_counted(theirs)} parameters"
-    if ours == facts.parameters_merged and "imported" not in card:
-        note += ": without batch normalisation"
+    imported = card.get("imported", {}).get("layout")
+    merged = facts.parameters_merged
+    if imported is not None and card["model"].get("batch_norm") is False and merged is not None:
+        theirs = merged
+    notes = [] if ours == theirs else [f"{ours:,} of {_counted(theirs)} parameters"]
+    if ours == merged and imported is None:
+        notes[0] += ": without batch normalisation"
+    layers = (_layers(card), None if facts.receptive_field is None else facts.receptive_field // 2)
+    if None not in layers and layers[0] != layers[1]:
+        notes.append(f"{layers[0]} of {layers[1]} layers")
+    if imported in WITHOUT_BIASES:
+        notes.append("its file has no biases, for which zeros are counted")
+    known = None not in (ours, theirs)
+    verdict: Verdict = "unknown" if not known and len(notes) == 1 else "differs"
+    if not notes:
+        verdict = "same"
     return _check(
         "network size",
         f"{ours:,} parameters",
         f"{_counted(theirs, 'parameters')}{_recalled(facts, 'parameters')}",
-        _verdict((ours,), (theirs,)),
-        note,
+        verdict,
+        ", ".join(notes),
         _doublings(ours, theirs),
     )
+
+
+WITHOUT_BIASES = {"saoyan", "twtygqyy", "lornatang"}
+"""Layouts of code whose convolutions have none, while those of the papers have."""
+
+_CHAINS = {"DnCNN", "VDSR", "RedNet"}
+"""Networks of convolutions of 3x3 alone, each of which adds a pixel to the field on each side."""
+
+
+def _layers(card: Card) -> int | None:
+    """Return how many layers a network has, if it is one whose receptive field says it too."""
+    depth: int | None = card["model"].get("depth")
+    return depth if card["model"].get("class") in _CHAINS else None
 
 
 def _training_set(card: Card, level: Level, facts: Paper) -> Check:
@@ -352,6 +457,8 @@ def _training_set(card: Card, level: Level, facts: Paper) -> Check:
     paper = f"{_counted(images, 'images')}{name}, {_patches(size)}"
     paper += _recalled(facts, "training_set", "training_images", "patch_size")
     ours = card.get("trained_on")
+    if _are_theirs(card, facts):
+        return Check(item=item, ours=THEIRS, paper=paper, verdict="same")
     if ours is None and "imported" in card:
         return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
     if ours is None:
@@ -374,6 +481,8 @@ def _training_set(card: Card, level: Level, facts: Paper) -> Check:
 def _training_length(card: Card, facts: Paper) -> Check:
     item = "training length"
     paper = _steps(facts.steps, facts.batch) + _recalled(facts, "steps", "batch")
+    if _are_theirs(card, facts):
+        return Check(item=item, ours=THEIRS, paper=paper, verdict="same")
     if "recipe" not in card:
         return Check(item=item, ours=IMPORTED, paper=paper, verdict="unknown")
     steps, batch = card["steps"], card["recipe"]["batch"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pipeline.literature.draws import Draw
 from pipeline.literature.published import Published
 from pipeline.measuring.metrics import PROTOCOLS
 from pipeline.measuring.score_table import Place
@@ -139,6 +140,7 @@ class Findings:
         references: Numbers of the literature; those about other data are left out.
         repetition_of: Experiments that repeat another one, and which.
         check: Fills the checklist of a result that has a published counterpart.
+        draws: How far another draw of the noise moves a mean, by data set and level.
         recognition: What recognisers made of restored images; None where there are none.
         left_out: What is not measured yet.
     """
@@ -150,6 +152,7 @@ class Findings:
     references: Iterable[Published]
     repetition_of: Mapping[str, str]
     check: Callable[[Result, Published], Sequence[Check]]
+    draws: Mapping[tuple[str, str], Draw]
     recognition: Recognised | None
     left_out: LeftOut
 
@@ -186,7 +189,8 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
     recognition = findings.recognition
     for source in recognition.sources if recognition else ():
         sources.setdefault(source, len(sources) + 1)
-    gaps = find_gaps((result for rows in groups.values() for result in rows), findings.check)
+    measured = (result for rows in groups.values() for result in rows)
+    gaps = find_gaps(measured, findings.check, findings.draws)
     used = {result.protocol for result in findings.results}
     page: str = (
         _environment(findings.degradations)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from pipeline.literature.draws import Draw
 from pipeline.literature.published import Published
 from pipeline.measuring.statistics import mean_interval
 from pipeline.report.results import Result
@@ -15,6 +16,15 @@ PAPER = Published(
     ssim=None,
     from_memory=False,
     source="a paper & its tables",
+)
+
+DRAW = Draw(
+    data_set="bsd68",
+    degradation="gaussian_25",
+    spread=0.01,
+    spread_shared=0.01,
+    images=68,
+    draws=4,
 )
 
 IMAGES = ("bridge", "harbour", "market", "river", "tower", "village")

@@ -19,7 +19,7 @@ from pipeline.report.reconstructions import Restoring
 from pipeline.report.results import Measurement, Result
 from pipeline.report.unmeasured import LeftOut, Unmeasured
 from pipeline.settings.params import Experiment, Imported, Trial
-from tests.unit.report_data import PAPER, result_of
+from tests.unit.report_data import DRAW, PAPER, result_of
 
 NETWORK = result_of(29.13)
 BASELINE = result_of(27.5, experiment="tv", model="tv", ssim=0.85, is_baseline=True)
@@ -122,6 +122,7 @@ def page_of(
             references=references,
             repetition_of=repetition_of or {},
             check=checks,
+            draws={(DRAW.data_set, DRAW.degradation): DRAW},
             recognition=recognition,
             left_out=LeftOut(kinds=left_out or {}),
         ),
@@ -252,22 +253,36 @@ def test_a_published_number_stands_beside_the_measured_one_with_its_gap_and_sour
     page = page_of(replace(NETWORK, published=PAPER), references=(PAPER,))
 
     _, row = leaderboard(page)
-    assert row.endswith("+8.88 29.23 1 \N{MINUS SIGN}0.10 inside")
+    assert row.endswith("+8.88 29.23 1 \N{MINUS SIGN}0.10 beyond \N{PLUS-MINUS SIGN}0.033")
 
 
-def test_a_gap_has_its_interval_and_the_checklist_of_the_run() -> None:
+def test_a_gap_has_its_margin_and_the_checklist_of_the_run() -> None:
     page = page_of(replace(NETWORK, published=PAPER), references=(PAPER,))
 
     words = section(page, "literature")
-    assert "DnCNN-S 29.23 1 gap \N{MINUS SIGN}0.10 inside" in words
+    assert "DnCNN-S 29.23 1 gap \N{MINUS SIGN}0.10 beyond \N{PLUS-MINUS SIGN}0.033" in words
     assert "training length 3000 steps of net 80000 steps of DnCNN-S differs" in words
-    assert "ikely" in words
+    assert "Possible: the training length" in words
 
 
-def test_a_published_number_beyond_the_interval_is_outside() -> None:
-    page = page_of(replace(NETWORK, published=replace(PAPER, psnr=35.0)))
+def test_an_error_within_the_interval_over_images_is_not_taken_for_chance() -> None:
+    wide = result_of(29.23 - 0.3)
+    assert wide.interval is not None
+    assert wide.interval.contains(PAPER.psnr)
 
-    assert "outside" in section(page, "literature")
+    page = page_of(replace(wide, published=PAPER))
+
+    assert "beyond" in section(page, "literature")
+    assert "Nothing to explain" not in section(page, "literature")
+
+
+def test_a_gap_that_another_draw_may_make_needs_no_explanation() -> None:
+    page = page_of(replace(result_of(29.21), published=PAPER))
+
+    words = section(page, "literature")
+    assert "\N{MINUS SIGN}0.02 within \N{PLUS-MINUS SIGN}0.033" in words
+    assert "Nothing to explain: rounding and another draw of the noise may make as much." in words
+    assert "Different all the same: training length." in words
 
 
 def test_published_numbers_without_measured_ones_have_rows_of_their_own() -> None:

@@ -56,6 +56,7 @@ def page(found: Recognised | None) -> str:
             references=(),
             repetition_of={},
             check=lambda *_: [],
+            draws={},
             recognition=found,
             left_out=LeftOut(kinds={}),
         ),

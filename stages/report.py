@@ -26,7 +26,7 @@ from pipeline.report.overlaps import Overlap, read_overlaps
 from pipeline.report.page import Entry, Findings, Report, find_warnings, render_page
 from pipeline.report.recogniser_results import Entries, read_run
 from pipeline.report.recognition import Recognised, compare_recognisers, write_recognition
-from pipeline.report.reconstructions import read_restoring, read_taken_in
+from pipeline.report.reconstructions import Restoring, read_restoring, read_taken_in
 from pipeline.report.repetitions import find_repetitions, merge_repetitions, write_repetitions
 from pipeline.report.results import (
     Measurement,
@@ -265,7 +265,7 @@ def _checklist(
     def tested(result: Result) -> OnTrial:
         report = report_of(result)
         method: tuple[str, ...] = (result.experiment.partition("@")[0],)
-        if report:
+        if report and report.card and isinstance(report.restoring, Restoring):
             method = (report.card["weights_sha256"], report.restoring.way)
         return OnTrial(result=result, trial=tested_on(result)[0], method=method)
 

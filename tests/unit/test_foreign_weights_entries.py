@@ -379,7 +379,7 @@ def lightning(hyper_parameters: Mapping[str, object]) -> dict[str, Any]:
     }
 
 
-OBJECTS = {
+OBJECTS: dict[str, dict[str, Any]] = {
     "none": {"lr": 1e-3},
     "settings": {"options": Settings(lr=1, deep=Settings(path=Path("data")))},
     "a path": {"data": Path("data")},

@@ -82,6 +82,24 @@ def test_the_card_says_what_was_imported(tmp_path: Path) -> None:
     }
 
 
+def test_the_named_network_of_several_is_taken_and_the_card_names_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    last, averaged = (foreign.randomise(build_model(MODEL, seed=0), seed) for seed in (1, 2))
+    source = tmp_path / "theirs.pth"
+    torch.save({"params": last.state_dict(), "params_ema": averaged.state_dict()}, source)
+
+    for entry, expected in (("params", last), (None, averaged)):
+        with caplog.at_level("INFO", logger="pipeline"):
+            out = run_as("restore", source, tmp_path / str(entry), MODEL, entry)
+
+        weights = load_file(out / "weights.safetensors")
+        assert all(torch.equal(weights[k], tensor) for k, tensor in expected.state_dict().items())
+        card = json.loads((out / "card.json").read_text())
+        assert card["imported"]["entry"] == (entry or "params_ema")
+    assert "imported.theirs: entry: params_ema, weights averaged" in caplog.text
+
+
 def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
     source = write_source(tmp_path)
 

@@ -91,6 +91,36 @@ def test_weights_that_fit_no_model_come_with_a_model(
     assert len(added_lines(before, (project / "params.yaml").read_text())) == 3
 
 
+@pytest.mark.parametrize(
+    ("options", "entry"), [([], None), (["--entry", "params"], "params")], ids=["rule", "named"]
+)
+def test_an_entry_other_than_the_averaged_weights_is_written_into_params_yaml(
+    project: Path, capsys: pytest.CaptureFixture[str], options: list[str], entry: str | None
+) -> None:
+    nets = [foreign.randomise(build_model(GRAY_8, seed=0), seed) for seed in (1, 2)]
+    content = dict(zip(("params", "params_ema"), (net.state_dict() for net in nets), strict=True))
+    torch.save({**content, "iter": 7}, project / "net.pth")
+    arguments = ["import", str(project / "net.pth"), "--test-on", "denoise_25", "--add", *options]
+
+    assert cli.main(arguments) == 0
+
+    printed = capsys.readouterr().out
+    assert f"entry    {entry or 'params_ema, weights averaged over the training (EMA)'}" in printed
+    assert "left out iter" in printed
+    assert load_params(project / "params.yaml").imported["net"].entry == entry
+
+
+def test_an_entry_that_is_not_there_is_refused(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = foreign.randomise(build_model(GRAY_8, seed=0))
+    torch.save({"params": network.state_dict()}, project / "net.pth")
+
+    assert cli.main(["import", str(project / "net.pth"), "--entry", "parms"]) == 1
+
+    assert "the nearest known one is 'params'" in capsys.readouterr().err
+
+
 def test_weights_that_do_not_fit_the_named_model_are_refused_and_nothing_is_written(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

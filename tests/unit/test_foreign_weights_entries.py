@@ -352,6 +352,19 @@ def test_other_precisions_are_read_as_float32_and_it_is_said(
     assert f"{str(kind).removeprefix('torch.')} in the file, read as float32" in notes(found)
 
 
+def test_safetensors_are_no_pickle_although_the_length_of_their_header_begins_as_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    for padding in range(32):
+        save_file(weights(), path, metadata={"about": "x" * 8 * padding})
+        if path.read_bytes().startswith(b"\x80"):
+            break
+    assert path.read_bytes().startswith(b"\x80")
+
+    assert same(taken(path).content, weights())
+
+
 def test_nothing_is_said_of_a_plain_state_dict(tmp_path: Path) -> None:
     assert taken(save(tmp_path, weights())).notes == ()
 
@@ -379,7 +392,7 @@ def lightning(hyper_parameters: Mapping[str, object]) -> dict[str, Any]:
     }
 
 
-OBJECTS: dict[str, dict[str, Any]] = {
+OBJECTS: dict[str, dict[str, object]] = {
     "none": {"lr": 1e-3},
     "settings": {"options": Settings(lr=1, deep=Settings(path=Path("data")))},
     "a path": {"data": Path("data")},
@@ -391,8 +404,16 @@ OBJECTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("hyper_parameters", OBJECTS.values(), ids=OBJECTS.keys())
+# Before torch 1.6 a module was written with the text of its code, which nothing reads any more.
+@pytest.mark.parametrize(
+    ("hyper_parameters", "zipped"),
+    [
+        pytest.param(objects, zipped, id=f"{name}, {'zipped' if zipped else 'legacy'}")
+        for name, objects in OBJECTS.items()
+        for zipped in (True, False)
+        if zipped or name != "a loss"
+    ],
+)
 def test_a_checkpoint_of_lightning_is_read_past_the_objects_in_it(
     tmp_path: Path, hyper_parameters: Mapping[str, object], zipped: bool
 ) -> None:
@@ -427,9 +448,10 @@ def test_no_object_beside_the_weights_is_ever_made(tmp_path: Path) -> None:
     one = Traced()
     one.__dict__["kept"] = 1
     path = save(tmp_path, lightning({"one": one}))
+    before = set(torch.serialization.get_safe_globals())
     Traced.made = 0
 
     taken(path)
 
     assert Traced.made == 0
-    assert torch.serialization.get_safe_globals() == []
+    assert set(torch.serialization.get_safe_globals()) == before

@@ -3,8 +3,10 @@
 import os
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import h5py
 import numpy as np
@@ -86,6 +88,119 @@ def test_a_pickled_model_is_refused_and_the_way_out_is_told(tmp_path: Path) -> N
 
     assert "pipeline.models.dncnn.network.DnCNN" in message
     assert "save model.state_dict()" in message
+
+
+def lines_of(message: str) -> str:
+    """Return the lines of Python in a message."""
+    lines = re.findall("^    (.*)$", message, re.MULTILINE)
+    assert len(lines) == 3, message
+    return "\n".join(lines)
+
+
+def export(folder: Path, theirs: nn.Module) -> Path:
+    program = torch.export.export(theirs, (torch.zeros(1, 1, 16, 16),))
+    torch.export.save(program, folder / "weights.pt2")
+    return folder / "weights.pt2"
+
+
+def script(folder: Path, theirs: nn.Module) -> Path:
+    torch.jit.save(torch.jit.script(theirs), folder / "weights.pt")
+    return folder / "weights.pt"
+
+
+def trace(folder: Path, theirs: nn.Module) -> Path:
+    torch.jit.save(torch.jit.trace(theirs, torch.zeros(1, 1, 16, 16)), folder / "weights.pt")  # type: ignore[no-untyped-call]
+    return folder / "weights.pt"
+
+
+def legacy(folder: Path, theirs: nn.Module) -> Path:
+    torch.save(theirs, folder / "weights.pth", _use_new_zipfile_serialization=False)
+    return folder / "weights.pth"
+
+
+PROGRAMS = {
+    "module": (save_torch, "a whole model or other code"),
+    "module under a key": (
+        lambda folder, theirs: save_torch(folder, {"best": np.float64(3), "model": theirs}),
+        "a whole model or other code",
+    ),
+    "legacy module": (legacy, "a whole model or other code"),
+    "script": (script, "came a TorchScript program"),
+    "trace": (trace, "came a TorchScript program"),
+    "export": (export, "came a program of torch.export"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize(("write", "came"), PROGRAMS.values(), ids=PROGRAMS.keys())
+def test_a_program_is_refused_and_the_lines_that_are_told_make_a_state_dict_of_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[Path, nn.Module], Path],
+    came: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    theirs = network().eval()
+
+    message = refusal(write(tmp_path, theirs))
+
+    assert came in message
+    assert "never executed here" in message
+    exec(lines_of(message))  # noqa: S102
+    chain = read_network(tmp_path / "weights_state_dict.pth", None)[1]
+    again = assemble(chain, MODEL)
+    expected = theirs.state_dict()
+    assert all(torch.equal(again[name], expected[name]) for name in expected)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("write", [script, trace, export])
+def test_a_program_of_torch_is_refused_without_its_advice(
+    tmp_path: Path, write: Callable[[Path, nn.Module], Path]
+) -> None:
+    assert "weights_only" not in refusal(write(tmp_path, network().eval()))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_model_with_a_command_in_it_gets_no_advice(tmp_path: Path, zipped: bool) -> None:
+    trace = tmp_path / "trace"
+    path = tmp_path / "weights.pth"
+    content = {"model": nn.ReLU(), "more": Malicious(trace)}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+
+    message = refusal(path)
+
+    assert not trace.exists()
+    assert "posix.system" in message
+    assert "weights_only" not in message
+
+
+def test_an_archive_that_unpacks_to_far_more_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("weights/data.pkl", b"\x80\x02}.")
+        with archive.open("weights/data/0", "w") as record:
+            for _ in range(600):
+                record.write(bytes(2**20))
+
+    assert path.stat().st_size < 2**20
+    assert "an archive that unpacks to 600 MiB" in refusal(path)
+
+
+def test_an_archive_of_other_files_is_refused_with_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "weights.zip"
+    with ZipFile(path, "w") as archive:
+        archive.write(save_torch(tmp_path, network().state_dict()), "release/weights.pth")
+
+    assert "holds release/weights.pth: if the weights are in it, unpack it first" in refusal(path)
+
+
+def test_mappings_without_end_are_refused_at_once(tmp_path: Path) -> None:
+    content: dict[str, Any] = {"a": torch.ones(1)}
+    for _ in range(7):
+        content = dict.fromkeys(map(str, range(30)), content)
+
+    assert "tensors and settings, came more" in refusal(save_torch(tmp_path, content))
 
 
 @pytest.mark.parametrize("size", [0.3, 0.9, 0.999])

@@ -35,10 +35,11 @@ def recognise(path: Path) -> Container:
         return "hdf5"
     if head.startswith(b"MATLAB 5.0"):
         return "matlab"
+    # Before the pickles: the length of a header of safetensors may begin as they do.
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
+        return "safetensors"
     if head.startswith((b"PK\x03\x04", b"\x80")):
         return "torch"
-    if head[8:9] == b"{":
-        return "safetensors"
     raise ForeignWeightsError(
         f"{path}: expected a PyTorch state dict (.pth, .pt), .safetensors or MATLAB's .mat; its "
         f"first bytes are {head[:8]!r}"

@@ -76,13 +76,13 @@ def read_torch(path: Path) -> tuple[Any, tuple[str, ...]]:
     return content, tuple(name for name in named if not _is_of_tensors(name))
 
 
-def why_refused(path: Path, named: Iterable[str], keys: str = "") -> str:
+def why_refused(path: Path, named: Iterable[str], keys: str | None = None) -> str:
     """Say why a pickle of code is not loaded, and how its owner gets the weights out of it.
 
     Args:
         path: The file.
         named: Names of the code in it, in its order.
-        keys: Where in the file the model lies, as Python writes it.
+        keys: Where in the file the model lies, as Python writes it; None where nobody knows.
     """
     foreign = [name for name in named if not _is_of_tensors(name)]
     if not foreign:
@@ -100,10 +100,11 @@ def why_refused(path: Path, named: Iterable[str], keys: str = "") -> str:
         return f"{came}. If you trust it, load it with its authors' code and save " + (
             "model.state_dict() instead"
         )
-    load = f"torch.load({path.name!r}, map_location='cpu', weights_only=False){keys}"
+    load = f"model = torch.load({path.name!r}, map_location='cpu', weights_only=False)"
+    load += "  # or the entry of it that is the model" if keys is None else keys
     return (
         f"{came}. Where its authors' code is installed, on a machine that may run whatever the "
-        f"file says, save model.state_dict() instead:\n{_lines(path, f'model = {load}')}"
+        f"file says, save model.state_dict() instead:\n{_lines(path, load)}"
     )
 
 

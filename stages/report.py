@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.arrays.stage_outputs import StageNotRunError, require_output
 from pipeline.degradations.levels import Level, levels
 from pipeline.images.benchmarks import TRIALS, BenchmarkImage, images_of, read_trials
+from pipeline.literature.counterparts import without_counterpart
 from pipeline.literature.draws import Draw, read_draws
 from pipeline.literature.papers import Paper, read_papers
 from pipeline.literature.published import Published, joined, read_published
@@ -165,6 +166,12 @@ def report(
         _log.warning("%s", left_out)
     for warned in find_warnings(reports, recognised):
         _log.warning("%s: %s", warned.name, warned.warning)
+    uncompared = {
+        name: said
+        for name, entry in entries.items()
+        if name in found and entry.compare_with is not None
+        if (said := without_counterpart(entry.compare_with, _places(found[name][0]), numbers))
+    }
     known, draws = read_papers(literature / "papers.toml"), read_draws(literature / "draws.csv")
     table = tabulate_networks(
         {one.name: one.card for one in reports if one.card and not one.is_applied},
@@ -189,6 +196,7 @@ def report(
             repetition_of=repetition_of,
             check=_checklist(reports, benchmarks, results, known, draws),
             draws=draws,
+            uncompared=uncompared,
             recognition=recognised,
             left_out=left_out,
         ),
@@ -202,6 +210,11 @@ def report(
         write_recognition(folder / "recognition.csv", recognised)
         write_downstream(folder / "downstream.csv", recognised.downstream if recognised else ())
         (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _places(rows: Iterable[Measurement]) -> Collection[Place]:
+    """Return where rows were measured, in their order."""
+    return dict.fromkeys(row.place for row in rows)
 
 
 def _first_places(trials: Iterable[Trial]) -> Collection[Place]:

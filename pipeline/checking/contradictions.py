@@ -21,7 +21,9 @@ from pipeline.degradations.settings import (
     RealPairs,
     Sequence,
 )
-from pipeline.literature.published import systems
+from pipeline.literature.counterparts import without_counterpart
+from pipeline.literature.published import SHIPPED, joined, read_published, systems
+from pipeline.measuring.protocols import places_of
 from pipeline.nearest import nearest_few
 from pipeline.settings.outside import Outside
 from pipeline.settings.params import (
@@ -44,7 +46,17 @@ def warnings(params: Params) -> list[str]:
         for name, experiment in params.experiments.items()
         for warning in _experiment_warnings(experiment, params)
     ]
-    return [*found, *_restored_warnings(params)]
+    return [*found, *_restored_warnings(params), *_comparison_warnings(params)]
+
+
+def _comparison_warnings(params: Params) -> Iterator[str]:
+    """Find tests that have no published number to be compared with."""
+    numbers = joined(read_published(SHIPPED))
+    for where, entry in _measured(params).items():
+        if entry.compare_with is not None:
+            places = places_of(params.benchmarks[entry.test_on])
+            for said in without_counterpart(entry.compare_with, places, numbers):
+                yield f"{where}.compare_with: {said}"
 
 
 def _experiment_warnings(experiment: Experiment, params: Params) -> Iterator[str]:

@@ -75,6 +75,8 @@ def run(root: Path, options: argparse.Namespace) -> int:
     _check_names(params, options)
     found = _examine(root, params, options)
     print(_summary(options.file, found))
+    for doubt in _without_counterpart(params, options):
+        print(f"  note     {doubt}")
     entries = _entries(root, params, options, found)
     if not options.add:
         print("\nto have it measured, add to params.yaml (--add does it), then `dvc repro`:\n")
@@ -115,6 +117,18 @@ def _check_names(params: "Params", options: argparse.Namespace) -> None:
         )
     if options.name is not None and not re.fullmatch(NAME, options.name):
         raise CommandError(f"--as {options.name}: expected letters, digits, _ and -", USAGE)
+
+
+def _without_counterpart(params: "Params", options: argparse.Namespace) -> list[str]:
+    """Say for which tests the system to compare with has no number."""
+    from pipeline.literature.counterparts import without_counterpart
+    from pipeline.literature.published import SHIPPED, joined, read_published
+    from pipeline.measuring.protocols import places_of
+
+    if options.compare_with is None or options.test_on is None:
+        return []
+    places = places_of(params.benchmarks[options.test_on])
+    return without_counterpart(options.compare_with, places, joined(read_published(SHIPPED)))
 
 
 def _models(params: "Params") -> list[tuple[str, str]]:

@@ -34,11 +34,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays.pixels import Array, to_8bit
-from pipeline.degradations.settings import Degradation, measured_as
 from pipeline.images.colours import rgb_to_luma
-from pipeline.measuring.protocols import PROTOCOL_COLOURS, PROTOCOL_DEGRADATION
 from pipeline.nearest import nearest_known
-from pipeline.settings.params import Protocol, TrialColour
+from pipeline.settings.params import Protocol
 
 Values = NDArray[np.float64]
 
@@ -93,16 +91,6 @@ class Score:
 
     psnr: float
     ssim: float
-
-
-def applicable(colour: TrialColour, degradation: Degradation) -> list[Protocol]:
-    """Return every protocol that can measure images of a colour and a degradation."""
-    kind = measured_as(degradation)
-    return [
-        name
-        for name in PROTOCOLS
-        if colour in PROTOCOL_COLOURS[name] and PROTOCOL_DEGRADATION.get(name, kind) == kind
-    ]
 
 
 def measure(protocol: Protocol, clean: Array, restored: Array, scale: float = 1) -> Score:

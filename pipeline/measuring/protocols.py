@@ -1,9 +1,11 @@
 """What each protocol can measure. Nothing here imports NumPy: the reader of the params asks too."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from pipeline.settings.params import Protocol, TrialColour
+from pipeline.degradations.levels import levels
+from pipeline.degradations.settings import Degradation, measured_as
+from pipeline.settings.params import Protocol, Trial, TrialColour
 
 PROTOCOL_COLOURS: Mapping[Protocol, tuple[TrialColour, ...]] = {
     "gray-uint8": ("gray",),
@@ -29,3 +31,23 @@ PROTOCOL_DEGRADATION: Mapping[Protocol, Literal["bicubic", "paired"]] = {
 }
 """The kind of degradation that a protocol is for, ``bicubic`` for all that shrinks; those left out
 are for all."""
+
+
+def applicable(colour: TrialColour, degradation: Degradation) -> list[Protocol]:
+    """Return every protocol that can measure images of a colour and a degradation."""
+    kind = measured_as(degradation)
+    return [
+        name
+        for name, colours in PROTOCOL_COLOURS.items()
+        if colour in colours and PROTOCOL_DEGRADATION.get(name, kind) == kind
+    ]
+
+
+def places_of(trials: Iterable[Trial]) -> list[tuple[str, str, Protocol]]:
+    """Return data set, level and protocol of all that is measured on some trials."""
+    return [
+        (trial.dataset, level.label, protocol)
+        for trial in trials
+        for level in levels(trial.degradation)
+        for protocol in applicable(trial.colour, trial.degradation)
+    ]

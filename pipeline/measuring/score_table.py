@@ -8,7 +8,8 @@ from typing import Annotated
 from pipeline.arrays.pixels import Array
 from pipeline.arrays.tables import Number
 from pipeline.images.benchmarks import BenchmarkImage
-from pipeline.measuring.metrics import applicable, measure
+from pipeline.measuring.metrics import measure
+from pipeline.measuring.protocols import applicable
 from pipeline.measuring.statistics import mean
 from pipeline.settings.params import Protocol
 

@@ -141,6 +141,7 @@ class Findings:
         repetition_of: Experiments that repeat another one, and which.
         check: Fills the checklist of a result that has a published counterpart.
         draws: How far another draw of the noise moves a mean, by data set and level.
+        uncompared: What entries are to be compared with but have no number for, by their names.
         recognition: What recognisers made of restored images; None where there are none.
         left_out: What is not measured yet.
     """
@@ -153,6 +154,7 @@ class Findings:
     repetition_of: Mapping[str, str]
     check: Callable[[Result, Published], Sequence[Check]]
     draws: Mapping[tuple[str, str], Draw]
+    uncompared: Mapping[str, Sequence[str]]
     recognition: Recognised | None
     left_out: LeftOut
 
@@ -209,6 +211,7 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
             applied={report.name: report.settings for report in reports if report.is_applied},
             repetition_of=findings.repetition_of,
             gaps=gaps,
+            uncompared=findings.uncompared,
             gap_numbers={(gap.result.experiment, *gap.result.place): gap.number for gap in gaps},
             protocols={name: describe_protocol(name) for name in PROTOCOLS if name in used},
             sources=sources,

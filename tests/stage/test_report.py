@@ -277,8 +277,18 @@ def test_a_gap_has_a_checklist_filled_from_card_and_paper(project: Project) -> N
     project.report()
 
     text = " ".join(re.sub(r"<[^>]+>", " ", project.page()).split())
-    checklist = text[text.index("Against the literature Every") :]
+    checklist = text[text.index("Every number with a published counterpart") :]
     assert re.search(r"training length 3,000 steps, batches of 8 80,000 steps", checklist)
+
+
+def test_levels_that_were_not_published_of_a_system_are_named(project: Project) -> None:
+    project.report()
+
+    text = " ".join(re.sub(r"<[^>]+>", " ", project.page()).split())
+    assert (
+        "net : DnCNN-S has no number for bsd68 at gaussian_15; the nearest it has is bsd68 at "
+        "gaussian_25 by gray-uint8."
+    ) in text
 
 
 def test_a_classical_method_has_a_checklist_too(project: Project) -> None:

@@ -15,7 +15,8 @@ from pipeline.images.benchmarks import (
 )
 from pipeline.images.files import write_png
 from pipeline.images.resize import resize
-from pipeline.measuring.metrics import applicable, measure
+from pipeline.measuring.metrics import measure
+from pipeline.measuring.protocols import applicable
 from pipeline.settings.params import Trial, TrialColour
 
 

@@ -138,6 +138,20 @@ def test_weights_that_do_not_fit_the_named_model_are_refused_and_nothing_is_writ
     assert params.read_text() == before
 
 
+def test_a_system_without_a_number_for_the_benchmark_is_said_with_what_it_has(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_net(project / "published/net.mat", GRAY_8)
+
+    code = cli.main(["import", "net.mat", "--test-on", "denoise_25", "--compare-with", "DnCNN-S"])
+
+    assert code == 0
+    assert (
+        "note     DnCNN-S has no number for photos_test at gaussian_25; the nearest it has is "
+        "bsd68 at gaussian_25 by gray-uint8"
+    ) in capsys.readouterr().out
+
+
 def test_a_faulty_layer_is_told_with_its_file(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,14 +19,13 @@ from pipeline.degradations.settings import (
 from pipeline.images.colours import rgb_to_luma
 from pipeline.measuring.metrics import (
     PROTOCOLS,
-    applicable,
     border_of,
     measure,
     psnr,
     ssim,
     volume_ssim,
 )
-from pipeline.measuring.protocols import PROTOCOL_COLOURS
+from pipeline.measuring.protocols import PROTOCOL_COLOURS, applicable
 from pipeline.settings.params import Protocol, TrialColour
 
 EVERY_PROTOCOL: tuple[Protocol, ...] = get_args(Protocol)

@@ -1074,6 +1074,15 @@ def test_noise_trained_on_and_tested_in_another_way_is_a_warning(file: Path) -> 
     )
 
 
+def test_a_system_without_a_number_for_the_test_is_a_warning(file: Path) -> None:
+    file.write_text(as_yaml(changed("experiments/denoiser/compare_with", "DnCNN-S")))
+
+    (found,) = warnings(load_params(file))
+
+    assert found.startswith("experiments.denoiser.compare_with: DnCNN-S has no number for test at ")
+    assert "; the nearest it has is " in found
+
+
 def test_good_params_have_no_warnings(file: Path) -> None:
     file.write_text(as_yaml(GOOD))
 

@@ -111,6 +111,7 @@ def page_of(
     networks: tuple[Network, ...] = (),
     recognition: Recognised | None = None,
     left_out: Mapping[str, list[Unmeasured]] | None = None,
+    uncompared: Mapping[str, list[str]] | None = None,
 ) -> str:
     return render_page(
         [report()] if reports is None else reports,
@@ -123,10 +124,20 @@ def page_of(
             repetition_of=repetition_of or {},
             check=checks,
             draws={(DRAW.data_set, DRAW.degradation): DRAW},
+            uncompared=uncompared or {},
             recognition=recognition,
             left_out=LeftOut(kinds=left_out or {}),
         ),
     )
+
+
+def test_a_system_without_a_number_for_a_test_is_named_with_what_it_has() -> None:
+    said = "DnCNN-3 has no number for b100 at bicubic_x2; the nearest it has is bsd100"
+
+    words = section(page_of(NETWORK, uncompared={"net": [said]}), "literature")
+
+    assert f"Nothing to compare with: net : {said}." in words
+    assert "Every number with a published counterpart" not in words
 
 
 def test_what_is_not_measured_is_named_in_the_head_with_the_command_that_measures_it() -> None:

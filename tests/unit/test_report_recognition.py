@@ -57,6 +57,7 @@ def page(found: Recognised | None) -> str:
             repetition_of={},
             check=lambda *_: [],
             draws={},
+            uncompared={},
             recognition=found,
             left_out=LeftOut(kinds={}),
         ),

@@ -24,8 +24,8 @@ class Draw:
         spread: Standard deviation of the mean PSNR over draws that are new for each image, as
             here, in decibels: from the variances of single images, which are independent.
         spread_shared: The same over draws that are equal for all images of one size, as in the
-            tests of DnCNN and of the code after it, which start from one seed for each. Scores vary together then, so that only the number of
-            draws counts: known to about 40 %.
+            tests of DnCNN and of the code after it, which start from one seed for each. Scores vary
+            together then, so that only the number of draws counts: known to about 40 %.
         images: Of the set, from which both were told.
         draws: Of the noise, for each of both.
     """

@@ -5,8 +5,8 @@ is a folder with the published image sets, one folder a set. The networks are th
 
 ``spread`` is for noise that is drawn anew for each image, as here: images are independent then.
 ``spread_shared`` is for noise that starts from the same seed for each image, as the tests of
-DnCNN and of the code after it do: images of one size have the same noise, so that their scores vary together, which
-few draws tell roughly. Of the sets of 68 images every fourth is restored.
+DnCNN and of the code after it do: images of one size have the same noise, so that their scores vary
+together, which few draws tell roughly. Of the sets of 68 images every fourth is restored.
 """
 
 import argparse

@@ -12,6 +12,7 @@ import tarfile
 import time
 import warnings
 import zipfile
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -136,6 +137,10 @@ def foreign(folder: Path) -> Mapping[str, bytes]:
     torch.save(network.state_dict(), folder / "a.pth")
     torch.save({"state_dict": network.state_dict()}, folder / "b.pth")
     torch.save(network.state_dict(), folder / "old.pth", _use_new_zipfile_serialization=False)
+    wrapped = {f"net._orig_mod.{name}": one for name, one in network.state_dict().items()}
+    checkpoint = {"epoch": 3, "options": Namespace(lr=1e-3), "state_dict": wrapped}
+    torch.save(checkpoint, folder / "c.ckpt")
+    torch.save(checkpoint, folder / "old.ckpt", _use_new_zipfile_serialization=False)
     (folder / "a.safetensors").write_bytes(save(dict(network.state_dict())))
     write_version_5(folder / "five.mat", {"net": simplenn(network)})
     write_version_7_3(folder / "seven.mat", {"net": simplenn(network)})

@@ -3,6 +3,7 @@
 import os
 import pickle
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,25 @@ def test_an_archive_of_other_files_is_refused_with_their_names(tmp_path: Path) -
         archive.write(save_torch(tmp_path, network().state_dict()), "release/weights.pth")
 
     assert "holds release/weights.pth: if the weights are in it, unpack it first" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {f"{number}.a.b.weight": torch.ones(1) for number in range(20_000)},
+        {"a." * 100_000: torch.ones(1)},
+        {"a": torch.ones(1), "a.b": torch.ones(1), "": torch.ones(1), "a..b": torch.ones(1)},
+    ],
+    ids=["many prefixes", "a deep name", "names that begin as others"],
+)
+def test_names_that_no_network_has_are_refused_soon(
+    tmp_path: Path, tensors: dict[str, torch.Tensor]
+) -> None:
+    path = save_torch(tmp_path, tensors)
+    begun = time.monotonic()
+
+    assert "none of them has such names" in refusal(path)
+    assert time.monotonic() - begun < 30
 
 
 def test_mappings_without_end_are_refused_at_once(tmp_path: Path) -> None:

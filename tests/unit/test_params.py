@@ -65,10 +65,12 @@ DEFAULTS_ALLOWED = {
     *((Models, arch) for arch in (*NETWORKS, *RECOGNISERS)),
     (Experiment, "compare_with"),
     (Imported, "compare_with"),
+    (Imported, "entry"),
     (Applied, "compare_with"),
     (Recognition, "compare_with"),
 }
-"""An architecture that nobody uses may be left out, and so may a row of the literature."""
+"""An architecture that nobody uses may be left out, and so may a row of the literature; and the
+entry of a file, in place of which a rule is followed, in code that the stage depends on."""
 
 SRCNN_915 = {
     "channels": 1,

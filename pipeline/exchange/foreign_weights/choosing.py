@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 import torch
 
 from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
-from pipeline.exchange.foreign_weights.entries import Offer, StateDict
+from pipeline.exchange.foreign_weights.entries import Offer
+from pipeline.exchange.foreign_weights.state_dicts import StateDict
 from pipeline.nearest import nearest_known
 
 T = TypeVar("T")

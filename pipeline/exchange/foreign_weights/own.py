@@ -23,7 +23,7 @@ def as_own(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str
         tensors: What a file holds, by name.
         own: What our network has, as ``own_tensors`` returns it.
     """
-    if {name: one.shape for name, one in tensors.items()} != {n: t.shape for n, t in own.items()}:
+    if tensors.keys() != own.keys() or any(tensors[n].shape != own[n].shape for n in own):
         return None
     return {
         name: tensor.detach().to(own[name].dtype).contiguous() for name, tensor in tensors.items()

@@ -11,9 +11,10 @@ from pipeline.exchange.foreign_weights.assembling import assemble
 from pipeline.exchange.foreign_weights.chain import Chain, ForeignWeightsError
 from pipeline.exchange.foreign_weights.choosing import Taken, choose
 from pipeline.exchange.foreign_weights.containers import recognise
-from pipeline.exchange.foreign_weights.entries import StateDict, read_offer
+from pipeline.exchange.foreign_weights.entries import read_offer
 from pipeline.exchange.foreign_weights.matlab import read_variables
 from pipeline.exchange.foreign_weights.own import LAYOUT, as_own, own_tensors
+from pipeline.exchange.foreign_weights.state_dicts import StateDict
 from pipeline.models.parts.settings import Model
 
 LAYOUTS = (*layouts.STATE_DICTS, *matconvnet.LAYOUTS)

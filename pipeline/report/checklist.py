@@ -421,7 +421,7 @@ def _network_size(card: Card, level: Level, facts: Paper) -> Check:
     layers = (_layers(card), None if facts.receptive_field is None else facts.receptive_field // 2)
     if None not in layers and layers[0] != layers[1]:
         notes.append(f"{layers[0]} of {layers[1]} layers")
-    if imported in WITHOUT_BIASES:
+    if imported in WITHOUT_BIASES and imported not in facts.published_as:
         notes.append("its file has no biases, for which zeros are counted")
     known = None not in (ours, theirs)
     verdict: Verdict = "unknown" if not known and len(notes) == 1 else "differs"

@@ -30,6 +30,15 @@ from tests.toy import free_port
 GRAPH, FLOW = "tests/e2e/test_graph.py", "tests/e2e/test_flow.py"
 
 ELSEWHERE = {
+    "restore import weights/GD_Color_Blind.mat --as cdncnn_b --test-on colour_levels "
+    "--compare-with CDnCNN-B --add": (
+        "tests/unit/test_foreign_weights_command.py",
+        "test_a_colour_network_fits_the_preset_of_published_weights",
+    ),
+    "python -m tests.bench.draws /data/image-sets": (
+        "tests/unit/test_draws.py",
+        "test_the_spread_of_draws_is_printed_as_rows_of_the_table",
+    ),
     "dvc repro": (GRAPH, "test_a_second_run_has_nothing_to_do"),
     "restore run": (
         GRAPH,

@@ -138,6 +138,24 @@ def test_weights_that_do_not_fit_the_named_model_are_refused_and_nothing_is_writ
     assert params.read_text() == before
 
 
+def test_a_colour_network_fits_the_preset_of_published_weights(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    official = ROOT / "pipeline/checking/presets/official.yaml"
+    (project / "params.yaml").write_text(official.read_text())
+    colour = DnCNN(channels=3, width=64, depth=20, batch_norm=False, residual=True)
+    write_net(project / "published/GD_Color_Blind.mat", colour)
+    arguments = ["--as", "cdncnn_b", "--test-on", "colour_levels", "--compare-with", "CDnCNN-B"]
+
+    code = cli.main(["import", "GD_Color_Blind.mat", *arguments, "--add"])
+
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    assert "models.dncnn.cdncnn_b: 668,227 parameters" in printed.out
+    assert "note" not in printed.out
+    assert load_params(project / "params.yaml").imported["cdncnn_b"].compare_with == "CDnCNN-B"
+
+
 def test_a_system_without_a_number_for_the_benchmark_is_said_with_what_it_has(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,16 +3,18 @@
 ``python -m tests.bench.draws SETS`` prints the rows of ``pipeline/literature/draws.csv``; ``SETS``
 is a folder with the published image sets, one folder a set. The networks are those that ship.
 
-``spread`` is for noise that is drawn anew for each image, as here: images are independent then.
-``spread_shared`` is for noise that starts from the same seed for each image, as the tests of
-DnCNN and of the code after it do: images of one size have the same noise, so that their scores vary
-together, which few draws tell roughly. Of the sets of 68 images every fourth is restored.
+``spread`` is for noise that is drawn anew for each image, as here: images are independent then, and
+the variance of their mean follows from those of single images, over four draws of each; of the sets
+of 68 images every fourth is restored. ``spread_shared`` is for noise that starts from the same seed
+for each image, as in the tests of DnCNN and of the code after it: images of one size have the same
+noise then, and their scores vary together. How much so is told by crops, which many draws are
+cheap for.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,10 @@ SIGMAS = (15, 25, 50)
 EVERY = {"bsd68": 4, "cbsd68": 4}
 """Of which sets not all images are restored, but one of so many."""
 
+CROP, CROP_DRAWS, CROP_SIGMA = 96, 16, 25
+"""Side of the crops that tell how scores vary together, in pixels; draws of their noise, and its
+standard deviation, on which it is taken not to depend."""
+
 CELL = 4
 """Pixels a side that the network takes at once."""
 
@@ -48,38 +54,43 @@ def main(sets: Path, names: list[str], draws: int) -> None:
     Args:
         sets: Folder with one folder a set.
         names: Which sets.
-        draws: Of the noise, for each way to draw it.
+        draws: Of the noise of whole images.
     """
     write = sys.stdout.write
-    write("data_set,degradation,spread,spread_shared,images,draws\n")
+    write("data_set,degradation,spread,spread_shared\n")
     for data_set in names:
         colour, protocol, weights = SETS[data_set]
         network = _network(weights)
         whole = list(_images(sets / data_set, colour))
         images = whole[:: EVERY.get(data_set, 1)]
+        crops = [image[:CROP, :CROP] for image in images]
+        sizes = [image.shape for image in whole]
+        alike = correlation(_scores(network, crops, CROP_SIGMA, protocol, CROP_DRAWS, shared=True))
         for sigma in SIGMAS:
-            alone, shared = (
-                _scores(network, images, sigma, protocol, draws, shared=shared)
-                for shared in (False, True)
-            )
-            spread, together = _spread(alone, len(whole)), _spread_shared(shared, len(whole))
-            write(f"{data_set},gaussian_{sigma},{spread:.4f},{together:.4f},")
-            write(f"{len(images)},{draws}\n")
+            alone = _scores(network, images, sigma, protocol, draws, shared=False)
+            apart = spread(alone, len(whole))
+            together = apart * np.sqrt(1 + partners(sizes) * alike)
+            write(f"{data_set},gaussian_{sigma},{apart:.4f},{together:.4f}\n")
             sys.stdout.flush()
 
 
-def _spread(scores: NDArray[np.float64], images: int) -> float:
+def spread(scores: NDArray[np.float64], images: int) -> float:
     """Return the standard deviation of the mean over so many independent images."""
     return float(np.sqrt(scores.var(axis=0, ddof=1).mean() / images))
 
 
-def _spread_shared(scores: NDArray[np.float64], images: int) -> float:
-    """Return the same of images whose scores vary together, from those of some of them."""
-    some = scores.shape[1]
+def correlation(scores: NDArray[np.float64]) -> float:
+    """Return how the scores of two images vary together over the draws, from 0 to 1."""
+    images = scores.shape[1]
     variance = scores.var(axis=0, ddof=1).mean()
     of_mean = scores.mean(axis=1).var(ddof=1)
-    covariance = (some * of_mean - variance) / (some - 1)
-    return float(np.sqrt(max(0.0, (variance + (images - 1) * covariance) / images)))
+    covariance = (images * of_mean - variance) / (images - 1)
+    return float(max(0.0, covariance / variance))
+
+
+def partners(sizes: Sequence[tuple[int, ...]]) -> float:
+    """Return how many other images of the same size an image has, in the mean."""
+    return float(np.mean([sizes.count(size) - 1 for size in sizes]))
 
 
 def _network(weights: str) -> torch.nn.Module:

@@ -23,8 +23,6 @@ DRAW = Draw(
     degradation="gaussian_25",
     spread=0.01,
     spread_shared=0.01,
-    images=68,
-    draws=4,
 )
 
 IMAGES = ("bridge", "harbour", "market", "river", "tower", "village")

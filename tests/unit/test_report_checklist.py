@@ -446,6 +446,17 @@ def test_zeros_in_place_of_biases_do_not_make_a_network_the_same() -> None:
     assert found.note == "its file has no biases, for which zeros are counted"
 
 
+def test_weights_without_biases_are_those_of_the_code_that_has_none() -> None:
+    checks = check(
+        card=of_twenty_layers("saoyan"),
+        paper=read_papers()["DnCNN-B (SaoYan)"],
+        protocol="gray-float",
+        published="gray-float",
+    )
+
+    assert without_draw(by_verdict(checks, "same")) == without_draw(checks)
+
+
 def test_a_network_of_other_depth_is_not_the_same() -> None:
     found = check(card=IMPORTED, paper=read_papers()["DnCNN-B"])["network size"]
 
@@ -467,8 +478,6 @@ def test_the_draw_of_the_noise_is_on_the_checklist_with_what_it_is_worth() -> No
         degradation="gaussian_25",
         spread=0.012,
         spread_shared=0.016,
-        images=12,
-        draws=4,
     )
 
     checks = check_denoising(draw=draw)

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,14 @@ def test_a_margin_is_of_rounding_other_code_and_two_draws() -> None:
     assert margin_of(replace(PAPER, degradation="bicubic_x2_8bit"), None).total == 0.01
     assert margin_of(replace(PAPER, degradation="jpeg_10"), None).total == 0.01
     assert margin_of(replace(PAPER, degradation="paired"), None).total == 0.005
+
+
+def test_noise_moves_what_nobody_restored_less_than_what_is_restored() -> None:
+    noisy = margin_of(replace(PAPER, system="Noisy input"), None)
+    pixels = [256**2] * 7 + [512**2] * 5
+    spread = 10 / math.log(10) * math.sqrt(sum(2 / count for count in pixels)) / len(pixels)
+
+    assert noisy.draw == pytest.approx(1.96 * spread, abs=5e-4)
 
 
 def test_a_number_of_three_digits_leaves_less_to_rounding() -> None:

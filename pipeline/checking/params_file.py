@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from ruamel.yaml.composer import ComposerError
 from ruamel.yaml.error import YAMLError
 
 from pipeline.checking.contradictions import contradictions
-from pipeline.checking.yaml_keys import misread_keys
 from pipeline.nearest import nearest_known
 from pipeline.section import PATTERNS
 from pipeline.settings.params import Params
@@ -37,10 +35,6 @@ _FORMER_KEYS = {
 """Keys that earlier versions had, as patterns of their paths, and how to write them now."""
 
 
-_MAY_BE_EMPTY = ("programs", "outside")
-"""Sections that files of earlier versions lack."""
-
-
 class ParamsError(ValueError):
     """``params.yaml`` cannot be used; the message lists every fault with the path of its key."""
 
@@ -53,8 +47,6 @@ def load_params(path: Path) -> Params:
             is wrong; the message has one line a fault.
     """
     content = read_yaml(path)
-    if misread := list(misread_keys(path, content)):
-        raise _refusal(path, misread)
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
@@ -116,18 +108,12 @@ def _explain(fault: ErrorDetails, content: Yaml) -> str:
         hint = nearest_known(str(keys[-1]), _known_keys(keys[:-1], content))
         return f"{where}: unknown key; {hint}"
     if fault["type"] in {"missing", "union_tag_not_found"}:
-        none = f"; write `{where}: {{}}` for none" if where in _MAY_BE_EMPTY else ""
-        return f"{where}: missing; expected a value for this key{none}"
+        return f"{where}: missing; expected a value for this key"
     came = f"a {type(node).__name__}" if isinstance(node, dict | list) else repr(node)
     if fault["type"] == "union_tag_invalid":
         return f"{where}: expected one of {fault['ctx']['expected_tags']}; came {came}"
     if fault["type"] == "string_pattern_mismatch":
         return f"{where}: expected {PATTERNS[fault['ctx']['pattern']]}; came {came}"
-    if fault["type"] == "string_type" and isinstance(node, bool | int | float | date | None):
-        return (
-            f"{where}: expected a valid string; came {came}, as YAML reads it without quotes: "
-            "quote it if it is a name"
-        )
     message = fault["msg"].removeprefix("Value error, ")
     return f"{where}: {message[0].lower() + message[1:]}; came {came}"
 

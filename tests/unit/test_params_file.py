@@ -1254,43 +1254,6 @@ def test_a_section_that_is_gone_is_refused_with_what_to_do(refuse: Refuse, secti
     assert refuse(section, {}).startswith(f"{section}: this section is gone")
 
 
-@pytest.mark.parametrize(
-    ("key", "kind"),
-    [
-        ("2024-06-01", "a date"),
-        ("null", "nothing"),
-        ("~", "nothing"),
-        ("1e3", "a number"),
-        ("12", "a number"),
-        ("0x1F", "a number"),
-        ("true", "true or false"),
-    ],
-)
-def test_a_name_that_yaml_reads_as_something_else_is_named_with_its_line(
-    file: Path, key: str, kind: str
-) -> None:
-    file.write_text(f"seed: 0\nexperiments:\n  {key}: {{arch: dncnn}}\n")
-
-    with pytest.raises(ParamsError) as refused:
-        load_params(file)
-
-    expected = f"line 3: expected a valid string; came {key}, which YAML reads as {kind}: quote it"
-    assert f"experiments.{key}: {expected}, '{key}', if it is a name" in str(refused.value)
-
-
-def test_the_value_of_a_name_may_need_quotes_too(refuse: Refuse) -> None:
-    assert "expected a valid string; came 1000.0, as YAML reads it without quotes" in refuse(
-        "experiments/denoiser/recipe", 1e3
-    )
-
-
-@pytest.mark.parametrize("section", ["programs", "outside"])
-def test_a_section_that_is_new_may_be_written_as_empty(refuse: Refuse, section: str) -> None:
-    assert f"{section}: missing; expected a value for this key; write `{section}: {{}}`" in refuse(
-        section, ...
-    )
-
-
 OUTSIDE = {"source": "../theirs", "files": "{data_set}/{level}/{image}.png", "test_on": "denoise"}
 
 

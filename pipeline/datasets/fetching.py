@@ -5,22 +5,20 @@
 
 import logging
 import shutil
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.datasets.catalogue_images import find_published
+from pipeline.datasets.decoding import decode_all
 from pipeline.datasets.downloads import RETRY_AFTER
-from pipeline.datasets.finding import FoundFile, Places, refusal
+from pipeline.datasets.finding import FoundFile, Places
 from pipeline.datasets.folders import find_in_folder, find_pairs
 from pipeline.datasets.raw_folder import write_files
 from pipeline.datasets.skimage_photos import find_in_skimage
 from pipeline.datasets.storage import megabytes, storage_faults
 from pipeline.datasets.terms import ACCEPTED_TERMS
-from pipeline.images.files import ImageError, read_8bit
 from pipeline.running.outputs import new_folder
-from pipeline.running.workers import each
 from pipeline.settings.params import Dataset
 
 FINDERS: Mapping[str, Callable[[Any, Places], list[FoundFile]]] = {
@@ -48,7 +46,7 @@ def fetch_dataset(
     """Bring all images of a data set together in one folder, or leave no folder at all.
 
     Every file with a known checksum is held against it, every image is decoded once, and
-    degraded images must have the size of their clean partners.
+    degraded images must have the size and the channels of their clean partners.
 
     Args:
         dataset: Its entry in ``params.yaml``.
@@ -80,35 +78,10 @@ def fetch_dataset(
     shutil.rmtree(places.scratch, ignore_errors=True)
     try:
         found = sorted(FINDERS[dataset.kind](dataset, places))
-        _check_images(name, found)
+        decode_all(found, name)
         needed = sum(file.path.stat().st_size for file in found)
         with storage_faults(out, name, needed), new_folder(out) as folder:
             write_files(found, folder, places.scratch)
     finally:
         shutil.rmtree(places.scratch, ignore_errors=True)
     _log.info("data set '%s': %d files, %s", name, len(found), megabytes(needed))
-
-
-def _check_images(name: str, found: Sequence[FoundFile]) -> None:
-    """Decode every image once, and compare the sizes of partners."""
-    faults = []
-    sizes: dict[str, dict[str, tuple[int, ...]]] = defaultdict(dict)
-    for file, size in zip(found, each(_size, found), strict=True):
-        if isinstance(size, ImageError):
-            faults.append(f"image '{file.image}': {size}")
-        else:
-            sizes[file.image][file.role] = size
-    for image, by_role in sizes.items():
-        if len(set(by_role.values())) > 1:
-            shapes = ", ".join(f"{role} {w}x{h}" for role, (h, w) in by_role.items())
-            faults.append(f"image '{image}': expected partners of one size, came {shapes} pixels")
-    if faults:
-        raise refusal(name, "unusable image(s)", faults)
-
-
-def _size(file: FoundFile) -> tuple[int, ...] | ImageError:
-    """Return height and width of an image, or why it cannot be used."""
-    try:
-        return read_8bit(file.path).shape[:2]
-    except ImageError as error:
-        return error

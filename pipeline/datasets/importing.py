@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 from pipeline.datasets.cache import alone, cached, keep
 from pipeline.datasets.catalogue import Catalogue, PublishedFile
 from pipeline.datasets.checksum import difference
+from pipeline.datasets.decoding import decode_all
 from pipeline.datasets.files_below import files_below
-from pipeline.datasets.finding import refusal
+from pipeline.datasets.finding import FoundFile
 from pipeline.datasets.folders import images_in
 from pipeline.datasets.obtaining import fault_of_content
 from pipeline.datasets.recorded import record, with_recorded
 from pipeline.datasets.storage import storage_faults
-from pipeline.images.files import ImageError, read_image
 
 
 @dataclass(frozen=True)
@@ -76,21 +76,13 @@ def look_at(folder: Path, name: str) -> OwnImages:
     Raises:
         DatasetError: There is none, or one of them cannot be used.
     """
-    sizes: Counter[tuple[int, int]] = Counter()
-    colours: Counter[str] = Counter()
-    faults = []
-    paths = images_in(folder, name)
-    for path in paths.values():
-        try:
-            height, width, channels = read_image(path).shape
-        except ImageError as error:
-            faults.append(str(error))
-        else:
-            sizes[width, height] += 1
-            colours["gray" if channels == 1 else "colour"] += 1
-    if faults:
-        raise refusal(name, "unusable image(s)", faults)
-    return OwnImages(sizes, colours, sum(path.stat().st_size for path in paths.values()))
+    found = [FoundFile(image, "clean", path) for image, path in images_in(folder, name).items()]
+    decoded = decode_all(found, name)
+    return OwnImages(
+        Counter((one.width, one.height) for one in decoded),
+        Counter(one.colour for one in decoded),
+        sum(one.file.path.stat().st_size for one in decoded),
+    )
 
 
 def _by_size(folder: Path) -> dict[int, list[Path]]:

@@ -6,8 +6,10 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -19,6 +21,7 @@ from pipeline.images.files import (
     compress_jpeg,
     compress_jpeg_8bit,
     encode_png,
+    image_size,
     jpeg_encoder,
     read_image,
     write_png,
@@ -263,6 +266,118 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     path = save(tmp_path / "image.png", Image.fromarray(RGB), exif=exif)
 
     assert np.array_equal(read_8bit(path), UPRIGHT[orientation](RGB))
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_size_from_the_header_is_that_of_the_image_read(
+    tmp_path: Path, suffix: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / f"image.{suffix}", Image.fromarray(RGB), exif=exif)
+
+    assert image_size(path) == read_image(path).shape[:2]
+
+
+def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 9
+    path = save(tmp_path / "image.png", Image.fromarray(RGB), exif=exif)
+
+    assert image_size(path) == read_image(path).shape[:2] == RGB.shape[:2]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "lzw"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_a_tiff_of_16_bits_is_what_a_viewer_shows(
+    tmp_path: Path, order: Any, compression: str | None, orientation: int
+) -> None:
+    values = np.random.default_rng(3).integers(0, 2**16, (9, 14), dtype=np.uint16)
+    path = tmp_path / "image.tif"
+    turn = (0x0112, "H", 1, orientation, True)
+    tifffile.imwrite(
+        path,
+        values,
+        byteorder=order,
+        compression=compression,
+        extratags=[turn],
+        photometric="minisblack",
+    )
+
+    shown = UPRIGHT[orientation](np.round(values / 257)[..., None])
+    assert np.array_equal(read_8bit(path), shown)
+    assert image_size(path) == shown.shape[:2]
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_tiff_in_which_0_is_white_is_inverted(
+    tmp_path: Path, bits: int, compression: str | None
+) -> None:
+    values = np.random.default_rng(3).integers(0, 2**bits, (9, 14), dtype=f"u{bits // 8}")
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, values, photometric="miniswhite", compression=compression)
+
+    shown = np.round((2**bits - 1 - values.astype(float)) * 255 / (2**bits - 1))
+    assert np.array_equal(read_8bit(path)[..., 0], shown)
+
+
+def test_a_tiff_that_says_it_has_12_bits_is_scaled_by_them(tmp_path: Path) -> None:
+    values = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, values, photometric="minisblack", bitspersample=12, byteorder="<")
+
+    assert np.array_equal(read_8bit(path)[..., 0], np.round(values / 4095 * 255))
+
+
+@pytest.mark.parametrize("compression", [None, "lzw"])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_colours_that_lie_apart_are_put_together_or_refused(
+    tmp_path: Path, bits: int, planes: Any, compression: str | None
+) -> None:
+    values = np.random.default_rng(3).integers(0, 2**bits, (9, 14, 3), dtype=f"u{bits // 8}")
+    path = tmp_path / "image.tif"
+    stored = values if planes == "contig" else values.transpose(2, 0, 1)
+    tifffile.imwrite(path, stored, photometric="rgb", planarconfig=planes, compression=compression)
+
+    if bits == 16 and planes == "separate" and compression is None:  # Pillow would mix them up
+        with pytest.raises(ImageError, match=r"16-bit colours in a plane each.*; save it as PNG"):
+            read_image(path)
+    else:
+        assert np.array_equal(read_8bit(path), values >> (bits - 8))
+
+
+def test_a_tiff_of_a_rare_kind_is_said_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    values = np.zeros((8, 8), np.uint16)
+    tifffile.imwrite(path, values, photometric="miniswhite", byteorder=">")
+
+    with pytest.raises(ImageError, match=r"came a TIFF file of a rare kind; save it as TIFF or"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("white", [15, 255, 1023, 4095, 65535])
+@pytest.mark.parametrize("kind", ["P2", "P5"])
+def test_gray_of_a_pgm_file_is_scaled_by_its_white(tmp_path: Path, kind: str, white: int) -> None:
+    values = np.linspace(0, white, 16).round().astype(">u2" if white > 255 else np.uint8)
+    path = tmp_path / "image.pgm"
+    pixels = values.tobytes() if kind == "P5" else " ".join(map(str, values)).encode()
+    path.write_bytes(f"{kind} 4 4 {white}\n".encode() + pixels)
+
+    expected = np.round(values.astype(float) * 255 / white)
+    assert np.array_equal(read_8bit(path).ravel(), expected)
+
+
+def test_16_bit_gray_with_an_opaque_alpha_channel_stays_gray(tmp_path: Path) -> None:
+    values = np.random.default_rng(3).integers(0, 2**16, (9, 14, 2), dtype=np.uint16)
+    values[..., 1] = 65535
+    path = tmp_path / "image.png"
+    path.write_bytes(imagecodecs.png_encode(values))
+
+    assert np.array_equal(read_8bit(path), values[..., :1] >> 8)
 
 
 # -------------------------------------------------------------------------- refused

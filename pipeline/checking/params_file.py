@@ -10,8 +10,10 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import ComposerError
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import Node
 
 from pipeline.checking.contradictions import contradictions
+from pipeline.checking.unquoted import unquoted_keys, unquoted_value
 from pipeline.nearest import nearest_known
 from pipeline.section import PATTERNS
 from pipeline.settings.params import Params
@@ -35,6 +37,10 @@ _FORMER_KEYS = {
 """Keys that earlier versions had, as patterns of their paths, and how to write them now."""
 
 
+_MAY_BE_EMPTY = ("programs", "outside")
+"""Sections that files of earlier versions lack."""
+
+
 class ParamsError(ValueError):
     """``params.yaml`` cannot be used; the message lists every fault with the path of its key."""
 
@@ -50,7 +56,11 @@ def load_params(path: Path) -> Params:
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
-        faults = [_explain(fault, content) for fault in error.errors(include_url=False)]
+        document = YAML(typ="safe", pure=True).compose(path)
+        unquoted = list(unquoted_keys(document))
+        if unquoted:  # what else is wrong is told of other names
+            raise _refusal(path, unquoted) from error
+        faults = [_explain(fault, content, document) for fault in error.errors(include_url=False)]
         # Several branches of a union may each complain about the same value.
         raise _refusal(path, dict.fromkeys(faults)) from error
     faults = list(contradictions(params))
@@ -98,8 +108,10 @@ def _refusal(path: Path, faults: Iterable[str]) -> ParamsError:
 # ------------------------------------------------------------------ faults of one key
 
 
-def _explain(fault: ErrorDetails, content: Yaml) -> str:
+def _explain(fault: ErrorDetails, content: Yaml, document: Node) -> str:
     keys, node = _locate(fault, content)
+    if fault["type"] == "string_type" and (told := unquoted_value(document, keys)):
+        return told
     where = ".".join(map(str, keys)) or "(the whole file)"
     if fault["type"] == "extra_forbidden":
         for pattern, advice in _FORMER_KEYS.items():
@@ -108,7 +120,8 @@ def _explain(fault: ErrorDetails, content: Yaml) -> str:
         hint = nearest_known(str(keys[-1]), _known_keys(keys[:-1], content))
         return f"{where}: unknown key; {hint}"
     if fault["type"] in {"missing", "union_tag_not_found"}:
-        return f"{where}: missing; expected a value for this key"
+        none = f"; write `{where}: {{}}` for none" if where in _MAY_BE_EMPTY else ""
+        return f"{where}: missing; expected a value for this key{none}"
     came = f"a {type(node).__name__}" if isinstance(node, dict | list) else repr(node)
     if fault["type"] == "union_tag_invalid":
         return f"{where}: expected one of {fault['ctx']['expected_tags']}; came {came}"

@@ -62,6 +62,11 @@ def as_line(value: Mapping[str, Any]) -> str:
     return _dump(_in_braces(value))
 
 
+def as_key(name: str) -> str:
+    """Return a name as YAML has to have it: in quotes where it would be a number or a date."""
+    return as_line({name: 0}).removeprefix("{").removesuffix(": 0}")
+
+
 def plain(value: object) -> Any:  # noqa: ANN401  (any value of YAML)
     """Return a value in Python's own types, without what is known of how it was written."""
     if isinstance(value, Mapping):
@@ -86,7 +91,7 @@ def _add(text: str, entry: NewEntry) -> str:
             continue
     raise ParamsTextError(
         f"{entry.path}: cannot be written into this file as text; add it by hand: "
-        f"{entry.name}: {as_line(entry.value)}"
+        f"{as_key(entry.name)}: {as_line(entry.value)}"
     )
 
 
@@ -182,6 +187,7 @@ def _insert(text: str, entry: NewEntry, written: str) -> str:
             break
         key, node = pair
         names = names[1:]
+    names = [as_key(name) for name in names]
     if isinstance(node, MappingNode) and node.value and node.flow_style:
         # A section in braces: the entry goes before the closing one.
         braces = written

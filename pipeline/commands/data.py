@@ -314,6 +314,7 @@ def _what(missing: "Sequence[PublishedFile]") -> str:
 
 
 def _introduce(root: Path, name: str, folder: Path) -> int:
+    from pipeline.checking.params_text import as_key, as_line
     from pipeline.datasets.importing import look_at
 
     images = look_at(folder, name)
@@ -326,12 +327,8 @@ def _introduce(root: Path, name: str, folder: Path) -> int:
     near = folder.is_relative_to(root)
     source = folder.relative_to(root).as_posix() if near else str(folder)
     print("\nTo use them, add to params.yaml under `datasets`:\n")
-    print(f"  {name}: {{kind: folder, source: {_quoted(source)}}}")
+    print(f"  {as_key(name)}: {as_line({'kind': 'folder', 'source': source})}")
     return SUCCESS
-
-
-def _quoted(text: str) -> str:
-    return text if re.fullmatch(r"[\w./-]+", text) else f'"{text}"'
 
 
 _COMMANDS: Mapping[str, Callable[[Path, argparse.Namespace], int]] = {

@@ -405,6 +405,19 @@ def test_folder_is_meant_from_where_the_command_is_given(
     assert "mine: {kind: folder, source: notes/photos}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["2024", "2024-06-01", "it's", "a: b", "null", "#1", 'a"b'])
+def test_a_folder_of_any_name_is_quoted_where_yaml_asks_for_it(
+    project: Project, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    write_image(project.root / name / "a.png")
+
+    assert restore("import", name, "--as", "12") == 0
+
+    said = capsys.readouterr().out
+    entry = YAML(typ="safe", pure=True).load(said[said.index("  '12'") :])
+    assert entry["12"] == {"kind": "folder", "source": name}
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [(None, "expected a folder"), ("words", "no image in"), ("bad", "1 unusable image")],

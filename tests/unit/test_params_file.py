@@ -430,7 +430,7 @@ def test_missing_key_is_named(refuse: Refuse, path: str) -> None:
             "'jpeg', 'blur', 'sequence', 'mixture', 'paired'; came 'gausian'",
         ),
         ("datasets/train/kind", 5, "; came 5"),
-        ("datasets/mine/source", 5, "valid string; came 5"),
+        ("datasets/mine/source", 5, "expected a text, YAML reads this as a number; quote it"),
         ("degradations/blind/sigma_8bit", {"min": 9, "max": 2}, "min (9) must be below max (2)"),
         (
             "degradations/jpeg",
@@ -471,7 +471,10 @@ def test_name_that_is_a_number_is_named(file: Path) -> None:
     content["recipes"][25] = content["recipes"]["quick"]
     file.write_text(as_yaml(content))
 
-    with pytest.raises(ParamsError, match=r"recipes\.25: .*valid string; came 25"):
+    with pytest.raises(
+        ParamsError,
+        match=r"recipes\.25 \(line \d+\): .*reads this name as a number; quote it: \"25\"",
+    ):
         load_params(file)
 
 
@@ -1321,4 +1324,107 @@ def test_programs_are_checked_before_they_run(
 def test_a_name_cannot_be_of_an_experiment_and_of_a_program(refuse: Refuse) -> None:
     assert "programs.denoiser: an experiment has this name too" in refuse(
         "programs", {"denoiser": PROGRAM}
+    )
+
+
+# ------------------------------------------------------------------- names without quotes
+
+UNQUOTED = {
+    "2024-06-01": "a date",
+    "null": "nothing",
+    "~": "nothing",
+    "1e3": "a number",
+    "12": "a number",
+    "010": "a number",
+    "true": "true or false",
+}
+
+
+def text_with(old: str, new: str) -> str:
+    text = as_yaml(GOOD)
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+def line_of(text: str, start: str) -> int:
+    return next(
+        at for at, line in enumerate(text.splitlines(), 1) if line.lstrip().startswith(start)
+    )
+
+
+@pytest.mark.parametrize("name", UNQUOTED)
+def test_a_name_that_yaml_reads_as_something_else_is_to_be_quoted(file: Path, name: str) -> None:
+    text = text_with("  mine: ", f"  {name}: ")
+    file.write_text(text)
+
+    with pytest.raises(ParamsError) as refused:
+        load_params(file)
+
+    assert str(refused.value).splitlines() == [
+        f"{file} has 1 fault(s):",
+        f"  datasets.{name} (line {line_of(text, f'{name}:')}): YAML reads this name as "
+        f'{UNQUOTED[name]}; quote it: "{name}"',
+    ]
+
+
+@pytest.mark.parametrize("name", ["2024-06-01", "null", "1e3", "12", "no", "true"])
+def test_a_quoted_name_is_a_name(file: Path, name: str) -> None:
+    file.write_text(
+        text_with("mine: ", f'"{name}": ').replace("dataset: mine", f'dataset: "{name}"')
+    )
+
+    assert load_params(file).datasets[name].kind == "folder"
+
+
+def test_no_and_on_are_names_without_quotes_too(file: Path) -> None:
+    file.write_text(text_with("mine: ", "no: ").replace("dataset: mine", "dataset: no"))
+
+    assert load_params(file).datasets["no"].kind == "folder"
+    assert load_yaml(file)["datasets"]["no"]["kind"] == "folder"  # so DVC reads it
+
+
+@pytest.mark.parametrize("name", UNQUOTED)
+def test_a_value_that_should_be_a_name_is_to_be_quoted(file: Path, name: str) -> None:
+    text = text_with("dataset: mine\n", f"dataset: {name}\n")
+    file.write_text(text)
+
+    with pytest.raises(ParamsError) as refused:
+        load_params(file)
+
+    assert (
+        f"benchmarks.real.0.dataset (line {line_of(text, f'dataset: {name}')}): expected a text, "
+        f'YAML reads this as {UNQUOTED[name]}; quote it: "{name}"'
+    ) in str(refused.value)
+
+
+def test_a_name_in_a_list_and_one_that_is_merged_are_found(file: Path) -> None:
+    mine = "{kind: folder, source: 2024}"
+    text = text_with("[brick, page]", "[12, page]")
+    text = text.replace(
+        "mine: {kind: folder, source: photos}", f"mine: &mine {mine}\n  more: {{<<: *mine}}"
+    )
+    file.write_text(text)
+
+    with pytest.raises(ParamsError) as refused:
+        load_params(file)
+
+    said = str(refused.value)
+    assert f"datasets.train.images.0 (line {line_of(text, 'images: [12')}): expected a text" in said
+    for name in ("mine", "more"):
+        assert f"datasets.{name}.source (line {line_of(text, 'mine: &mine')}): expected" in said
+
+
+def test_a_key_with_nothing_behind_it_is_not_to_be_quoted(file: Path) -> None:
+    file.write_text(as_yaml(GOOD).replace("source: photos", "source: "))
+
+    with pytest.raises(
+        ParamsError, match=r"datasets\.mine\.source \(line \d+\): .*nothing behind this"
+    ):
+        load_params(file)
+
+
+@pytest.mark.parametrize("section", ["programs", "outside"])
+def test_a_section_that_is_new_may_be_written_as_empty(refuse: Refuse, section: str) -> None:
+    assert f"{section}: missing; expected a value for this key; write `{section}: {{}}`" in refuse(
+        section, ...
     )

@@ -132,3 +132,17 @@ def test_nothing_else_of_a_preset_changes(preset: str) -> None:
     assert len(added(text, after)) == 1
     content[section]["new"] = content[section][first]
     assert YAML(typ="safe", pure=True).load(after) == content
+
+
+@pytest.mark.parametrize("section", [("recipes",), ("models", "vdsr"), ("patches", "new")])
+@pytest.mark.parametrize("name", ["12", "2024-06-01", "null"])
+def test_a_name_that_would_be_no_text_is_written_in_quotes(
+    section: tuple[str, ...], name: str
+) -> None:
+    here = YAML(typ="safe", pure=True).load(
+        add_entries(TEXT, [entry(*section, name=name, steps=3)])
+    )
+
+    for key in section:
+        here = here[key]
+    assert here[name] == {"steps": 3}

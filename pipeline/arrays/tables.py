@@ -17,6 +17,7 @@ from typing import (
     Annotated,
     Any,
     Literal,
+    TextIO,
     TypeVar,
     get_args,
     get_origin,
@@ -24,6 +25,7 @@ from typing import (
 )
 
 from pipeline.arrays.stage_outputs import require_output
+from pipeline.arrays.written_text import TextError, open_text
 from pipeline.nearest import nearest_known
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ def read_lines(
     again = "" if stage is None else f"; run 'dvc repro --force {stage}'"
     if stage is not None:
         require_output(path, stage)
-    with path.open(newline="", encoding="utf-8") as file:
+    with _opened(path) as file:
         reader = csv.reader(file)
         try:
             _check_header(next(reader, []), columns)
@@ -144,7 +146,7 @@ def read_mappings(path: Path, columns: Iterable[str] = ()) -> list[dict[str, str
         ValueError: It is no table, lacks one of the columns, or a row has more or fewer cells
             than the header; the message names the line.
     """
-    with path.open(newline="", encoding="utf-8") as file:
+    with _opened(path) as file:
         reader = csv.reader(file)
         try:
             names = next(reader, [])
@@ -154,6 +156,13 @@ def read_mappings(path: Path, columns: Iterable[str] = ()) -> list[dict[str, str
             return [_named(names, cells) for cells in reader if cells]
         except (ValueError, csv.Error) as error:
             raise ValueError(f"{path}, line {max(reader.line_num, 1)}: {error}") from error
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return open_text(path)
+    except TextError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _check_header(header: Sequence[str], names: Iterable[str]) -> None:

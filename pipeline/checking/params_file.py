@@ -12,6 +12,7 @@ from ruamel.yaml.composer import ComposerError
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import Node
 
+from pipeline.arrays.written_text import TextError, read_text
 from pipeline.checking.contradictions import contradictions
 from pipeline.checking.unquoted import unquoted_keys, unquoted_value
 from pipeline.nearest import nearest_known
@@ -76,7 +77,10 @@ def read_yaml(path: Path) -> Yaml:
         ParamsError: The file cannot be read or is not YAML.
     """
     try:
+        read_text(path)  # DVC, which reads it as well, takes UTF-8 alone
         return YAML(typ="safe", pure=True).load(path)
+    except TextError as error:
+        raise ParamsError(f"{path}: expected YAML, but {error}") from error
     except OSError as error:
         raise ParamsError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ComposerError as error:
@@ -92,7 +96,7 @@ def _explain_alias(error: ComposerError, path: Path) -> str:
     missing = re.fullmatch(r"found undefined alias '(.+)'", str(error.problem))
     if missing is None or error.problem_mark is None:
         return str(error)
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     known = sorted({f"&{name}" for name in re.findall(r":[ \t]+&([\w-]+)", text)})
     return (
         f"line {error.problem_mark.line + 1}: '*{missing[1]}' stands for an entry with an anchor, "

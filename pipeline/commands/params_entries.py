@@ -22,14 +22,14 @@ def text_with(path: Path, entries: "Iterable[NewEntry]") -> str:
     """
     from tempfile import TemporaryDirectory
 
+    from pipeline.arrays.written_text import TextError, read_text
     from pipeline.checking.params_file import ParamsError, load_params
     from pipeline.checking.params_text import ParamsTextError, add_entries
 
     with TemporaryDirectory() as folder:
         trial = Path(folder) / path.name
         try:
-            # Bytes: the ends of lines stay as they are.
-            text = add_entries(path.read_bytes().decode("utf-8"), entries)
+            text = add_entries(read_text(path), entries)
             trial.write_bytes(text.encode("utf-8"))
             load_params(trial)
         except ParamsError as error:
@@ -37,7 +37,9 @@ def text_with(path: Path, entries: "Iterable[NewEntry]") -> str:
             raise CommandError(reason) from error
         except ParamsTextError as error:
             raise CommandError(f"{path.name}: {error}") from error
-        except (OSError, UnicodeDecodeError) as error:
+        except TextError as error:
+            raise CommandError(f"{path}: expected YAML, but {error}") from error
+        except OSError as error:
             raise CommandError(f"{path}: cannot be read: {error}") from error
     return text
 

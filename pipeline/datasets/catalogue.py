@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from pipeline.arrays.tables import read_mappings
+from pipeline.arrays.written_text import TextError, read_text
 from pipeline.images.raw_images import ROLES, DatasetError
 
 ARRAY = "array"
@@ -274,10 +275,9 @@ class _Description(_Part):
 
 def _read_description(path: Path) -> _Description:
     try:
-        with path.open("rb") as stream:
-            content = tomllib.load(stream)
+        content = tomllib.loads(read_text(path))
         return _Description.model_validate(content)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (OSError, tomllib.TOMLDecodeError, TextError, RecursionError) as error:
         raise DatasetError(
             f"{path}: expected the description of a published data set, but {error}"
         ) from error

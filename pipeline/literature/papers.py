@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline.arrays.written_text import TextError, read_text
 from pipeline.degradations.settings import FloatRange
 from pipeline.nearest import nearest_known
 from pipeline.section import Section
@@ -112,8 +113,8 @@ def read_papers(path: Path = SHIPPED) -> dict[str, Paper]:
             line a fault.
     """
     try:
-        return _PAPERS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return _PAPERS.validate_python(tomllib.loads(read_text(path)))
+    except (tomllib.TOMLDecodeError, TextError, RecursionError) as error:
         raise ValueError(f"{path}: expected TOML, but {error}") from error
     except ValidationError as error:
         faults = [

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipeline.arrays.written_text import TextError, read_text
 from pipeline.images.raw_images import DatasetError
 
 _MOST = 10_000
@@ -27,8 +28,8 @@ def read_class_names(path: Path, first: int, last: int) -> tuple[str, ...]:
     if not path.exists():
         return tuple(str(number) for number in range(first, last + 1))
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_text(path).splitlines()
+    except (OSError, TextError) as error:
         raise DatasetError(f"{path}: expected a name a line, but {error}") from error
     names = tuple(line.strip() for line in lines)
     unusable = [name for name in names if not name or names.count(name) > 1]

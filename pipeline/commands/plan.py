@@ -41,7 +41,8 @@ def run(root: Path, options: argparse.Namespace) -> int:
     """Print the plan; see ``SUMMARY``.
 
     Raises:
-        CommandError: Something that was named does not exist, or the probe failed.
+        CommandError: Something that was named does not exist, a stage would stop before it
+            begins, or the probe failed.
     """
     if options.preset is not None:
         path = _preset(root, options.preset)
@@ -52,9 +53,12 @@ def run(root: Path, options: argparse.Namespace) -> int:
         _print_costs(root, path, params, work)
         return SUCCESS
     wanted = _print_stages(root, options)
+    path = root / "params.yaml"
+    if not path.is_file() and not options.estimate:  # nothing is known of what stages read
+        return SUCCESS
+    params = _load(path)
+    _refuse_faults(root, params, wanted)
     if options.estimate:
-        path = root / "params.yaml"
-        params = _load(path)
         _print_costs(root, path, params, _part_of(params, wanted))
     return SUCCESS
 
@@ -86,6 +90,17 @@ def _print_stages(root: Path, options: argparse.Namespace) -> Collection[str]:
     if selection.left_stale:
         print(selection.left_stale)
     return causes
+
+
+def _refuse_faults(root: Path, params: "Params", stages: Collection[str]) -> None:
+    """Refuse a plan with stages that would stop before they begin."""
+    from pipeline.commands.plan_faults import faults_before_running
+
+    sys.stdout.flush()
+    faults = faults_before_running(root, params, stages)
+    if faults:
+        lines = [f"{len(faults)} fault(s) would stop this:", *faults]
+        raise CommandError("\n".join(lines).replace("\n", "\n  "))
 
 
 def _door(options: argparse.Namespace) -> str:

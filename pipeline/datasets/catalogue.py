@@ -205,6 +205,23 @@ def read_catalogue(folder: Path) -> Catalogue:
     )
 
 
+def require_images(catalogue: Catalogue, name: str) -> None:
+    """Refuse a published set that is not made of images.
+
+    Args:
+        catalogue: What it is.
+        name: Name of the entry of ``params.yaml`` that wants it, for messages.
+
+    Raises:
+        DatasetError: It is not.
+    """
+    if catalogue.content == "arrays":
+        raise DatasetError(
+            f"data set '{name}': {catalogue.title} is not made of images, so nothing can be cut "
+            f"from it or tested on it; `restore data fetch {catalogue.name}` fetches it"
+        )
+
+
 def _one_line(text: str) -> str:
     """Join lines that are broken for the eyes of who edits the file."""
     return " ".join(text.split())

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.datasets.archives import unpack
-from pipeline.datasets.catalogue import Archive, Catalogue, read_catalogue
+from pipeline.datasets.catalogue import Archive, Catalogue, read_catalogue, require_images
 from pipeline.datasets.finding import FoundFile, Places, refusal
 from pipeline.datasets.matlab_blocks import unpack_blocks
 from pipeline.datasets.obtaining import obtain
 from pipeline.datasets.storage import storage_faults
-from pipeline.images.raw_images import ROLES, DatasetError
+from pipeline.images.raw_images import ROLES
 from pipeline.settings.params import CatalogueDataset
 
 
@@ -22,11 +22,7 @@ def find_published(_dataset: CatalogueDataset, places: Places) -> list[FoundFile
         StorageError: Downloads cannot be written.
     """
     catalogue = read_catalogue(places.source)
-    if catalogue.content == "arrays":
-        raise DatasetError(
-            f"data set '{places.name}': {catalogue.title} is not made of images, so nothing can "
-            f"be cut from it or tested on it; `restore data fetch {catalogue.name}` fetches it"
-        )
+    require_images(catalogue, places.name)
     at = obtain(catalogue, places)
     found = [FoundFile(entry.image, entry.role, at[entry.file]) for entry in catalogue.entries]
     for archive in catalogue.archives:

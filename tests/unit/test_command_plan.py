@@ -6,6 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline import cli
+from pipeline.datasets.catalogue import read_catalogue
 from tests.project import command_environment, copy_project
 
 
@@ -91,3 +92,151 @@ def test_a_fault_in_the_published_numbers_is_told_with_its_line(tmp_path: Path) 
     assert done.returncode == 1
     assert "published.csv, line 2: unknown protocol 'gray-flot'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# --------------------------------------------------- what would stop stages before they begin
+
+OWN = "folder, source: mine"
+PAIRED = "paired, source: mine, clean: gt, degraded: noisy"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    project = copy_project(tmp_path / "project", preset="smoke")
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("RESTORE_MIRROR", raising=False)
+    monkeypatch.delenv("RESTORE_ACCEPT_TERMS", raising=False)
+    return project
+
+
+def add(project: Path, section: str, line: str) -> None:
+    params = project / "params.yaml"
+    text = params.read_text().replace(f"{section}: {{}}\n", f"{section}:\n")
+    assert f"\n{section}:\n" in text
+    params.write_text(text.replace(f"\n{section}:\n", f"\n{section}:\n  {line}\n"))
+
+
+@pytest.mark.usefixtures("project")
+def test_a_plan_without_faults_is_a_success() -> None:
+    assert cli.main(["plan"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "told"),
+    [
+        ([], OWN, "expected a folder of images at"),
+        (["mine/a.txt"], OWN, "no image in"),
+        (["mine/a.png", "mine/a.bmp"], OWN, "1 image name(s) that several files would have"),
+        (["mine/gt/a.png"], PAIRED, "expected a folder of images at"),
+        (["mine/gt/a.png", "mine/noisy/b.png"], PAIRED, "2 image(s) without a partner"),
+        ([], "skimage, source: pipeline/catalogue/skimage, images: [camra]", "'camera'"),
+        ([], "catalogue, source: pipeline/catalogue/sett5", "expected the description of a"),
+        ([], "catalogue, source: pipeline/catalogue/samson", "is not made of images"),
+        ([], "catalogue, source: pipeline/catalogue/polyu_crops", "terms were not accepted"),
+    ],
+)
+def test_a_data_set_that_download_would_refuse_at_once_is_a_fault_of_the_plan(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    files: list[str],
+    kind: str,
+    told: str,
+) -> None:
+    for name in files:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    add(project, "datasets", f"extra: {{kind: {kind}}}")
+
+    assert cli.main(["plan"]) == 1
+
+    said = capsys.readouterr()
+    assert "download@extra" in said.out  # the list is there all the same
+    assert "1 fault(s) would stop this:\n  download@extra: " in said.err
+    assert told in said.err
+
+
+def test_a_data_set_that_only_a_browser_can_fetch_is_a_fault_until_it_is_there(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalogue = read_catalogue(project / "pipeline" / "catalogue" / "general100")
+    add(project, "datasets", "extra: {kind: catalogue, source: pipeline/catalogue/general100}")
+
+    assert cli.main(["plan"]) == 1
+    said = capsys.readouterr().err
+    assert "that only a browser can fetch" in said
+    assert "`restore data import FOLDER --as general100`" in said
+
+    for file in catalogue.files:
+        place = project / "mirror" / file.in_mirror
+        place.parent.mkdir(parents=True)
+        with place.open("wb") as empty:
+            empty.truncate(file.size)
+    monkeypatch.setenv("RESTORE_MIRROR", str(project / "mirror"))
+
+    assert cli.main(["plan"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "told"),
+    [
+        ([], "images, source: mine", "expected a folder of images at"),
+        (["mine/a/1.png"], "images, source: mine", "expected a folder of images for each class"),
+        (["mine/cube.npy"], "cube, source: mine", "expected labels.npy in"),
+        ([], "features, source: mine", "expected image.npy and text.npy and labels.npy in"),
+        ([], "cube, source: pipeline/catalogue/lfw_subset", "extra.kind: expected 'images'"),
+        ([], "images, source: pipeline/catalogue/set5", "expected a published set with labels"),
+    ],
+)
+def test_labelled_data_that_collect_would_refuse_at_once_are_a_fault_of_the_plan(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    files: list[str],
+    kind: str,
+    told: str,
+) -> None:
+    for name in files:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    split = "split: {kind: random, train: 0.5, validation: 0.1}"
+    more = {"images": ", shift: 1, mirror: true", "cube": ", ignore: []", "features": ""}
+    add(project, "tasks", f"extra: {{kind: {kind}, {split}{more[kind.split(',')[0]]}}}")
+
+    assert cli.main(["plan"]) == 1
+
+    said = capsys.readouterr().err
+    assert "1 fault(s) would stop this:\n  collect@extra: " in said
+    assert told in said
+
+
+def test_weights_that_are_not_there_are_a_fault_of_the_plan(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(project / "params.yaml")
+    arch, models = next((a, m) for a, m in params["models"].items() if m)
+    test_on = next(iter(params["benchmarks"]))
+    add(
+        project,
+        "imported",
+        f"theirs: {{arch: {arch}, model: {next(iter(models))}, source: none.pth, layout: kair, "
+        f"test_on: {test_on}}}",
+    )
+
+    assert cli.main(["plan"]) == 1
+
+    said = capsys.readouterr().err
+    assert "import_weights@theirs: imported.theirs.source: expected a file of weights" in said
+
+
+def test_all_faults_of_a_plan_are_told_at_once(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(project, "datasets", "one: {kind: folder, source: nowhere}")
+    add(project, "datasets", "two: {kind: folder, source: neither}")
+
+    assert cli.main(["plan", "--estimate"]) == 1
+
+    said = capsys.readouterr().err
+    assert "2 fault(s) would stop this:" in said
+    assert "download@one" in said
+    assert "download@two" in said

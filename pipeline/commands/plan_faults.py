@@ -1,0 +1,56 @@
+"""What would stop stages before they begin, as far as it shows without reading or fetching data."""
+
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.settings.params import Imported, Params
+
+_WEIGHTS = "weights.safetensors"
+
+
+def faults_before_running(root: Path, params: "Params", stages: Collection[str]) -> list[str]:
+    """Return what would stop some stages, a fault a text of one or more lines.
+
+    Args:
+        root: Folder of the project.
+        params: The settings.
+        stages: Names of the stages that may run.
+    """
+    from pipeline.images.raw_images import DatasetError
+
+    faults = []
+    for stage, check in _checks(root, params):
+        if stage in stages:
+            try:
+                check()
+            except (DatasetError, OSError) as error:
+                faults.append(f"{stage}: {error}")
+    return faults
+
+
+def _checks(root: Path, params: "Params") -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield stages that read what no stage writes, and what looks whether it is there."""
+    from pipeline.datasets.before_fetching import check_before_fetching
+
+    for name, dataset in params.datasets.items():
+        yield f"download@{name}", partial(check_before_fetching, dataset, root, name)
+    if params.tasks:
+        from pipeline.recognition.collecting.before_collecting import check_before_collecting
+
+        for name, task in params.tasks.items():
+            yield f"collect@{name}", partial(check_before_collecting, task, root, name)
+    for name, imported in params.imported.items():
+        yield f"import_weights@{name}", partial(_check_weights, imported, root, name)
+
+
+def _check_weights(imported: "Imported", root: Path, name: str) -> None:
+    place = root / imported.source
+    file = place / _WEIGHTS if place.is_dir() else place
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"imported.{name}.source: expected a file of weights, or a folder with {_WEIGHTS}; "
+            f"there is none at {place}"
+        )

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pipeline.settings.outside import Outside
     from pipeline.settings.params import Imported, Params
+    from pipeline.settings.programs import Program
 
 _WEIGHTS = "weights.safetensors"
 
@@ -44,6 +46,26 @@ def _checks(root: Path, params: "Params") -> Iterator[tuple[str, Callable[[], No
             yield f"collect@{name}", partial(check_before_collecting, task, root, name)
     for name, imported in params.imported.items():
         yield f"import_weights@{name}", partial(_check_weights, imported, root, name)
+    for name, program in params.programs.items():
+        yield f"reconstruct_programs@{name}", partial(_check_program, program, root, name)
+    for name, outside in params.outside.items():
+        yield f"reconstruct_outside@{name}", partial(_check_results, outside, root, name)
+
+
+def _check_program(program: "Program", root: Path, name: str) -> None:
+    if not (root / program.source).is_file():
+        raise FileNotFoundError(
+            f"programs.{name}.source: expected a file of a network; there is none at "
+            f"{root / program.source}"
+        )
+
+
+def _check_results(outside: "Outside", root: Path, name: str) -> None:
+    if not (root / outside.source).is_dir():
+        raise FileNotFoundError(
+            f"outside.{name}.source: expected a folder of restored images; there is none at "
+            f"{root / outside.source}"
+        )
 
 
 def _check_weights(imported: "Imported", root: Path, name: str) -> None:

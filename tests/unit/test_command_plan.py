@@ -228,6 +228,25 @@ def test_weights_that_are_not_there_are_a_fault_of_the_plan(
     assert "import_weights@theirs: imported.theirs.source: expected a file of weights" in said
 
 
+def test_programs_and_results_that_are_not_there_are_faults_of_the_plan(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(project / "params.yaml")
+    name, (trial, *_) = next(iter(params["benchmarks"].items()))
+    channels = "rgb" if trial["colour"] == "rgb" else "gray"
+    program = f"kind: onnx, source: none.onnx, channels: {channels}, values: [0, 1], scale: 1"
+    results = 'source: none, files: "{data_set}/{level}/{image}.png"'
+    add(project, "programs", f"theirs: {{{program}, noise_map: false, test_on: {name}}}")
+    add(project, "outside", f"others: {{{results}, test_on: {name}}}")
+
+    assert cli.main(["plan"]) == 1
+
+    said = capsys.readouterr().err
+    assert "reconstruct_programs@theirs: programs.theirs.source: expected a file of a net" in said
+    assert "reconstruct_outside@others: outside.others.source: expected a folder of restor" in said
+
+
 def test_all_faults_of_a_plan_are_told_at_once(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,7 @@ from pipeline.models.srcnn.settings import SRCNN
 from pipeline.models.vdsr.settings import VDSR
 from pipeline.section import Section
 from pipeline.settings.architectures import NETWORKS, RECOGNISERS, Models
+from pipeline.settings.outside import Outside
 from pipeline.settings.params import (
     Adam,
     Applied,
@@ -36,6 +37,7 @@ from pipeline.settings.params import (
     Recipe,
     Recognition,
 )
+from pipeline.settings.programs import Program
 from pipeline.settings.tasks import DscmrLoss, FoldSplit, RandomSplit
 
 
@@ -67,6 +69,8 @@ DEFAULTS_ALLOWED = {
     (Imported, "compare_with"),
     (Imported, "entry"),
     (Applied, "compare_with"),
+    (Program, "compare_with"),
+    (Outside, "compare_with"),
     (Recognition, "compare_with"),
 }
 """An architecture that nobody uses may be left out, and so may a row of the literature; and the

@@ -188,7 +188,7 @@ def test_a_preset_is_valid(name: str) -> None:
 def test_the_readme_lists_the_commands_and_the_presets(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    listed = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    listed = re.findall(r"^    ([\w-]+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
     commands = {f"restore {name}" for name in listed}
 
     assert first_column("README.md") == {*commands, *PRESETS}

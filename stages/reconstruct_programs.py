@@ -17,7 +17,7 @@ from pipeline.arrays.file_checksum import sha256_of
 from pipeline.exchange.programs import ProgramError
 from pipeline.exchange.programs.foreign_network import ForeignNetwork
 from pipeline.exchange.programs.opening import Opened, open_program
-from pipeline.exchange.programs.putting_to_the_test import network_of, put_to_the_test
+from pipeline.exchange.programs.putting_to_the_test import network_of, planes_of, put_to_the_test
 from pipeline.exchange.programs.surroundings import grid_of, halo_of_program
 from pipeline.images.benchmarks import BenchmarkImage, drawn_sigmas, images_of, restored_path
 from pipeline.running.outputs import new_folder
@@ -106,7 +106,7 @@ def _tiling(opened: Opened, network: ForeignNetwork, program: Program) -> _Tilin
                 "or any size"
             )
         return _Tiling(height // _OVERLAP, exact=False, window=height)
-    planes = (1 if program.channels == "gray" else 3) + program.noise_map
+    planes = planes_of(program)
     with torch.inference_mode():
         multiple = grid_of(network, planes)
         halo = halo_of_program(network, planes, multiple=multiple, scale=program.scale)

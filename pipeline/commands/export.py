@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import SUCCESS, USAGE, CommandError
 from pipeline.commands.elsewhere import ask
+from pipeline.commands.reading_params import read_params
 
 if TYPE_CHECKING:
     from pipeline.settings.params import Experiment, Imported, Params
@@ -50,8 +51,6 @@ def run(root: Path, options: argparse.Namespace) -> int:
         CommandError: There is no such network, the format is unknown or lacks a package, or the
             file would not compute what the network computes.
     """
-    from pipeline.checking.params_file import ParamsError, load_params
-
     as_folder = options.to.is_dir() or not options.to.suffix
     if not as_folder:
         _check_format(options.to)
@@ -60,10 +59,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
                 f"--to {options.to.name}: expected a folder for several networks, came a file",
                 USAGE,
             )
-    try:
-        params = load_params(root / "params.yaml")
-    except ParamsError as error:
-        raise CommandError(str(error)) from error
+    params = read_params(root / "params.yaml")
     entries = {name: _entry(params, name) for name in options.names}
     weights = {name: _weights(root, name, params) for name in options.names}
     if as_folder:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.commands import SUCCESS, USAGE, CommandError
 from pipeline.commands.elsewhere import ask
+from pipeline.commands.reading_params import read_params
 
 SUMMARY = "write the degraded images of a benchmark, for another program to restore"
 
@@ -34,14 +35,10 @@ def run(root: Path, options: argparse.Namespace) -> int:
         CommandError: There is no such benchmark, its images are not there or not those that
             params.yaml asks for, or the folder cannot be written.
     """
-    from pipeline.checking.params_file import ParamsError, load_params
     from pipeline.nearest import nearest_known
 
     name = options.name
-    try:
-        params = load_params(root / "params.yaml")
-    except ParamsError as error:
-        raise CommandError(str(error)) from error
+    params = read_params(root / "params.yaml")
     if name not in params.benchmarks:
         hint = nearest_known(name, params.benchmarks)
         raise CommandError(f"{name}: params.yaml has no such benchmark; {hint}", USAGE)
@@ -63,9 +60,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
         "bits would not hold them; manifest.json and README.txt\n"
         "  next   restore them into another folder under the same names, and name it in "
         "params.yaml,\n         in place of `outside: {}`:\n\n"
-        "outside:\n"
-        '  NAME: {source: FOLDER, files: "{data_set}/{level}/{image}.png", '
-        f"test_on: {name}}}"
+        f"{answer['entry']}"
     )
     return SUCCESS
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import FAILURE, SUCCESS, USAGE, CommandError
 from pipeline.commands.graph import add_selection, read_graph
+from pipeline.commands.reading_params import read_params
 from pipeline.commands.table import as_table
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
     """
     if options.preset is not None:
         path = _preset(root, options.preset)
-        params = _load(path)
+        params = read_params(path)
         work = _all_of(params)
         if options.experiments is not None:
             work = _Work(experiments=_known(options.experiments, params))
@@ -56,7 +57,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
     path = root / "params.yaml"
     if not path.is_file() and not options.estimate:  # nothing is known of what stages read
         return SUCCESS
-    params = _load(path)
+    params = read_params(path)
     _refuse_faults(root, params, wanted)
     if options.estimate:
         _print_costs(root, path, params, _part_of(params, wanted))
@@ -156,15 +157,6 @@ def _preset(root: Path, name: str) -> Path:
         return find_preset(root, name)
     except PresetError as error:
         raise CommandError(str(error), USAGE) from error
-
-
-def _load(path: Path) -> "Params":
-    from pipeline.checking.params_file import ParamsError, load_params
-
-    try:
-        return load_params(path)
-    except ParamsError as error:
-        raise CommandError(str(error)) from error
 
 
 def _known(names: Sequence[str], params: "Params") -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import SUCCESS, USAGE, CommandError
 from pipeline.commands.graph import read_graph
 from pipeline.commands.params_entries import add_to_params, text_with
+from pipeline.commands.reading_params import read_params
 from pipeline.commands.table import as_table
 from pipeline.nearest import nearest_known
 
@@ -85,7 +86,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
 def _try(root: Path, options: argparse.Namespace) -> int:
     from pipeline.graph.trial_workspace import Trial, TrialWorkspace
 
-    params = _load(root / "params.yaml")
+    params = read_params(root / "params.yaml")
     _refuse_unknown(options.experiment, params)
     name, entries = _entries(root, options, params)
     trial = Trial(
@@ -104,15 +105,6 @@ def _try(root: Path, options: argparse.Namespace) -> int:
         workspace.write(replace(trial, result=_result(pairs)))
         _print_result(workspace, trial, pairs)
     return SUCCESS
-
-
-def _load(path: Path) -> "Params":
-    from pipeline.checking.params_file import ParamsError, load_params
-
-    try:
-        return load_params(path)
-    except ParamsError as error:
-        raise CommandError(str(error)) from error
 
 
 def _refuse_unknown(experiment: str, params: "Params") -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import SUCCESS, USAGE, CommandError
 from pipeline.commands.elsewhere import ask
 from pipeline.commands.params_entries import add_to_params
+from pipeline.commands.reading_params import read_params
 from pipeline.nearest import nearest_known
 
 if TYPE_CHECKING:
@@ -65,13 +66,9 @@ def run(root: Path, options: argparse.Namespace) -> int:
     Raises:
         CommandError: The file cannot be used, or an option names nothing that there is.
     """
-    from pipeline.checking.params_file import ParamsError, load_params
     from pipeline.checking.params_text import add_entries
 
-    try:
-        params = load_params(root / "params.yaml")
-    except ParamsError as error:
-        raise CommandError(str(error)) from error
+    params = read_params(root / "params.yaml")
     _check_names(params, options)
     found = _examine(root, params, options)
     print(_summary(options.file, found))

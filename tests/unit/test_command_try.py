@@ -11,6 +11,7 @@ import pytest
 from pipeline import cli
 from pipeline.arrays.tables import write_table
 from pipeline.commands import trying
+from pipeline.commands.reading_params import read_params
 from pipeline.graph.trial_workspace import Trial, TrialWorkspace
 from pipeline.measuring.score_table import Score
 from pipeline.settings.params import Params
@@ -230,7 +231,7 @@ def test_what_was_tried_is_kept_even_if_its_original_has_changed_since(project: 
 
     trial = workspace.read()
     assert trial is not None
-    kept = Params.model_validate(trying._load(project / "params.yaml").model_dump())
+    kept = Params.model_validate(read_params(project / "params.yaml").model_dump())
     assert kept.recipes["new"].batch == trial.entries["recipes"]["new"]["batch"] == 4
     assert kept.recipes["quick"].batch == 8
 

@@ -14,10 +14,8 @@ from torch.export import ExportedProgram
 
 from pipeline.exchange.exporting.capturing import INPUT, OUTPUT, dynamic_axes
 from pipeline.exchange.exporting.interface import Facts
+from pipeline.exchange.programs.opening import open_program
 from pipeline.models.parts.settings import Model
-
-_ERRORS_ONLY = 3
-"""Level of ONNX Runtime's messages."""
 
 
 def write(program: ExportedProgram, model: Model, facts: Facts, path: Path) -> None:
@@ -53,19 +51,7 @@ def write(program: ExportedProgram, model: Model, facts: Facts, path: Path) -> N
 
 def open_network(path: Path) -> Callable[[Tensor], Tensor]:
     """Return the network of an ONNX file, run by ONNX Runtime."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    session = onnxruntime.InferenceSession(
-        path.read_bytes(), options, providers=["CPUExecutionProvider"]
-    )
-
-    def network(batch: Tensor) -> Tensor:
-        (restored,) = session.run([OUTPUT], {INPUT: batch.numpy()})
-        return torch.from_numpy(restored)
-
-    return network
+    return open_program("onnx", path, threads=0).run  # as many as ONNX Runtime takes by itself
 
 
 @contextlib.contextmanager

@@ -30,7 +30,8 @@ def hand_out(benchmark: Path, to: Path) -> dict[str, Any]:
             and the size that its restored version shall have; ``README.txt`` for people.
 
     Returns:
-        How many images there are, and how many of them are in floats.
+        How many images there are, how many of them are in floats, and the entry of ``params.yaml``
+        that measures what becomes of them.
 
     Raises:
         ValueError: There are no test images.
@@ -49,7 +50,11 @@ def hand_out(benchmark: Path, to: Path) -> dict[str, Any]:
     }
     (to / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     (to / WORDS).write_text(_words(benchmark.name, entries), encoding="utf-8")
-    return {"images": len(entries), "floats": sum(one["file"].endswith(".tif") for one in entries)}
+    return {
+        "images": len(entries),
+        "floats": sum(one["file"].endswith(".tif") for one in entries),
+        "entry": _entry(benchmark.name),
+    }
 
 
 def _write(image: BenchmarkImage, to: Path) -> dict[str, Any]:
@@ -94,6 +99,10 @@ become RGB of three equal channels. manifest.json says how large each restored i
 Then name the folder in params.yaml, in place of `outside: {{}}`, and `dvc repro` measures it beside
 all others:
 
-outside:
-  NAME: {{source: FOLDER, files: "{FILES}.png", test_on: {name}}}
+{_entry(name)}
 """
+
+
+def _entry(name: str) -> str:
+    """Return what is written in ``params.yaml`` to measure the results."""
+    return f'outside:\n  NAME: {{source: FOLDER, files: "{FILES}.png", test_on: {name}}}'

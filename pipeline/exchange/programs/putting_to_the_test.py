@@ -19,13 +19,18 @@ _CLEARLY = 1.0
 """Decibels by which another reading of the entry must be better to be what was meant."""
 
 
+def planes_of(program: Program) -> int:
+    """Return how many channels the input of a program has, its noise map included."""
+    return (1 if program.channels == "gray" else 3) + program.noise_map
+
+
 def network_of(opened: Opened, program: Program) -> ForeignNetwork:
     """Return a program as a network of ours.
 
     Raises:
         ProgramError: The file takes another number of channels.
     """
-    given = (1 if program.channels == "gray" else 3) + program.noise_map
+    given = planes_of(program)
     if opened.channels not in {None, given}:
         told = " and a noise map" if program.noise_map else ""
         raise ProgramError(
@@ -72,14 +77,15 @@ def put_to_the_test(
     if sigma_8bit is not None:
         level = torch.full_like(batch[:, :1], sigma_8bit / 255)
         batch = torch.cat([batch, level], dim=1)
-    as_written = _quality(_network(opened.run, program), batch, clean)
+    written = (program.values[0], program.values[1])
+    as_written = _quality(_network(opened.run, program, written, program.channels), batch, clean)
     if not np.isfinite(as_written):
         raise ProgramError(f"{program.source}: makes infinite values, or such as are no numbers")
     orders = ("gray",) if program.channels == "gray" else ("rgb", "bgr")
-    ranges = {*_RANGES, (program.values[0], program.values[1])}
+    others = {*itertools.product({*_RANGES, written}, orders)} - {(written, program.channels)}
     found = {
         (values, order): _quality(_network(opened.run, program, values, order), batch, clean)
-        for values, order in itertools.product(sorted(ranges), orders)
+        for values, order in sorted(others)
     }
     (values, order), best = max(found.items(), key=lambda one: np.nan_to_num(one[1], nan=-1e9))
     if best > as_written + _CLEARLY:

@@ -11,11 +11,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-NAME, SOURCE, SUBFOLDER = r"^[A-Za-z0-9][A-Za-z0-9_-]*$", r"^[^'\x00-\x1f]+$", r"^[^/.][^/]*$"
+NAME, SOURCE, SUBFOLDER = (
+    r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
+    r"^[^'\x00-\x1f-][^'\x00-\x1f]*$",
+    r"^[^/.][^/]*$",
+)
 
 PATTERNS = {
     NAME: "a name of letters, digits, _ and -, the first a letter or a digit",
-    SOURCE: "a path without ' and control characters",
+    SOURCE: "a path without ' and control characters, the first no - (write ./-NAME)",
     SUBFOLDER: "the name of a folder, without / and not hidden",
 }
 """What the patterns ask for, in words."""

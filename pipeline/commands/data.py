@@ -316,6 +316,7 @@ def _what(missing: "Sequence[PublishedFile]") -> str:
 def _introduce(root: Path, name: str, folder: Path) -> int:
     from pipeline.checking.params_text import as_key, as_line
     from pipeline.datasets.importing import look_at
+    from pipeline.section import PATTERNS, SOURCE
 
     images = look_at(folder, name)
     colours = ", ".join(f"{count} {colour}" for colour, count in sorted(images.colours.items()))
@@ -326,6 +327,9 @@ def _introduce(root: Path, name: str, folder: Path) -> int:
         print(f"  and {len(images.sizes) - 5} more sizes")
     near = folder.is_relative_to(root)
     source = folder.relative_to(root).as_posix() if near else str(folder)
+    source = f"./{source}" if source.startswith("-") else source
+    if not re.fullmatch(SOURCE, source):
+        raise CommandError(f"expected {PATTERNS[SOURCE]}; came {source!r}: rename it", USAGE)
     print("\nTo use them, add to params.yaml under `datasets`:\n")
     print(f"  {as_key(name)}: {as_line({'kind': 'folder', 'source': source})}")
     return SUCCESS

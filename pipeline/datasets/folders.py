@@ -1,12 +1,13 @@
 """Kinds ``folder`` and ``paired``: images in folders of the user's own."""
 
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.datasets.files_below import files_below
 from pipeline.datasets.finding import FoundFile, Places, refusal
+from pipeline.datasets.image_names import images_by_name
 from pipeline.images.files import SUFFIXES
 from pipeline.images.raw_images import ROLES, DatasetError
 from pipeline.settings.params import FolderDataset, PairedDataset
@@ -53,8 +54,9 @@ def images_in(folder: Path, name: str) -> dict[str, Path]:
             looked into, or a name that cannot be used.
     """
     if not folder.is_dir():
+        home = "; ~ is not replaced here, write the path in full" if "~" in folder.parts else ""
         raise DatasetError(
-            f"data set '{name}': expected a folder of images at {folder}, there is none"
+            f"data set '{name}': expected a folder of images at {folder}, there is none{home}"
         )
     closed: list[str] = []
     files = files_below(folder, lambda error: closed.append(f"{error.filename}: {error.strerror}"))
@@ -77,24 +79,7 @@ def images_in(folder: Path, name: str) -> dict[str, Path]:
         )
     if others:
         _log.warning("data set '%s': in %s, %s are not images and stay out", name, folder, others)
-    return _by_image(folder, images, name)
-
-
-def _by_image(folder: Path, paths: Iterable[Path], name: str) -> dict[str, Path]:
-    named: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        named["__".join(path.relative_to(folder).with_suffix("").parts)].append(path)
-    faults = [
-        f"{image}: {' and '.join(map(str, paths))}"
-        for image, paths in named.items()
-        if len(paths) > 1
-    ]
-    if faults:
-        raise refusal(name, "image name(s) that several files would have", faults)
-    unprintable = [repr(image) for image in named if not image.isprintable()]
-    if unprintable:
-        raise refusal(name, f"file name(s) in {folder} that cannot be listed", unprintable)
-    return {image: paths[0] for image, paths in named.items()}
+    return images_by_name(folder, images, name)
 
 
 def _linked(path: Path, folder: Path) -> list[Path]:

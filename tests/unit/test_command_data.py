@@ -405,7 +405,7 @@ def test_folder_is_meant_from_where_the_command_is_given(
     assert "mine: {kind: folder, source: notes/photos}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["2024", "2024-06-01", "it's", "a: b", "null", "#1", 'a"b'])
+@pytest.mark.parametrize("name", ["2024", "2024-06-01", "~", "a: b", "null", "#1", 'a"b'])
 def test_a_folder_of_any_name_is_quoted_where_yaml_asks_for_it(
     project: Project, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -416,6 +416,27 @@ def test_a_folder_of_any_name_is_quoted_where_yaml_asks_for_it(
     said = capsys.readouterr().out
     entry = YAML(typ="safe", pure=True).load(said[said.index("  '12'") :])
     assert entry["12"] == {"kind": "folder", "source": name}
+    assert FolderDataset(**entry["12"]).source == name
+
+
+def test_a_folder_that_a_command_would_take_for_an_option_is_given_from_here(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_image(project.root / "-rf" / "a.png")
+
+    assert restore("import", "./-rf", "--as", "mine") == 0
+
+    assert "mine: {kind: folder, source: ./-rf}" in capsys.readouterr().out
+
+
+def test_a_folder_that_params_yaml_cannot_name_is_refused(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_image(project.root / "it's" / "a.png")
+
+    assert restore("import", "it's", "--as", "mine") == 2
+
+    assert "expected a path without ' and control characters" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -430,6 +430,7 @@ def test_missing_key_is_named(refuse: Refuse, path: str) -> None:
             "'jpeg', 'blur', 'sequence', 'mixture', 'paired'; came 'gausian'",
         ),
         ("datasets/train/kind", 5, "; came 5"),
+        ("datasets/mine/source", "-rf", "the first no - (write ./-NAME); came '-rf'"),
         ("datasets/mine/source", 5, "expected a text, YAML reads this as a number; quote it"),
         ("degradations/blind/sigma_8bit", {"min": 9, "max": 2}, "min (9) must be below max (2)"),
         (

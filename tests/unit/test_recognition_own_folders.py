@@ -1,5 +1,6 @@
 """Labelled data of the user's own."""
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,27 @@ def test_any_image_format_and_gray_are_read(tmp_path: Path, ending: str) -> None
 
     assert samples.values.shape == (2, 4, 4, 1)
     assert (samples.values == 200).all()
+
+
+def test_a_class_is_the_same_however_its_accents_are_encoded(tmp_path: Path) -> None:
+    name = unicodedata.normalize("NFC", "caf\u00e9")
+    write_images(tmp_path / "train", {name: 2, "dog": 1})
+    write_images(tmp_path / "test", {unicodedata.normalize("NFD", name): 1, "dog": 1})
+
+    samples = image_folders.read(tmp_path)
+
+    assert samples.classes == (name, "dog")
+    assert samples.labels.tolist() == [0, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("other", ["cafe\u0301", "a\nb"])
+def test_classes_whose_names_are_one_or_cannot_be_listed_are_refused(
+    tmp_path: Path, other: str
+) -> None:
+    write_images(tmp_path, {"caf\u00e9": 1, other: 1})
+
+    with pytest.raises(DatasetError, match="names that can be listed, each another one"):
+        image_folders.read(tmp_path)
 
 
 def test_hidden_files_and_notes_do_not_count(tmp_path: Path) -> None:

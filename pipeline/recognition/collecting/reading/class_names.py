@@ -1,5 +1,6 @@
 """Names of the classes beside labels of the user's own."""
 
+import unicodedata
 from pathlib import Path
 
 from pipeline.arrays.written_text import TextError, read_text
@@ -31,7 +32,7 @@ def read_class_names(path: Path, first: int, last: int) -> tuple[str, ...]:
         lines = read_text(path).splitlines()
     except (OSError, TextError) as error:
         raise DatasetError(f"{path}: expected a name a line, but {error}") from error
-    names = tuple(line.strip() for line in lines)
+    names = tuple(unicodedata.normalize("NFC", line.strip()) for line in lines)
     unusable = [name for name in names if not name or names.count(name) > 1]
     if unusable or not names:
         raise DatasetError(

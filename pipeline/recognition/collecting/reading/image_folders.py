@@ -1,6 +1,7 @@
 """Images of the user's own: a folder a class, or such folders for training and for tests."""
 
 import logging
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def image_paths(folder: Path) -> Iterator[tuple[Path, str, str | None]]:
     if set(names) == set(_PARTS):
         for part in _PARTS:
             for inner in _subfolders(folder / part):
-                yield from ((path, inner.name, part) for path in _images_in(inner))
+                yield from ((path, _class_of(inner), part) for path in _images_in(inner))
         return
     if set(_PARTS) <= set(names):
         others = ", ".join(sorted(set(names) - set(_PARTS)))
@@ -58,13 +59,20 @@ def image_paths(folder: Path) -> Iterator[tuple[Path, str, str | None]]:
             f"{others} beside train and test"
         )
     for inner in top:
-        yield from ((path, inner.name, None) for path in _images_in(inner))
+        yield from ((path, _class_of(inner), None) for path in _images_in(inner))
 
 
 def _subfolders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DatasetError(f"expected a folder of images at {folder}, there is none")
     found = [path for path in sorted(folder.iterdir()) if path.is_dir() and not _is_hidden(path)]
+    names = [_class_of(path) for path in found]
+    unusable = [name for name in names if not name.isprintable() or names.count(name) > 1]
+    if unusable:
+        raise DatasetError(
+            f"{folder}: expected folders with names that can be listed, each another one; came "
+            f"{unusable[0]!a}"
+        )
     if len(found) < 2:
         raise DatasetError(
             f"{folder}: expected a folder of images for each class, two or more; came "
@@ -93,6 +101,11 @@ def _images_in(folder: Path) -> list[Path]:
             "%s: %d file(s) such as %s are no images and stay out", folder, len(others), others[0]
         )
     return images
+
+
+def _class_of(folder: Path) -> str:
+    """Return the name of a class, the same however its accents are encoded."""
+    return unicodedata.normalize("NFC", folder.name)
 
 
 def _is_hidden(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pipeline.datasets.files_below import files_below
@@ -11,6 +11,9 @@ from pipeline.datasets.image_names import images_by_name
 from pipeline.images.files import SUFFIXES
 from pipeline.images.raw_images import ROLES, DatasetError
 from pipeline.settings.params import FolderDataset, PairedDataset
+
+_SHOWN = 5
+"""Names of files that stay out, where these are told."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,10 +47,15 @@ def find_pairs(dataset: PairedDataset, places: Places) -> list[FoundFile]:
     return [FoundFile(image, role, path) for role in ROLES for image, path in images[role].items()]
 
 
-def images_in(folder: Path, name: str) -> dict[str, Path]:
+def images_in(folder: Path, name: str, *, tell: bool = True) -> dict[str, Path]:
     """Return the image files of a folder and its subfolders by the names of the images.
 
     A file ``a/b.png`` is the image ``a__b``. Hidden files and folders do not count.
+
+    Args:
+        folder: Where to look.
+        name: Of the data set, for messages.
+        tell: Whether to say what is left out.
 
     Raises:
         DatasetError: There is no folder, no image in it, a linked folder or one that cannot be
@@ -59,7 +67,12 @@ def images_in(folder: Path, name: str) -> dict[str, Path]:
             f"data set '{name}': expected a folder of images at {folder}, there is none{home}"
         )
     closed: list[str] = []
-    files = files_below(folder, lambda error: closed.append(f"{error.filename}: {error.strerror}"))
+    hidden: list[Path] = []
+    files = files_below(
+        folder,
+        lambda error: closed.append(f"{error.filename}: {error.strerror}"),
+        on_hidden=hidden.append,
+    )
     if closed:
         raise refusal(name, f"folder(s) in {folder} that cannot be looked into", closed)
     linked = {str(above) for path in files for above in _linked(path, folder)}
@@ -71,15 +84,30 @@ def images_in(folder: Path, name: str) -> dict[str, Path]:
             sorted(linked),
         )
     images = [path for path in files if path.suffix.lower() in SUFFIXES]
-    others = _count_by_suffix(set(files) - set(images))
+    others = [path for path in files if path.suffix.lower() not in SUFFIXES]
     if not images:
         raise DatasetError(
             f"data set '{name}': no image in {folder}; expected files that end in "
-            f"{', '.join(sorted(SUFFIXES))}; came {others or 'an empty folder'}"
+            f"{', '.join(sorted(SUFFIXES))}; came {_count_by_suffix(others) or 'an empty folder'}"
         )
-    if others:
-        _log.warning("data set '%s': in %s, %s are not images and stay out", name, folder, others)
+    if tell:
+        for left_out in _left_out(others, hidden, folder):
+            _log.warning("data set '%s': in %s, %s", name, folder, left_out)
     return images_by_name(folder, images, name)
+
+
+def _left_out(others: Sequence[Path], hidden: Sequence[Path], folder: Path) -> Iterator[str]:
+    if others:
+        yield f"{_count_by_suffix(others)} are not images and stay out: {_first(others, folder)}"
+    if hidden:
+        yield f"{len(hidden)} hidden file(s) or folder(s) stay out: {_first(hidden, folder)}"
+
+
+def _first(paths: Sequence[Path], folder: Path) -> str:
+    """Return the names of a few files."""
+    names = [str(path.relative_to(folder)) for path in sorted(paths)[:_SHOWN]]
+    shown = ", ".join(name if name.isprintable() else ascii(name) for name in names)
+    return f"{shown} and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else shown
 
 
 def _linked(path: Path, folder: Path) -> list[Path]:

@@ -159,13 +159,13 @@ def _photos(dataset: SkimageDataset, root: Path, _name: str) -> list[Path]:
 def _own_images(dataset: FolderDataset, root: Path, name: str) -> list[Path]:
     from pipeline.datasets.folders import images_in
 
-    return list(images_in(root / dataset.source, name).values())
+    return list(images_in(root / dataset.source, name, tell=False).values())
 
 
 def _own_clean_images(dataset: PairedDataset, root: Path, name: str) -> list[Path]:
     from pipeline.datasets.folders import images_in
 
-    return list(images_in(root / dataset.source / dataset.clean, name).values())
+    return list(images_in(root / dataset.source / dataset.clean, name, tell=False).values())
 
 
 _CLEAN_IMAGES: Mapping[str, Callable[[Any, Path, str], list[Path] | None]] = {

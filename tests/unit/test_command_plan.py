@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from ruamel.yaml import YAML
 
 from pipeline import cli
@@ -259,3 +260,22 @@ def test_all_faults_of_a_plan_are_told_at_once(
     assert "2 fault(s) would stop this:" in said
     assert "download@one" in said
     assert "download@two" in said
+
+
+def test_what_a_folder_leaves_out_is_told_once_where_its_size_is(
+    project: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    Image.new("L", (90, 90)).save(project / "bright.png")
+    (project / "mine").mkdir()
+    (project / "bright.png").rename(project / "mine" / "a.png")
+    (project / "mine" / "a.xmp").touch()
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("- dataset: photos_test", "- dataset: extra"))
+    add(project, "datasets", "extra: {kind: folder, source: mine}")
+
+    assert cli.main(["plan", "--estimate"]) == 0
+
+    told = [record.getMessage() for record in caplog.records if "stay out" in record.getMessage()]
+    assert len(told) == 1
+    assert "1 other file(s) (.xmp 1) are not images and stay out: a.xmp" in told[0]
+    assert "extra" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.datasets.files_below import files_below
+from pipeline.datasets.importing import look_at
 from pipeline.images.raw_images import DatasetError, list_images
 from tests.unit.image_sets import (
     assert_nothing_written,
@@ -71,18 +72,47 @@ def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
     assert [fault.filename for fault in faults] == [str(tmp_path / "gone")]
 
 
-def test_other_files_stay_out_and_are_counted(
+def test_other_files_stay_out_and_are_counted_and_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_image(tmp_path / "mine" / "a.png")
-    for name in ("notes.txt", "more.txt", "LICENCE", ".hidden.png"):
+    for name in ("notes.txt", "more.txt", "LICENCE", ".hidden.png", ".cache/b.png", "s/._a.png"):
+        (tmp_path / "mine" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "mine" / name).write_text("words")
     with caplog.at_level(logging.INFO):
         out = fetch_folder(tmp_path / "mine", tmp_path / "out")
 
     assert set(content(out)) == {"images.csv", "clean/a.png"}
-    assert "3 other file(s) (.txt 2, without ending 1) are not images" in caplog.text
+    assert (
+        "3 other file(s) (.txt 2, without ending 1) are not images and stay out: LICENCE, "
+        "more.txt, notes.txt"
+    ) in caplog.text
+    assert "3 hidden file(s) or folder(s) stay out: .cache, .hidden.png, s/._a.png" in caplog.text
     assert "data set 'mine': 1 files" in caplog.text
+
+
+def test_of_many_files_that_stay_out_the_first_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_image(tmp_path / "mine" / "a.png")
+    for number in range(100):
+        (tmp_path / "mine" / f"{number:03}.xmp").touch()
+    (tmp_path / "mine" / "00\n.xmp").touch()
+
+    look_at(tmp_path / "mine", "mine")
+
+    assert "101 other file(s) (.xmp 101)" in caplog.text
+    assert "stay out: '00\\n.xmp', 000.xmp, 001.xmp, 002.xmp, 003.xmp and 96 more" in caplog.text
+
+
+def test_a_folder_of_images_alone_leaves_nothing_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_image(tmp_path / "mine" / "a.png")
+
+    look_at(tmp_path / "mine", "mine")
+
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from dvc.utils.serialize import LOADERS
 
 from pipeline.checking.params_file import load_params
 from pipeline.graph.lock_file import LOCK, keep_copy, put_back
+from pipeline.graph.without_git import settle_without_git
 
 
 class GraphError(ValueError):
@@ -94,7 +95,7 @@ def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage
     """Return what ``read_graph`` does, and mend before what a crash or a full disk left behind.
 
     That is a ``dvc.lock`` that is not whole, half of DVC's list of who uses which file, and outputs
-    that DVC had no room for in its cache.
+    that DVC had no room for in its cache. A copy without Git is settled too.
 
     Args:
         root: Folder of the project.
@@ -107,6 +108,8 @@ def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage
     # DVC stumbles over many faults of this file, and dies of some; our words for them are plainer.
     if (root / "params.yaml").is_file():
         load_params(root / "params.yaml")
+    if said_of_git := settle_without_git(root):
+        say(said_of_git)
     if _forget_users(root):
         say("DVC was killed while it wrote who uses which file (.dvc/tmp/rwlock): made anew")
     try:
@@ -347,6 +350,7 @@ def sends_analytics(root: Path) -> bool:
 
 @contextmanager
 def _open(root: Path, *, wait: bool) -> Iterator[Any]:
+    settle_without_git(root)
     try:
         with Repo(str(root), _wait_for_lock=wait) as repo, repo.lock, _parsing_once():
             yield repo

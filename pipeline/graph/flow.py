@@ -35,6 +35,7 @@ from pipeline.graph.fanout import Ended, Fanout
 from pipeline.graph.launch import open_launch
 from pipeline.graph.left_stale import describe_left_stale
 from pipeline.graph.lost_server import LostServer
+from pipeline.graph.prefect_pages import describe, door, rename_run, show_results
 from pipeline.graph.project import ProjectError, find_root
 from pipeline.graph.slots import Slots, list_gpus
 from pipeline.graph.supervise import Children
@@ -45,6 +46,14 @@ DEPLOYMENT = "train-all"
 
 _SECONDS_BETWEEN_QUERIES = 2.0
 _LINES_KEPT = 4
+_ADVICE = (
+    "To track the changes with git, run:",
+    "\tgit add",
+    "To enable auto staging, run:",
+    "\tdvc config core.autostage true",
+    "Use `dvc push` to send your updates",
+)
+"""What DVC says after each stage, which is nothing to do in the middle of a run."""
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -68,7 +77,7 @@ class BusyError(RuntimeError):
     """Another run of the same project is going on."""
 
 
-@flow(name="restore", task_runner=ThreadPoolTaskRunner())  # type: ignore[arg-type]
+@flow(name="restore", flow_run_name=door, task_runner=ThreadPoolTaskRunner())  # type: ignore[arg-type]
 def restore(
     experiments: list[str] | None = None,
     parallel: Annotated[int, Field(ge=1)] | None = None,
@@ -87,6 +96,7 @@ def restore(
         force: Run the stages even if they are up to date.
     """
     served = bool(runtime.deployment.name)  # the server, which may be gone later, is asked for it
+    root = None
     try:
         root = find_root(Path.cwd())
         with _one_run_at_a_time(root):
@@ -104,6 +114,8 @@ def restore(
     _when_known.get()(well, message)
     if served:
         LostServer(PREFECT_API_URL.value(), ours=False).watch(0 if well else 1, message)
+    if root is not None:
+        show_results(root, get_run_logger().warning)
     return state
 
 
@@ -182,7 +194,7 @@ def reproduce(
     said: deque[str] = deque(maxlen=_LINES_KEPT)
     with process:
         for line in process.stdout or ():
-            if line.strip():
+            if line.strip() and not line.startswith(_ADVICE):
                 logger.info(line.rstrip())
                 said.append(line.rstrip())
     if process.returncode:
@@ -228,8 +240,8 @@ def _bring_up_to_date(
         message = f"nothing to do: all {len(graph)} stages are up to date"
         return Completed(message=_with(message, describe_left_stale(whole, graph)))
 
-    door = f"restore/{runtime.deployment.name}" if runtime.deployment.name else "restore run"
-    with open_launch(root, door=door, warn=logger.warning) as launch, Children() as children:
+    rename_run(describe(list(stages)), logger.warning)
+    with open_launch(root, door=door(), warn=logger.warning) as launch, Children() as children:
         submitted: dict[str, PrefectFuture[Any]] = {}
         cores = count_cores()
 

@@ -1,6 +1,7 @@
 """The Prefect flow over real DVC: what runs, in which order, what is left behind, what is said."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -305,6 +306,45 @@ def _home_of(process: psutil.Process) -> str:
         return process.environ().get("PREFECT_HOME", "")
     except psutil.Error:
         return ""
+
+
+# ------------------------------------------------------------------- on Prefect's pages
+
+
+def test_a_run_is_named_after_its_door_and_its_stages(fresh: Path, server: dict[str, str]) -> None:
+    call(fresh, "restore", "run", "--experiments", "branch@right", **server)
+
+    listed = call(fresh, "prefect", "flow-run", "ls", "--limit", "1", **server, COLUMNS="200")
+    assert "restore run: 2 stage(s), seed, branch@right" in listed.stdout
+
+
+def test_the_results_are_a_table_of_a_run(fresh: Path, server: dict[str, str]) -> None:
+    report = fresh / "data" / "report"
+    report.mkdir(parents=True)
+    shutil.copy(ROOT / "params.yaml", fresh)
+    (report / "results.csv").write_text(
+        "experiment,data_set,degradation,protocol,psnr,ssim,psnr_input,psnr_low,psnr_high,"
+        "psnr_published\n"
+        "runet_s25,photos_test,gaussian_25,gray-uint8,29.21,0.8,20.17,28.90,29.50,\n"
+    )
+
+    ended = call(fresh, "restore", "run", **server)
+
+    shown = call(fresh, "prefect", "artifact", "inspect", "results", **server, COLUMNS="200")
+    assert ended.returncode == 0, ended.stderr
+    assert "runet_s25" in shown.stdout
+    assert "+9.04" in shown.stdout
+
+
+def test_results_that_cannot_be_read_cost_a_warning(fresh: Path, server: dict[str, str]) -> None:
+    report = fresh / "data" / "report"
+    report.mkdir(parents=True)
+    (report / "results.csv").write_text("no,table\n1")
+
+    ended = call(fresh, "restore", "run", **server)
+
+    assert ended.returncode == 0
+    assert "Prefect shows no table of results: " in ended.stdout + ended.stderr
 
 
 # ------------------------------------------------------------------------------ tracked

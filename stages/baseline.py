@@ -1,11 +1,11 @@
 """Stage ``baseline``: measure a benchmark as it is, and restored by its classical methods."""
 
-from itertools import chain
 from pathlib import Path
 
 from pipeline.arrays.tables import write_table
 from pipeline.images.benchmarks import BenchmarkImage, images_of
 from pipeline.measuring.classical import restore
+from pipeline.measuring.perceptual_table import CLEAN, Perceived, perceive
 from pipeline.measuring.score_table import INPUT, Score, rows_of
 from pipeline.running.outputs import new_file
 from pipeline.running.stage_runner import run_stage
@@ -13,11 +13,13 @@ from pipeline.running.workers import each
 from pipeline.settings.params import Baseline
 
 
-def baseline(*, benchmark: Path, out: Path) -> None:
+def baseline(*, benchmark: Path, perceptual: Path, out: Path) -> None:
     """Write the scores of the degraded images, and of every classical method of a benchmark.
 
     Args:
         benchmark: Clean and degraded images, from stage ``degrade_test``.
+        perceptual: CSV to write, one row an image, method and perceptual measure that a trial asks
+            for; ``clean`` and ``input`` are methods here.
         out: CSV to write, one row an image, method and protocol; ``input``, for the degraded
             image, and names of methods stand in for experiment and model.
     """
@@ -26,18 +28,27 @@ def baseline(*, benchmark: Path, out: Path) -> None:
         for image in images_of(benchmark)
         for method in (None, *image.trial.baselines)
     ]
-    rows = chain.from_iterable(each(_rows, todo))
+    rows: list[Score] = []
+    looks: list[Perceived] = []
+    for scores, seen in each(_rows, todo):
+        rows += scores
+        looks += seen
     with new_file(out) as file:
         write_table(file, Score, rows)
+    with new_file(perceptual) as file:
+        write_table(file, Perceived, looks)
 
 
-def _rows(todo: tuple[BenchmarkImage, Baseline | None]) -> list[Score]:
+def _rows(todo: tuple[BenchmarkImage, Baseline | None]) -> tuple[list[Score], list[Perceived]]:
     image, method = todo
+    clean = image.clean()
     if method is None:
-        return list(rows_of(image, image.interpolated(), INPUT, INPUT))
-    height, width = image.clean().shape[:2]
+        degraded = image.interpolated()
+        seen = [*perceive(image, clean, CLEAN), *perceive(image, degraded, INPUT)]
+        return list(rows_of(image, degraded, INPUT, INPUT)), seen
+    height, width = clean.shape[:2]
     restored = restore(method, image.degraded(), image.level, (height, width))
-    return list(rows_of(image, restored, method, method))
+    return list(rows_of(image, restored, method, method)), list(perceive(image, restored, method))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from pipeline.arrays.stage_outputs import StageNotRunError, require_output
@@ -25,6 +26,12 @@ from pipeline.report.model_cards import read_card
 from pipeline.report.network_table import tabulate_networks, write_networks
 from pipeline.report.overlaps import Overlap, read_overlaps
 from pipeline.report.page import Entry, Findings, Report, find_warnings, render_page
+from pipeline.report.perceptual import (
+    PerceptualBlock,
+    compare_looks,
+    read_perceived,
+    write_perceptual,
+)
 from pipeline.report.recogniser_results import Entries, read_run
 from pipeline.report.recognition import Recognised, compare_recognisers, write_recognition
 from pipeline.report.reconstructions import Restoring, read_restoring, read_taken_in
@@ -72,6 +79,7 @@ def report(
     models: Path,
     overlaps: Path,
     literature: Path,
+    perceptual: Path,
     out: Path,
     experiments: Mapping[str, Experiment],
     imported: Mapping[str, Imported],
@@ -102,6 +110,8 @@ def report(
             ``RECOGNISER/card.json``.
         overlaps: Folder of what training and test images share, ``PAIRS.csv``.
         literature: Folder of published numbers, and of how their systems were trained and measured.
+        perceptual: Folder of perceptual measures, ``EXPERIMENT.csv``, and of those of clean and
+            degraded images and of classical methods, ``benchmarks/BENCHMARK.csv``.
         out: Folder to make.
         experiments: What is reported, in this order.
         imported: Networks with published weights, reported after them.
@@ -121,7 +131,9 @@ def report(
     """
     numbers = joined(read_published(literature / "published.csv"))
     entries: dict[str, Entry] = {**experiments, **imported, **applied, **programs, **outside}
-    folders = _Folders(evaluated, baselines, restored, benchmark_images, curves, models, overlaps)
+    folders = _Folders(
+        evaluated, baselines, restored, benchmark_images, curves, models, overlaps, perceptual
+    )
 
     def read(name: str) -> tuple[list[Measurement], Report]:
         rows = _measured(name, entries[name], folders)
@@ -180,6 +192,11 @@ def report(
         _first_places(trial for trials in benchmarks.values() for trial in trials),
         known,
     )
+    looks = _looks(
+        {name: trials for name, trials in benchmarks.items() if name in classical},
+        {name: entries[name] for name in found},
+        folders,
+    )
     page = render_page(
         reports,
         Findings(
@@ -192,6 +209,7 @@ def report(
                 for level in levels(trial.degradation)
             },
             leading=leading,
+            looks=looks,
             references=numbers.values(),
             repetition_of=repetition_of,
             check=_checklist(reports, benchmarks, results, known, draws),
@@ -209,6 +227,8 @@ def report(
         write_comparisons(folder / "comparisons.csv", compare_all(merged))
         write_recognition(folder / "recognition.csv", recognised)
         write_downstream(folder / "downstream.csv", recognised.downstream if recognised else ())
+        if looks:
+            write_perceptual(folder / "perceptual.csv", looks)
         (folder / "index.html").write_text(page, encoding="utf-8")
 
 
@@ -233,6 +253,7 @@ class _Folders:
     curves: Path
     models: Path
     overlaps: Path
+    perceptual: Path
 
 
 def _recognised(
@@ -344,6 +365,24 @@ def _classical(name: str, trials: Sequence[Trial], folders: _Folders) -> list[Me
     _, rows = _baselines(name, folders)
     _test_images(name, trials, folders, rows, stage)
     return rows
+
+
+def _looks(
+    benchmarks: Mapping[str, Sequence[Trial]], entries: Mapping[str, Entry], folders: _Folders
+) -> list[PerceptualBlock]:
+    """Return the perceptual measures of the benchmarks that ask for any."""
+    blocks: list[PerceptualBlock] = []
+    for benchmark, trials in benchmarks.items():
+        if not any(trial.perceptual for trial in trials):
+            continue
+        path = folders.perceptual / "benchmarks" / f"{benchmark}.csv"
+        networks = chain.from_iterable(
+            read_perceived(folders.perceptual / f"{name}.csv", f"evaluate{_suffix(name, entry)}")
+            for name, entry in entries.items()
+            if entry.test_on == benchmark
+        )
+        blocks += compare_looks(benchmark, read_perceived(path, f"baseline@{benchmark}"), networks)
+    return blocks
 
 
 def _test_images(

@@ -1,13 +1,13 @@
 """What would stop stages before they begin, as far as it shows without reading or fetching data."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.settings.outside import Outside
-    from pipeline.settings.params import Imported, Params
+    from pipeline.settings.params import Imported, Params, Trial
     from pipeline.settings.programs import Program
 
 _WEIGHTS = "weights.safetensors"
@@ -44,12 +44,35 @@ def _checks(root: Path, params: "Params") -> Iterator[tuple[str, Callable[[], No
 
         for name, task in params.tasks.items():
             yield f"collect@{name}", partial(check_before_collecting, task, root, name)
+    for name, trials in params.benchmarks.items():
+        yield f"degrade_test@{name}", partial(_check_sizes, trials, params, root, name)
     for name, imported in params.imported.items():
         yield f"import_weights@{name}", partial(_check_weights, imported, root, name)
     for name, program in params.programs.items():
         yield f"reconstruct_programs@{name}", partial(_check_program, program, root, name)
     for name, outside in params.outside.items():
         yield f"reconstruct_outside@{name}", partial(_check_results, outside, root, name)
+
+
+def _check_sizes(trials: "Iterable[Trial]", params: "Params", root: Path, name: str) -> None:
+    """Refuse images that are too small for a perceptual measure, where their sizes are known."""
+    from pipeline.datasets.set_facts import image_sizes
+    from pipeline.images.files import ImageError
+    from pipeline.images.raw_images import DatasetError
+    from pipeline.measuring.niqe_patches import check_size
+
+    for trial in trials:
+        if trial.perceptual is None:
+            continue
+        try:
+            for size in image_sizes(params.datasets[trial.dataset], root, trial.dataset) or ():
+                check_size(trial.perceptual, *size)
+        except ImageError:  # the stage that gets the images says so
+            continue
+        except DatasetError:
+            raise
+        except ValueError as error:
+            raise DatasetError(f"benchmarks.{name}: data set '{trial.dataset}': {error}") from error
 
 
 def _check_program(program: "Program", root: Path, name: str) -> None:

@@ -31,6 +31,7 @@ from pipeline.report.leaderboard import (
 from pipeline.report.network_table import Network
 from pipeline.report.overlaps import Overlap
 from pipeline.report.overview import draw_overview
+from pipeline.report.perceptual import PerceptualBlock
 from pipeline.report.recognition import Recognised
 from pipeline.report.recognition_words import (
     HEADINGS,
@@ -137,6 +138,7 @@ class Findings:
         networks: What each network costs.
         degradations: The levels that the results are of in words, by their labels.
         leading: Places of the protocols that the trials name; the page shows these.
+        looks: Perceptual measures, lower for the better; empty where no benchmark asks for any.
         references: Numbers of the literature; those about other data are left out.
         repetition_of: Experiments that repeat another one, and which.
         check: Fills the checklist of a result that has a published counterpart.
@@ -150,6 +152,7 @@ class Findings:
     networks: Sequence[Network]
     degradations: Mapping[str, str]
     leading: Collection[Place]
+    looks: Sequence[PerceptualBlock]
     references: Iterable[Published]
     repetition_of: Mapping[str, str]
     check: Callable[[Result, Published], Sequence[Check]]
@@ -203,6 +206,7 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
             networks=findings.networks,
             leaderboard=rank(groups, numbers, sources),
             tables=tabulate_protocols(merged),
+            looks=findings.looks,
             overview={report.name: draw_overview(report.name, singles) for report in reports},
             overlaps={report.name: report.overlaps for report in reports},
             imported={report.name for report in reports if report.is_imported},

@@ -20,6 +20,7 @@ from pipeline.degradations.settings import Degradation
 from pipeline.section import Name, Section, Source, Subfolder
 from pipeline.settings.architectures import Architecture, Models, RecogniserArchitecture
 from pipeline.settings.outside import Outside
+from pipeline.settings.perceptual import Perceptual
 from pipeline.settings.programs import Program
 from pipeline.settings.tasks import DscmrLoss, Task
 
@@ -257,6 +258,13 @@ class Trial(Section):
     protocols: Annotated[list[Protocol], Field(min_length=1)]
     """Those that the report leads with; the tables have all that apply."""
     baselines: list[Baseline]
+    # Left out where there are none, so that the files of such trials stay as they are.
+    perceptual: Annotated[
+        Annotated[list[Perceptual], Field(min_length=1)] | None,
+        Field(exclude_if=lambda value: value is None),
+    ] = None
+    """Measures of how natural the images look, lower for the better, which cost time; without it
+    none. They have a table of their own, and decide nothing about PSNR and SSIM."""
 
 
 RANDOM = "random"

@@ -77,12 +77,17 @@ def restore_all(
 
 
 def evaluate_all(folder: Path) -> list[dict[str, str]]:
-    baseline(benchmark=folder / "bench", out=folder / "baselines.csv")
+    baseline(
+        benchmark=folder / "bench",
+        perceptual=folder / "looks-baselines.csv",
+        out=folder / "baselines.csv",
+    )
     evaluate(
         experiment="e1",
         benchmark=folder / "bench",
         restored=folder / "restored",
         baselines=folder / "baselines.csv",
+        perceptual=folder / "looks.csv",
         out=folder / "rows.csv",
         metrics=folder / "metrics.json",
     )
@@ -143,7 +148,7 @@ def test_the_noisy_input_has_the_psnr_of_its_noise(tmp_path: Path) -> None:
 def baseline_rows(folder: Path, trials: list[Trial]) -> list[dict[str, str]]:
     """Measure a benchmark as it is and restored by its methods; return the rows."""
     write_benchmark(folder, trials)
-    baseline(benchmark=folder / "bench", out=folder / "rows.csv")
+    baseline(benchmark=folder / "bench", perceptual=folder / "looks.csv", out=folder / "rows.csv")
     with (folder / "rows.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -189,7 +194,11 @@ def test_scores_reach_the_tracker_without_that_measuring_loads_mlflow(
         precision="float32",
     )
 
-    baseline(benchmark=tmp_path / "bench", out=tmp_path / "baselines.csv")
+    baseline(
+        benchmark=tmp_path / "bench",
+        perceptual=tmp_path / "looks-baselines.csv",
+        out=tmp_path / "baselines.csv",
+    )
 
     loaded = loads_mlflow(
         "evaluate",
@@ -197,6 +206,7 @@ def test_scores_reach_the_tracker_without_that_measuring_loads_mlflow(
         benchmark="bench",
         restored="restored",
         baselines="baselines.csv",
+        perceptual="looks.csv",
         out="rows.csv",
         metrics="metrics.json",
     )
@@ -265,7 +275,9 @@ def test_bicubic_scores_the_same_for_small_and_interpolated_images(
         small = degradation(**settings, result=result)
         trials = [trial(small, baselines=["bicubic", "identity"])]
         write_benchmark(folder, trials)
-        baseline(benchmark=folder / "bench", out=folder / "rows.csv")
+        baseline(
+            benchmark=folder / "bench", perceptual=folder / "looks.csv", out=folder / "rows.csv"
+        )
         tables[result] = (folder / "rows.csv").read_text()
 
     assert len(tables["low"].splitlines()) == 1 + 3 * 3 * 2

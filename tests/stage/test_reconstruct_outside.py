@@ -69,12 +69,13 @@ def test_results_of_another_program_are_measured_as_they_are(tmp_path: Path) -> 
     for image in images_of(bench):
         expected = to_8bit(smoothed(image.degraded()))
         assert (to_8bit(np.load(restored_path(restored, image))) == expected).all()
-    baseline(benchmark=bench, out=tmp_path / "baselines.csv")
+    baseline(benchmark=bench, perceptual=tmp_path / "l.csv", out=tmp_path / "baselines.csv")
     evaluate(
         experiment="theirs",
         benchmark=bench,
         restored=restored,
         baselines=tmp_path / "baselines.csv",
+        perceptual=tmp_path / "looks.csv",
         out=tmp_path / "rows.csv",
         metrics=tmp_path / "metrics.json",
     )

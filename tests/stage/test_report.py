@@ -38,6 +38,7 @@ FOLDERS = (
     "curves",
     "models",
     "overlaps",
+    "perceptual",
 )
 IMAGES = ("bridge", "harbour", "market")
 

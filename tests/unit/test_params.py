@@ -36,6 +36,7 @@ from pipeline.settings.params import (
     Params,
     Recipe,
     Recognition,
+    Trial,
 )
 from pipeline.settings.programs import Program
 from pipeline.settings.tasks import DscmrLoss, FoldSplit, RandomSplit
@@ -65,6 +66,7 @@ SECTIONS: list[type[Section]] = sorted(
 
 DEFAULTS_ALLOWED = {
     *((Models, arch) for arch in (*NETWORKS, *RECOGNISERS)),
+    (Trial, "perceptual"),
     (Experiment, "compare_with"),
     (Imported, "compare_with"),
     (Imported, "entry"),
@@ -73,8 +75,9 @@ DEFAULTS_ALLOWED = {
     (Outside, "compare_with"),
     (Recognition, "compare_with"),
 }
-"""An architecture that nobody uses may be left out, and so may a row of the literature; and the
-entry of a file, in place of which a rule is followed, in code that the stage depends on."""
+"""An architecture that nobody uses may be left out, and so may a row of the literature, and
+perceptual measures, which are then not taken; and the entry of a file, in place of which a rule is
+followed, in code that the stage depends on."""
 
 SRCNN_915 = {
     "channels": 1,

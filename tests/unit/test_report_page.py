@@ -120,6 +120,7 @@ def page_of(
             networks=networks,
             degradations={one.degradation: noise_in_words(one) for one in results},
             leading={result.place for result in results} if leading is None else leading,
+            looks=(),
             references=references,
             repetition_of=repetition_of or {},
             check=checks,

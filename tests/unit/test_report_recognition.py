@@ -53,6 +53,7 @@ def page(found: Recognised | None) -> str:
             networks=(),
             degradations={},
             leading=set(),
+            looks=(),
             references=(),
             repetition_of={},
             check=lambda *_: [],

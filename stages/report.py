@@ -138,6 +138,8 @@ def report(
     def read(name: str) -> tuple[list[Measurement], Report]:
         rows = _measured(name, entries[name], folders)
         trials = benchmarks[entries[name].test_on]
+        if _asks_for_looks(trials):
+            require_output(folders.perceptual / f"{name}.csv", _evaluation(name, entries[name]))
         return rows, _report(name, entries[name], rows, trials, folders, accepted_overlaps)
 
     found, unmeasured = read_measured(entries, read)
@@ -343,8 +345,12 @@ def _suffix(name: str, entry: Entry) -> str:
     return f"{kinds[type(entry)]}@{name}"
 
 
+def _evaluation(name: str, entry: Entry) -> str:
+    return f"evaluate{_suffix(name, entry)}"
+
+
 def _measured(name: str, entry: Entry, folders: _Folders) -> list[Measurement]:
-    path, stage = folders.evaluated / f"{name}.csv", f"evaluate{_suffix(name, entry)}"
+    path, stage = folders.evaluated / f"{name}.csv", _evaluation(name, entry)
     inputs, _ = _baselines(entry.test_on, folders)
     rows = read_measurements(path, stage, inputs)
     if {row.experiment for row in rows} != {name}:
@@ -363,8 +369,14 @@ def _classical(name: str, trials: Sequence[Trial], folders: _Folders) -> list[Me
     """Return what the classical methods of a benchmark reached."""
     stage = f"baseline@{name}"
     _, rows = _baselines(name, folders)
+    if _asks_for_looks(trials):
+        require_output(folders.perceptual / "benchmarks" / f"{name}.csv", stage)
     _test_images(name, trials, folders, rows, stage)
     return rows
+
+
+def _asks_for_looks(trials: Iterable[Trial]) -> bool:
+    return any(trial.perceptual for trial in trials)
 
 
 def _looks(
@@ -373,11 +385,11 @@ def _looks(
     """Return the perceptual measures of the benchmarks that ask for any."""
     blocks: list[PerceptualBlock] = []
     for benchmark, trials in benchmarks.items():
-        if not any(trial.perceptual for trial in trials):
+        if not _asks_for_looks(trials):
             continue
         path = folders.perceptual / "benchmarks" / f"{benchmark}.csv"
         networks = chain.from_iterable(
-            read_perceived(folders.perceptual / f"{name}.csv", f"evaluate{_suffix(name, entry)}")
+            read_perceived(folders.perceptual / f"{name}.csv", _evaluation(name, entry))
             for name, entry in entries.items()
             if entry.test_on == benchmark
         )

@@ -67,9 +67,8 @@ def perceive(image: BenchmarkImage, shown: Array, experiment: str) -> Iterator[P
         except FeaturelessError:  # what a network makes of an image may be flat
             value = None
         except ValueError as error:
-            raise ValueError(
-                f"data set '{image.trial.dataset}', test image '{image.name}', {experiment}: {error}"
-            ) from error
+            where = f"data set '{image.trial.dataset}', test image '{image.name}'"
+            raise ValueError(f"{where}, {experiment}: {error}") from error
         yield Perceived(
             experiment=experiment,
             data_set=image.trial.dataset,

@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from mlflow import MlflowClient
 from safetensors.torch import save_file
 
 from pipeline.arrays.file_checksum import sha256_of
+from pipeline.arrays.pixels import from_8bit
+from pipeline.arrays.tables import read_table
 from pipeline.checking.params_file import load_params
 from pipeline.images.benchmarks import drawn_sigmas, images_of, restored_path, write_trials
 from pipeline.images.files import read_image
+from pipeline.measuring.perceptual_table import CLEAN, Perceived
 from pipeline.measuring.score_table import INPUT
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
@@ -358,3 +362,38 @@ def test_a_network_that_is_told_the_noise_refuses_images_without_it(tmp_path: Pa
 
     with pytest.raises(ValueError, match=r"card.csv: expected a level of Gaussian noise .*jpeg_10"):
         drawn_sigmas(bench)
+
+
+def test_perceptual_measures_stay_apart_from_psnr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = from_8bit(skimage.data.camera()[::2, ::2, None])
+    monkeypatch.setattr("tests.stage.graph_data.photo", lambda _: camera)
+    restore_all(tmp_path, [trial(perceptual=["niqe"], baselines=["tv"])])
+
+    rows = evaluate_all(tmp_path)
+
+    assert {row["protocol"] for row in rows} == {"gray-uint8", "gray-float"}
+    means = json.loads((tmp_path / "metrics.json").read_text())["set"]["gaussian_25"]
+    assert set(means) == {"gray-uint8", "gray-float", "perceptual"}
+    seen = read_table(tmp_path / "looks.csv", Perceived)
+    assert means["perceptual"] == {
+        "niqe": pytest.approx(np.mean([row.value for row in seen]), abs=1e-4)
+    }
+    of_methods = read_table(tmp_path / "looks-baselines.csv", Perceived)
+    assert [row.experiment for row in of_methods] == [*[CLEAN, INPUT, "tv"] * 3]
+    clean, noisy, *_ = of_methods
+    assert clean.value is not None
+    assert noisy.value is not None
+    assert noisy.value > clean.value
+
+
+def test_without_perceptual_measures_their_tables_are_empty(tmp_path: Path) -> None:
+    restore_all(tmp_path, [trial()])
+
+    evaluate_all(tmp_path)
+
+    assert "perceptual" not in (tmp_path / "metrics.json").read_text()
+    assert "perceptual" not in (tmp_path / "bench/trials.json").read_text()
+    for table in ("looks.csv", "looks-baselines.csv"):
+        assert read_table(tmp_path / table, Perceived) == []

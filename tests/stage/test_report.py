@@ -19,6 +19,7 @@ from pipeline.degradations.settings import Gaussian
 from pipeline.images.benchmarks import write_trials
 from pipeline.images.files import read_image, write_png
 from pipeline.literature import published
+from pipeline.measuring.perceptual_table import Perceived
 from pipeline.measuring.score_table import INPUT, Score
 from pipeline.report.crops import detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
@@ -842,3 +843,72 @@ def test_weights_applied_in_another_way_are_reported_beside_the_experiment(
     assert "with the weights of net, as the mean of eight flips and quarter turns" in page
     assert "dvc repro evaluate_applied@net_ensemble" in page
     assert "net_ensemble" in (project.out / "results.csv").read_text()
+
+
+# ------------------------------------------------------------------------ perceptual measures
+
+
+def ask_for_niqe(project: Project) -> None:
+    """Have the benchmark ask for it, with made-up numbers."""
+    (trial,) = project.benchmarks["denoise"]
+    project.benchmarks["denoise"] = [trial.model_copy(update={"perceptual": ["niqe"]})]
+    project.write_benchmark("denoise")
+    made = {
+        "net": {"net": 4.0},
+        "benchmarks/denoise": {"clean": 3.0, "input": 9.0, "tv": 5.0},
+    }
+    for file, values in made.items():
+        rows = [
+            Perceived(
+                experiment=name,
+                data_set="bsd68",
+                image=image,
+                degradation=level,
+                measure="niqe",
+                value=value,
+            )
+            for name, value in values.items()
+            for level in project.levels
+            for image in IMAGES
+        ]
+        path = project.folders["perceptual"] / f"{file}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_table(path, Perceived, rows)
+
+
+def test_perceptual_measures_have_a_section_of_their_own_and_change_no_other(
+    project: Project,
+) -> None:
+    project.report()
+    before = {path.name: path.read_bytes() for path in project.out.iterdir()}
+    ask_for_niqe(project)
+
+    project.report()
+
+    after = {path.name: path.read_bytes() for path in project.out.iterdir()}
+    page = after.pop("index.html").decode()
+    assert "Perceptual: lower is better" in page
+    assert "NIQE" not in before.pop("index.html").decode()
+    lines = after.pop("perceptual.csv").decode().splitlines()
+    assert lines[1:3] == [
+        "denoise,net,bsd68,gaussian_15,niqe,3,4.0000,9.0000,3.0000",
+        "denoise,tv,bsd68,gaussian_15,niqe,3,5.0000,9.0000,3.0000",
+    ]
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("lost", "stage"),
+    [("net.csv", "evaluate@net"), ("benchmarks/denoise.csv", "baseline@denoise")],
+)
+def test_perceptual_measures_that_were_not_taken_are_said(
+    project: Project, caplog: pytest.LogCaptureFixture, lost: str, stage: str
+) -> None:
+    ask_for_niqe(project)
+    project.write_experiment("other")
+    (project.folders["perceptual"] / lost).unlink()
+
+    project.report()
+
+    assert "not measured yet" in caplog.text
+    assert stage in (project.out / "index.html").read_text()

@@ -2,12 +2,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
 from pipeline import cli
 from pipeline.datasets.catalogue import read_catalogue
+from pipeline.images.files import write_png
 from tests.project import command_environment, copy_project
 
 
@@ -279,3 +281,20 @@ def test_what_a_folder_leaves_out_is_told_once_where_its_size_is(
     assert len(told) == 1
     assert "1 other file(s) (.xmp 1) are not images and stay out: a.xmp" in told[0]
     assert "extra" in capsys.readouterr().out
+
+
+def test_images_too_small_for_a_perceptual_measure_are_a_fault_of_the_plan(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "mine").mkdir()
+    write_png(project / "mine/a.png", np.full((100, 150, 1), 0.5, np.float32))
+    add(project, "datasets", f"mine: {{kind: {OWN}}}")
+    trial = "degradation: {kind: jpeg, quality: 10, subsampling: yuv420, phase: aligned, draws: 1}"
+    rest = "protocols: [gray-uint8], baselines: [], perceptual: [niqe]"
+    add(project, "benchmarks", f"small: [{{dataset: mine, colour: gray, {trial}, {rest}}}]")
+
+    assert cli.main(["plan"]) == 1
+
+    told = " ".join(capsys.readouterr().err.split())
+    assert "benchmarks.small: data set 'mine': niqe compares patches of 96x96" in told
+    assert "came 100x150" in told

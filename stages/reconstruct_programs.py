@@ -16,9 +16,10 @@ import torch
 from pipeline.arrays.file_checksum import sha256_of
 from pipeline.exchange.programs import ProgramError
 from pipeline.exchange.programs.foreign_network import ForeignNetwork
-from pipeline.exchange.programs.opening import Opened, open_program
+from pipeline.exchange.programs.opened import Opened
+from pipeline.exchange.programs.opening import open_program
 from pipeline.exchange.programs.putting_to_the_test import network_of, planes_of, put_to_the_test
-from pipeline.exchange.programs.surroundings import grid_of, halo_of_program
+from pipeline.exchange.programs.surroundings import surroundings_of
 from pipeline.images.benchmarks import BenchmarkImage, drawn_sigmas, images_of, restored_path
 from pipeline.running.outputs import new_folder
 from pipeline.settings.programs import Program
@@ -108,8 +109,9 @@ def _tiling(opened: Opened, network: ForeignNetwork, program: Program) -> _Tilin
         return _Tiling(height // _OVERLAP, exact=False, window=height)
     planes = planes_of(program)
     with torch.inference_mode():
-        multiple = grid_of(network, planes)
-        halo = halo_of_program(network, planes, multiple=multiple, scale=program.scale)
+        multiple, halo = surroundings_of(
+            network, planes, scale=program.scale, least=opened.multiple
+        )
     return _Tiling(halo, exact=True, multiple=multiple)
 
 

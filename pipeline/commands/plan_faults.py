@@ -76,11 +76,16 @@ def _check_sizes(trials: "Iterable[Trial]", params: "Params", root: Path, name: 
 
 
 def _check_program(program: "Program", root: Path, name: str) -> None:
+    from pipeline.exchange.programs.needed import missing_package
+
     if not (root / program.source).is_file():
         raise FileNotFoundError(
             f"programs.{name}.source: expected a file of a network; there is none at "
             f"{root / program.source}"
         )
+    missing = missing_package(program.kind)
+    if missing:
+        raise FileNotFoundError(f"programs.{name}.kind: {missing}")
 
 
 def _check_results(outside: "Outside", root: Path, name: str) -> None:

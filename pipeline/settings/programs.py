@@ -10,8 +10,9 @@ from pipeline.section import Name, Section, Source
 class Program(Section):
     """A network in a file that some runtime runs, measured like an experiment."""
 
-    kind: Literal["onnx", "torch_export"]
-    """What runs it: ONNX Runtime, or torch as ``torch.export`` saved it."""
+    kind: Literal["onnx", "torch_export", "spandrel"]
+    """What runs it: ONNX Runtime, torch as ``torch.export`` saved it, or spandrel, which knows the
+    network from the names of its weights."""
     source: Source
     """The file."""
     channels: Literal["gray", "rgb", "bgr"]

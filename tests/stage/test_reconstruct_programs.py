@@ -14,7 +14,7 @@ from pipeline.arrays.file_checksum import sha256_of
 from pipeline.arrays.pixels import Array
 from pipeline.exchange.exporting.checked_export import export
 from pipeline.exchange.programs import ProgramError
-from pipeline.exchange.programs.surroundings import grid_of, halo_of_program
+from pipeline.exchange.programs.surroundings import grid_of, halo_of_program, surroundings_of
 from pipeline.images.benchmarks import images_of, restored_path
 from pipeline.images.files import write_png
 from pipeline.models.dncnn.settings import DnCNN
@@ -76,6 +76,20 @@ class InCells(nn.Module):
         )
 
 
+class PaddingItself(nn.Module):
+    """A network on a grid of 8 pixels that takes other sizes too."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def forward(self, batch: Tensor) -> Tensor:
+        height, width = batch.shape[2:]
+        whole = nn.functional.pad(batch, (0, -width % 8, 0, -height % 8), mode=self.mode)
+        made: Tensor = InCells()(whole)
+        return made[..., :height, :width]
+
+
 class NotANumber(nn.Module):
     def forward(self, batch: Tensor) -> Tensor:
         return batch / 0
@@ -104,7 +118,7 @@ def entry(
     values: tuple[float, float] = (0, 1),
     *,
     scale: int = 1,
-    kind: Literal["onnx", "torch_export"] = "onnx",
+    kind: Literal["onnx", "torch_export", "spandrel"] = "onnx",
     noise_map: bool = False,
 ) -> Program:
     return Program(
@@ -206,6 +220,27 @@ def test_a_network_on_a_grid_is_given_whole_cells() -> None:
 
     assert grid_of(network, 1) == 8
     assert halo_of_program(network, 1, multiple=8, scale=1) == 8
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        (Smoother(1), (1, 1)),
+        (InCells(), (8, 8)),
+        (PaddingItself("reflect"), (8, 8)),
+        # Tiles would need another end of the image.
+        (PaddingItself("constant"), (1, None)),
+        (Averaging(), (1, None)),
+    ],
+)
+def test_tiles_begin_where_the_cells_of_a_network_do(
+    network: nn.Module, expected: tuple[int, int | None]
+) -> None:
+    assert surroundings_of(network, 1, scale=1) == expected
+
+
+def test_a_grid_that_a_file_names_is_kept() -> None:
+    assert surroundings_of(Smoother(1), 1, scale=1, least=4) == (4, 4)
 
 
 def test_a_network_that_looks_at_the_whole_image_has_no_halo() -> None:

@@ -250,6 +250,24 @@ def test_programs_and_results_that_are_not_there_are_faults_of_the_plan(
     assert "reconstruct_outside@others: outside.others.source: expected a folder of restor" in said
 
 
+def test_a_package_that_a_program_needs_is_a_fault_of_the_plan(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = YAML(typ="safe", pure=True).load(project / "params.yaml")
+    name, (trial, *_) = next(iter(params["benchmarks"].items()))
+    channels = "rgb" if trial["colour"] == "rgb" else "gray"
+    program = f"kind: spandrel, source: net.pth, channels: {channels}, values: [0, 1], scale: 1"
+    add(project, "programs", f"theirs: {{{program}, noise_map: false, test_on: {name}}}")
+    (project / "net.pth").touch()
+    monkeypatch.setitem(sys.modules, "spandrel", None)
+
+    assert cli.main(["plan"]) == 1
+
+    said = capsys.readouterr().err
+    assert "reconstruct_programs@theirs: programs.theirs.kind: a program of kind spandrel" in said
+    assert "pip install --constraint .ci/constraints.txt --editable '.[zoo]'" in said
+
+
 def test_all_faults_of_a_plan_are_told_at_once(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

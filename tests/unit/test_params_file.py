@@ -1309,7 +1309,10 @@ PROGRAM = {
     ("change", "fault"),
     [
         ({"test_on": "denoisy"}, "programs.theirs.test_on: benchmark 'denoisy' is not defined"),
-        ({"kind": "caffe"}, "programs.theirs.kind: input should be 'onnx' or 'torch_export'"),
+        (
+            {"kind": "caffe"},
+            "programs.theirs.kind: input should be 'onnx', 'torch_export' or 'spandrel'",
+        ),
         ({"channels": "rgb"}, "programs.theirs.channels: the program takes rgb images, those of b"),
         ({"scale": 2}, "programs.theirs.scale: the images of benchmarks.denoise.0 are 1 times sma"),
         ({"values": [1.0, 0.0]}, "expected black below white, came 1 and 0"),

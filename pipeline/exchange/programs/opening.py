@@ -1,38 +1,25 @@
 """Open a file that holds a network, whatever runs it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from pipeline.exchange.programs import ProgramError
+from pipeline.exchange.programs.needed import missing_package
+from pipeline.exchange.programs.opened import Opened
+from pipeline.exchange.programs.spandrel_file import open_spandrel
 
 _ERRORS_ONLY = 3
 """Level of ONNX Runtime's messages."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A network that runs.
-
-    Args:
-        run: Takes and gives batches ``(N, C, H, W)``, whatever the file takes at once.
-        channels: Of its input, if the file says it.
-        size: Height and width of its input, if it takes no others.
-    """
-
-    run: Callable[[Tensor], Tensor]
-    channels: int | None
-    size: tuple[int, int] | None
 
 
 def open_program(kind: str, path: Path, threads: int) -> Opened:
     """Open a file.
 
     Args:
-        kind: ``onnx`` or ``torch_export``.
+        kind: ``onnx``, ``torch_export`` or ``spandrel``.
         path: The file.
         threads: CPU threads to run it with.
 
@@ -41,23 +28,21 @@ def open_program(kind: str, path: Path, threads: int) -> Opened:
     """
     if not path.is_file():
         raise ProgramError(f"{path}: no such file")
+    missing = missing_package(kind)
+    if missing:
+        raise ProgramError(f"{path}: {missing}")
     try:
         return _OPEN[kind](path, threads)
     except ProgramError as error:
         raise ProgramError(f"{path}: {error}") from error
-    except Exception as error:  # two runtimes with exceptions of their own
+    except Exception as error:  # runtimes with exceptions of their own
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ProgramError(f"{path}: cannot be opened as {kind}: {first}") from error
 
 
 def _open_onnx(path: Path, threads: int) -> Opened:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ProgramError(
-            "an ONNX file needs onnxruntime, not installed here; in the project's folder, `pip "
-            "install --constraint .ci/constraints.txt --editable '.[export]'` installs it"
-        ) from error
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads
@@ -123,4 +108,5 @@ def _opened(run: Callable[[Tensor], Tensor], shape: Sequence[object]) -> Opened:
 _OPEN: dict[str, Callable[[Path, int], Opened]] = {
     "onnx": _open_onnx,
     "torch_export": _open_torch_export,
+    "spandrel": open_spandrel,
 }

@@ -10,10 +10,18 @@ from torch import Tensor
 from pipeline.arrays.pixels import Array
 from pipeline.exchange.programs import ProgramError
 from pipeline.exchange.programs.foreign_network import ForeignNetwork
-from pipeline.exchange.programs.opening import Opened
+from pipeline.exchange.programs.opened import Opened
 from pipeline.settings.programs import Program
 
 _RANGES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))
+
+_ENTRIES = {
+    1: "channels: gray, noise_map: false",
+    2: "channels: gray, noise_map: true",
+    3: "channels: rgb, noise_map: false",
+    4: "channels: rgb, noise_map: true",
+}
+"""What the entry of a program says, by the channels of its input."""
 
 _CLEARLY = 1.0
 """Decibels by which another reading of the entry must be better to be what was meant."""
@@ -28,14 +36,21 @@ def network_of(opened: Opened, program: Program) -> ForeignNetwork:
     """Return a program as a network of ours.
 
     Raises:
-        ProgramError: The file takes another number of channels.
+        ProgramError: The file takes another number of channels, or enlarges by another factor.
     """
     given = planes_of(program)
     if opened.channels not in {None, given}:
         told = " and a noise map" if program.noise_map else ""
+        instead = _ENTRIES.get(opened.channels or 0)
         raise ProgramError(
             f"{program.source}: expected an input of {given} channel(s), for {program.channels}"
-            f"{told}; the file's has {opened.channels}"
+            f"{told}; the file's has {opened.channels}" + (f": write {instead}" if instead else "")
+        )
+    if opened.scale not in {None, program.scale}:
+        raise ProgramError(
+            f"{program.source}: expected a network that makes images {program.scale} times "
+            f"larger; the file's makes them {opened.scale} times larger: write scale: "
+            f"{opened.scale}"
         )
     return _network(opened.run, program)
 

@@ -5,23 +5,23 @@ from pathlib import Path
 from pipeline.arrays.tables import write_table
 from pipeline.images.benchmarks import BenchmarkImage, images_of
 from pipeline.measuring.classical import restore
-from pipeline.measuring.perceptual_table import CLEAN, Perceived, perceive
-from pipeline.measuring.score_table import INPUT, Score, rows_of
-from pipeline.running.outputs import new_file
+from pipeline.measuring.perceptual_table import CLEAN, LOOKS, Perceived, perceive
+from pipeline.measuring.score_table import INPUT, SCORES, Score, rows_of
+from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
 from pipeline.running.workers import each
 from pipeline.settings.params import Baseline
 
 
-def baseline(*, benchmark: Path, perceptual: Path, out: Path) -> None:
+def baseline(*, benchmark: Path, out: Path) -> None:
     """Write the scores of the degraded images, and of every classical method of a benchmark.
 
     Args:
         benchmark: Clean and degraded images, from stage ``degrade_test``.
-        perceptual: CSV to write, one row an image, method and perceptual measure that a trial asks
-            for; ``clean`` and ``input`` are methods here.
-        out: CSV to write, one row an image, method and protocol; ``input``, for the degraded
-            image, and names of methods stand in for experiment and model.
+        out: Folder to make: ``scores.csv``, one row an image, method and protocol;
+            ``perceptual.csv``, one row an image, method and perceptual measure that a trial asks
+            for. ``input``, for the degraded image, and names of methods stand in for experiment
+            and model; so does ``clean`` where a measure has no reference.
     """
     todo: list[tuple[BenchmarkImage, Baseline | None]] = [
         (image, method)
@@ -33,10 +33,9 @@ def baseline(*, benchmark: Path, perceptual: Path, out: Path) -> None:
     for scores, seen in each(_rows, todo):
         rows += scores
         looks += seen
-    with new_file(out) as file:
-        write_table(file, Score, rows)
-    with new_file(perceptual) as file:
-        write_table(file, Perceived, looks)
+    with new_folder(out) as folder:
+        write_table(folder / SCORES, Score, rows)
+        write_table(folder / LOOKS, Perceived, looks)
 
 
 def _rows(todo: tuple[BenchmarkImage, Baseline | None]) -> tuple[list[Score], list[Perceived]]:

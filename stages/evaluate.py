@@ -10,10 +10,10 @@ from pipeline.arrays.pixels import Array
 from pipeline.arrays.stage_outputs import read_json
 from pipeline.arrays.tables import read_table, write_table
 from pipeline.images.benchmarks import BenchmarkImage, images_of, restored_path
-from pipeline.measuring.perceptual_table import KEY, Perceived, perceive, perceptual_means
-from pipeline.measuring.score_table import Score, inputs_of, mean_scores, rows_of
+from pipeline.measuring.perceptual_table import KEY, LOOKS, Perceived, perceive, perceptual_means
+from pipeline.measuring.score_table import SCORES, Score, inputs_of, mean_scores, rows_of
 from pipeline.running.evaluation_record import log_evaluation
-from pipeline.running.outputs import new_file
+from pipeline.running.outputs import new_file, new_folder
 from pipeline.running.stage_runner import run_stage
 from pipeline.running.workers import each
 
@@ -24,7 +24,6 @@ def evaluate(
     benchmark: Path,
     restored: Path,
     baselines: Path,
-    perceptual: Path,
     out: Path,
     metrics: Path,
 ) -> None:
@@ -36,8 +35,8 @@ def evaluate(
         restored: Restored images, from stage ``reconstruct``, with the name of the model and the
             checksum of the weights: the tracker's run of the same weights gets the scores.
         baselines: Scores of the degraded images, from stage ``baseline``.
-        perceptual: CSV to write, one row an image and perceptual measure that a trial asks for.
-        out: CSV to write, one row an image and protocol.
+        out: Folder to make: ``scores.csv``, one row an image and protocol; ``perceptual.csv``, one
+            row an image and perceptual measure that a trial asks for.
         metrics: JSON to write: means by data set, degradation, protocol; those of perceptual
             measures under ``perceptual`` in place of a protocol.
 
@@ -57,14 +56,13 @@ def evaluate(
 
     scored, seen = zip(*each(score, images), strict=True)
     rows, looks = list(chain.from_iterable(scored)), list(chain.from_iterable(seen))
-    inputs = inputs_of(read_table(baselines, Score, f"baseline@{baselines.stem}"))
+    inputs = inputs_of(read_table(baselines / SCORES, Score, f"baseline@{baselines.name}"))
     means = mean_scores(rows, inputs)
     for (data_set, degradation), values in perceptual_means(looks).items():
         means[data_set][degradation][KEY] = values
-    with new_file(out) as file:
-        write_table(file, Score, rows)
-    with new_file(perceptual) as file:
-        write_table(file, Perceived, looks)
+    with new_folder(out) as folder:
+        write_table(folder / SCORES, Score, rows)
+        write_table(folder / LOOKS, Perceived, looks)
     with new_file(metrics) as file:
         file.write_text(json.dumps(means, indent=2) + "\n")
     pictures = {"-".join(image.place.parts): image for image in reversed(images)}
@@ -73,7 +71,7 @@ def evaluate(
         facts["weights_sha256"],
         means,
         {name: _side_by_side(image, restored) for name, image in pictures.items()},
-        [out, perceptual] if looks else [out],
+        [out / SCORES, out / LOOKS] if looks else [out / SCORES],
     )
 
 

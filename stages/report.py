@@ -15,7 +15,8 @@ from pipeline.literature.draws import Draw, read_draws
 from pipeline.literature.papers import Paper, read_papers
 from pipeline.literature.published import Published, joined, read_published
 from pipeline.literature.published_recognition import read_published_recognition
-from pipeline.measuring.score_table import Inputs, Place
+from pipeline.measuring.perceptual_table import LOOKS
+from pipeline.measuring.score_table import SCORES, Inputs, Place
 from pipeline.report.checklist import Check, check_gap
 from pipeline.report.comparisons import compare_all, write_comparisons
 from pipeline.report.crops import ImageKey, choose_crops
@@ -79,7 +80,6 @@ def report(
     models: Path,
     overlaps: Path,
     literature: Path,
-    perceptual: Path,
     out: Path,
     experiments: Mapping[str, Experiment],
     imported: Mapping[str, Imported],
@@ -100,9 +100,10 @@ def report(
     too, and the page says so.
 
     Args:
-        evaluated: Folder of the experiments' measurements, ``EXPERIMENT.csv``, and of what
-            recognisers answered, ``RECOGNISER/``.
-        baselines: Folder of the classical methods' measurements, ``BENCHMARK.csv``.
+        evaluated: Folder of the experiments' measurements, ``EXPERIMENT/scores.csv`` and
+            ``EXPERIMENT/perceptual.csv``, and of what recognisers answered, ``RECOGNISER/``.
+        baselines: Folder of the classical methods' measurements, ``BENCHMARK/scores.csv`` and
+            ``BENCHMARK/perceptual.csv``.
         restored: Folder of restored images, ``EXPERIMENT/DATA_SET/LEVEL/IMAGE.png``.
         benchmark_images: Folder of the test images, one folder a benchmark.
         curves: Folder of what the trainings logged, ``EXPERIMENT.csv`` and ``RECOGNISER.csv``.
@@ -110,8 +111,6 @@ def report(
             ``RECOGNISER/card.json``.
         overlaps: Folder of what training and test images share, ``PAIRS.csv``.
         literature: Folder of published numbers, and of how their systems were trained and measured.
-        perceptual: Folder of perceptual measures, ``EXPERIMENT.csv``, and of those of clean and
-            degraded images and of classical methods, ``benchmarks/BENCHMARK.csv``.
         out: Folder to make.
         experiments: What is reported, in this order.
         imported: Networks with published weights, reported after them.
@@ -131,15 +130,13 @@ def report(
     """
     numbers = joined(read_published(literature / "published.csv"))
     entries: dict[str, Entry] = {**experiments, **imported, **applied, **programs, **outside}
-    folders = _Folders(
-        evaluated, baselines, restored, benchmark_images, curves, models, overlaps, perceptual
-    )
+    folders = _Folders(evaluated, baselines, restored, benchmark_images, curves, models, overlaps)
 
     def read(name: str) -> tuple[list[Measurement], Report]:
         rows = _measured(name, entries[name], folders)
         trials = benchmarks[entries[name].test_on]
         if _asks_for_looks(trials):
-            require_output(folders.perceptual / f"{name}.csv", _evaluation(name, entries[name]))
+            require_output(folders.evaluated / name / LOOKS, _evaluation(name, entries[name]))
         return rows, _report(name, entries[name], rows, trials, folders, accepted_overlaps)
 
     found, unmeasured = read_measured(entries, read)
@@ -255,7 +252,6 @@ class _Folders:
     curves: Path
     models: Path
     overlaps: Path
-    perceptual: Path
 
 
 def _recognised(
@@ -350,7 +346,7 @@ def _evaluation(name: str, entry: Entry) -> str:
 
 
 def _measured(name: str, entry: Entry, folders: _Folders) -> list[Measurement]:
-    path, stage = folders.evaluated / f"{name}.csv", _evaluation(name, entry)
+    path, stage = folders.evaluated / name / SCORES, _evaluation(name, entry)
     inputs, _ = _baselines(entry.test_on, folders)
     rows = read_measurements(path, stage, inputs)
     if {row.experiment for row in rows} != {name}:
@@ -362,7 +358,7 @@ def _measured(name: str, entry: Entry, folders: _Folders) -> list[Measurement]:
 
 
 def _baselines(benchmark: str, folders: _Folders) -> tuple[Inputs, list[Measurement]]:
-    return read_baselines(folders.baselines / f"{benchmark}.csv", f"baseline@{benchmark}")
+    return read_baselines(folders.baselines / benchmark / SCORES, f"baseline@{benchmark}")
 
 
 def _classical(name: str, trials: Sequence[Trial], folders: _Folders) -> list[Measurement]:
@@ -370,7 +366,7 @@ def _classical(name: str, trials: Sequence[Trial], folders: _Folders) -> list[Me
     stage = f"baseline@{name}"
     _, rows = _baselines(name, folders)
     if _asks_for_looks(trials):
-        require_output(folders.perceptual / "benchmarks" / f"{name}.csv", stage)
+        require_output(folders.baselines / name / LOOKS, stage)
     _test_images(name, trials, folders, rows, stage)
     return rows
 
@@ -387,9 +383,9 @@ def _looks(
     for benchmark, trials in benchmarks.items():
         if not _asks_for_looks(trials):
             continue
-        path = folders.perceptual / "benchmarks" / f"{benchmark}.csv"
+        path = folders.baselines / benchmark / LOOKS
         networks = chain.from_iterable(
-            read_perceived(folders.perceptual / f"{name}.csv", _evaluation(name, entry))
+            read_perceived(folders.evaluated / name / LOOKS, _evaluation(name, entry))
             for name, entry in entries.items()
             if entry.test_on == benchmark
         )

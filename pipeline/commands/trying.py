@@ -273,10 +273,10 @@ def _leading(trials: "Sequence[Benchmark]") -> list[tuple[str, str, str]]:
 
 def _scores(workspace: "TrialWorkspace", name: str) -> "Scores":
     from pipeline.arrays.tables import read_table
-    from pipeline.measuring.score_table import Score
+    from pipeline.measuring.score_table import SCORES, Score
 
     found: dict[tuple[str, str, str], dict[str, tuple[float, float]]] = {}
-    path = workspace.project / "data" / "evaluated" / f"{name}.csv"
+    path = workspace.project / "data" / "evaluated" / name / SCORES
     try:
         for row in read_table(path, Score, f"evaluate@{name}"):
             found.setdefault(row.place, {})[row.image] = (row.psnr, row.ssim)

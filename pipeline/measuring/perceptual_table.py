@@ -11,6 +11,9 @@ from pipeline.measuring.niqe import FeaturelessError, niqe
 from pipeline.measuring.statistics import mean
 from pipeline.settings.perceptual import Perceptual
 
+LOOKS = "perceptual.csv"
+"""The file of this table, beside that of the scores."""
+
 CLEAN = "clean"
 """What stands for the experiment in the rows of clean images."""
 

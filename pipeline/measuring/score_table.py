@@ -16,6 +16,9 @@ from pipeline.settings.params import Protocol
 DIGITS = {"psnr": 4, "ssim": 5, "psnr_input": 4, "ssim_input": 5}
 """Scores, and how many digits a mean has after the point."""
 
+SCORES = "scores.csv"
+"""The file of this table."""
+
 INPUT = "input"
 """What stands for experiment and model in the rows of degraded images, as they are."""
 

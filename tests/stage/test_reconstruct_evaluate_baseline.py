@@ -83,19 +83,17 @@ def restore_all(
 def evaluate_all(folder: Path) -> list[dict[str, str]]:
     baseline(
         benchmark=folder / "bench",
-        perceptual=folder / "looks-baselines.csv",
-        out=folder / "baselines.csv",
+        out=folder / "baselines",
     )
     evaluate(
         experiment="e1",
         benchmark=folder / "bench",
         restored=folder / "restored",
-        baselines=folder / "baselines.csv",
-        perceptual=folder / "looks.csv",
-        out=folder / "rows.csv",
+        baselines=folder / "baselines",
+        out=folder / "rows",
         metrics=folder / "metrics.json",
     )
-    with (folder / "rows.csv").open(newline="") as file:
+    with (folder / "rows" / "scores.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -152,8 +150,8 @@ def test_the_noisy_input_has_the_psnr_of_its_noise(tmp_path: Path) -> None:
 def baseline_rows(folder: Path, trials: list[Trial]) -> list[dict[str, str]]:
     """Measure a benchmark as it is and restored by its methods; return the rows."""
     write_benchmark(folder, trials)
-    baseline(benchmark=folder / "bench", perceptual=folder / "looks.csv", out=folder / "rows.csv")
-    with (folder / "rows.csv").open(newline="") as file:
+    baseline(benchmark=folder / "bench", out=folder / "rows")
+    with (folder / "rows" / "scores.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -200,8 +198,7 @@ def test_scores_reach_the_tracker_without_that_measuring_loads_mlflow(
 
     baseline(
         benchmark=tmp_path / "bench",
-        perceptual=tmp_path / "looks-baselines.csv",
-        out=tmp_path / "baselines.csv",
+        out=tmp_path / "baselines",
     )
 
     loaded = loads_mlflow(
@@ -209,9 +206,8 @@ def test_scores_reach_the_tracker_without_that_measuring_loads_mlflow(
         experiment="e1",
         benchmark="bench",
         restored="restored",
-        baselines="baselines.csv",
-        perceptual="looks.csv",
-        out="rows.csv",
+        baselines="baselines",
+        out="rows",
         metrics="metrics.json",
     )
     deliver()
@@ -227,7 +223,7 @@ def test_scores_reach_the_tracker_without_that_measuring_loads_mlflow(
         for folder in ("pictures", "scores")
         for item in client.list_artifacts(run.info.run_id, folder)
     ]
-    assert stored == ["pictures/photos_test-gaussian_25.png", "scores/rows.csv"]
+    assert stored == ["pictures/photos_test-gaussian_25.png", "scores/scores.csv"]
 
 
 def test_an_empty_benchmark_is_refused(tmp_path: Path) -> None:
@@ -279,10 +275,8 @@ def test_bicubic_scores_the_same_for_small_and_interpolated_images(
         small = degradation(**settings, result=result)
         trials = [trial(small, baselines=["bicubic", "identity"])]
         write_benchmark(folder, trials)
-        baseline(
-            benchmark=folder / "bench", perceptual=folder / "looks.csv", out=folder / "rows.csv"
-        )
-        tables[result] = (folder / "rows.csv").read_text()
+        baseline(benchmark=folder / "bench", out=folder / "rows")
+        tables[result] = (folder / "rows" / "scores.csv").read_text()
 
     assert len(tables["low"].splitlines()) == 1 + 3 * 3 * 2
     assert tables["low"] == tables["interpolated"]
@@ -376,11 +370,11 @@ def test_perceptual_measures_stay_apart_from_psnr(
     assert {row["protocol"] for row in rows} == {"gray-uint8", "gray-float"}
     means = json.loads((tmp_path / "metrics.json").read_text())["set"]["gaussian_25"]
     assert set(means) == {"gray-uint8", "gray-float", "perceptual"}
-    seen = read_table(tmp_path / "looks.csv", Perceived)
+    seen = read_table(tmp_path / "rows" / "perceptual.csv", Perceived)
     assert means["perceptual"] == {
         "niqe": pytest.approx(np.mean([row.value for row in seen]), abs=1e-4)
     }
-    of_methods = read_table(tmp_path / "looks-baselines.csv", Perceived)
+    of_methods = read_table(tmp_path / "baselines" / "perceptual.csv", Perceived)
     assert [row.experiment for row in of_methods] == [*[CLEAN, INPUT, "tv"] * 3]
     clean, noisy, *_ = of_methods
     assert clean.value is not None
@@ -395,5 +389,5 @@ def test_without_perceptual_measures_their_tables_are_empty(tmp_path: Path) -> N
 
     assert "perceptual" not in (tmp_path / "metrics.json").read_text()
     assert "perceptual" not in (tmp_path / "bench/trials.json").read_text()
-    for table in ("looks.csv", "looks-baselines.csv"):
-        assert read_table(tmp_path / table, Perceived) == []
+    for folder in ("rows", "baselines"):
+        assert read_table(tmp_path / folder / "perceptual.csv", Perceived) == []

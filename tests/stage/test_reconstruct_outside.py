@@ -69,20 +69,19 @@ def test_results_of_another_program_are_measured_as_they_are(tmp_path: Path) -> 
     for image in images_of(bench):
         expected = to_8bit(smoothed(image.degraded()))
         assert (to_8bit(np.load(restored_path(restored, image))) == expected).all()
-    baseline(benchmark=bench, perceptual=tmp_path / "l.csv", out=tmp_path / "baselines.csv")
+    baseline(benchmark=bench, out=tmp_path / "baselines")
     evaluate(
         experiment="theirs",
         benchmark=bench,
         restored=restored,
-        baselines=tmp_path / "baselines.csv",
-        perceptual=tmp_path / "looks.csv",
-        out=tmp_path / "rows.csv",
+        baselines=tmp_path / "baselines",
+        out=tmp_path / "rows",
         metrics=tmp_path / "metrics.json",
     )
     means = json.loads((tmp_path / "metrics.json").read_text())
     scores = means["set"]["gaussian_25"]["gray-uint8"]
     assert scores["psnr"] > scores["psnr_input"] + 3
-    assert "theirs,outside,set" in (tmp_path / "rows.csv").read_text()
+    assert "theirs,outside,set" in (tmp_path / "rows" / "scores.csv").read_text()
 
 
 @pytest.mark.parametrize("kind", ["npy", "tif", "npy of 8 bits", "tif of 16 bits", "rgb"])

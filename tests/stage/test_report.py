@@ -39,7 +39,6 @@ FOLDERS = (
     "curves",
     "models",
     "overlaps",
-    "perceptual",
 )
 IMAGES = ("bridge", "harbour", "market")
 
@@ -110,7 +109,9 @@ class Project:
                 write_png(path, picture(number) * np.float32(0.9 - 0.1 * position))
         tiling = self.folders["restored"] / name / "tiling.json"
         tiling.write_text('{"way": "plain", "halo": 8, "tile": 512, "precision": "float32"}')
-        self.write_scores(self.folders["evaluated"] / f"{name}.csv", name, "dncnn.dncnn_s", psnr)
+        self.write_scores(
+            self.folders["evaluated"] / name / "scores.csv", name, "dncnn.dncnn_s", psnr
+        )
         self.write_card(
             name,
             {
@@ -163,7 +164,7 @@ class Project:
                 write_png(place / "clean" / f"{image}.png", picture(number))
                 np.save(place / "degraded" / f"{image}.npy", picture(number) + picture(99) - 0.5)
         write_trials(self.folders["benchmark_images"] / name, self.benchmarks["denoise"])
-        baselines = self.folders["baselines"] / f"{name}.csv"
+        baselines = self.folders["baselines"] / name / "scores.csv"
         self.write_scores(baselines, INPUT, INPUT, 20, (0, 0))
         self.write_scores(baselines, "tv", "tv", 26.5, more=True)
 
@@ -178,7 +179,7 @@ class Project:
         more: bool = False,
     ) -> None:
         ssim = 0.4 if experiment == INPUT else 0.8
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a" if more else "w", newline="") as file:
             writer = csv.writer(file)
             if not more:
@@ -294,7 +295,7 @@ def test_levels_that_were_not_published_of_a_system_are_named(project: Project) 
 
 
 def test_a_classical_method_has_a_checklist_too(project: Project) -> None:
-    path = project.folders["baselines"] / "denoise.csv"
+    path = project.folders["baselines"] / "denoise" / "scores.csv"
     path.write_text(path.read_text().replace("tv,tv", "identity,identity"))
     project.write_published("Noisy input,bsd68,gaussian_25,gray-uint8,psnr,20.17,false,definition")
 
@@ -442,12 +443,12 @@ def test_a_benchmark_shared_by_experiments_gives_each_classical_row_once(project
 @pytest.mark.parametrize(
     ("lost", "stage"),
     [
-        ("evaluated/net.csv", "evaluate@net"),
-        ("baselines/denoise.csv", "baseline@denoise"),
+        ("evaluated/net", "evaluate@net"),
+        ("baselines/denoise", "baseline@denoise"),
         ("curves/net.csv", "train@net"),
         ("models/net", "train@net"),
         ("overlaps/pairs.csv", "guard@pairs"),
-        ("evaluated/zhang.csv", "evaluate_imported@zhang"),
+        ("evaluated/zhang", "evaluate_imported@zhang"),
         ("models/zhang", "import_weights@zhang"),
         ("restored/zhang", "reconstruct_imported@zhang"),
         ("restored/net", "reconstruct@net"),
@@ -485,7 +486,7 @@ def test_what_has_not_run_is_left_out_and_said_with_the_command_that_runs_it(
 def test_scores_of_images_that_the_benchmark_had_before_are_left_out(project: Project) -> None:
     project.experiments["other"] = project.experiments["net"].model_copy(update={"recipe": "long"})
     project.write_experiment("other")
-    scores = project.folders["evaluated"] / "other.csv"
+    scores = project.folders["evaluated"] / "other" / "scores.csv"
     scores.write_text(scores.read_text().replace(",gaussian_15,", ",gaussian_10,"))
 
     project.report()
@@ -497,7 +498,7 @@ def test_scores_of_images_that_the_benchmark_had_before_are_left_out(project: Pr
 def test_a_repetition_of_what_has_not_run_stands_for_itself(project: Project) -> None:
     project.experiments["again"] = project.experiments["net"]
     project.write_experiment("again")
-    (project.folders["evaluated"] / "net.csv").unlink()
+    (project.folders["evaluated"] / "net" / "scores.csv").unlink()
 
     project.report()
 
@@ -526,22 +527,24 @@ def test_a_picture_that_is_missing_beside_others_is_an_error(project: Project) -
 
 
 def test_rows_of_another_experiment_are_refused(project: Project) -> None:
-    project.write_scores(project.folders["evaluated"] / "net.csv", "old", "dncnn.dncnn_s", 28.5)
+    project.write_scores(
+        project.folders["evaluated"] / "net" / "scores.csv", "old", "dncnn.dncnn_s", 28.5
+    )
 
-    with pytest.raises(ValueError, match=r"net.csv: expected rows of the experiment 'net'"):
+    with pytest.raises(ValueError, match=r"net/scores.csv: expected rows of the experiment 'net'"):
         project.report()
 
 
 def test_an_experiment_without_results_is_refused(project: Project) -> None:
-    path = project.folders["evaluated"] / "net.csv"
+    path = project.folders["evaluated"] / "net" / "scores.csv"
     path.write_text(",".join(columns_of(Score)) + "\n")
 
-    with pytest.raises(ValueError, match=r"net.csv: expected rows .*evaluate@net"):
+    with pytest.raises(ValueError, match=r"net/scores.csv: expected rows .*evaluate@net"):
         project.report()
 
 
 def test_results_without_the_first_protocol_of_the_trial_are_refused(project: Project) -> None:
-    path = project.folders["evaluated"] / "net.csv"
+    path = project.folders["evaluated"] / "net" / "scores.csv"
     lines = [line for line in path.read_text().splitlines() if "gray-uint8" not in line]
     path.write_text("\n".join(lines) + "\n")
 
@@ -854,10 +857,10 @@ def ask_for_niqe(project: Project) -> None:
     project.benchmarks["denoise"] = [trial.model_copy(update={"perceptual": ["niqe"]})]
     project.write_benchmark("denoise")
     made = {
-        "net": {"net": 4.0},
-        "benchmarks/denoise": {"clean": 3.0, "input": 9.0, "tv": 5.0},
+        "evaluated/net": {"net": 4.0},
+        "baselines/denoise": {"clean": 3.0, "input": 9.0, "tv": 5.0},
     }
-    for file, values in made.items():
+    for place, values in made.items():
         rows = [
             Perceived(
                 experiment=name,
@@ -871,8 +874,8 @@ def ask_for_niqe(project: Project) -> None:
             for level in project.levels
             for image in IMAGES
         ]
-        path = project.folders["perceptual"] / f"{file}.csv"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder, name = place.split("/")
+        path = project.folders[folder] / name / "perceptual.csv"
         write_table(path, Perceived, rows)
 
 
@@ -899,14 +902,15 @@ def test_perceptual_measures_have_a_section_of_their_own_and_change_no_other(
 
 @pytest.mark.parametrize(
     ("lost", "stage"),
-    [("net.csv", "evaluate@net"), ("benchmarks/denoise.csv", "baseline@denoise")],
+    [("evaluated/net", "evaluate@net"), ("baselines/denoise", "baseline@denoise")],
 )
 def test_perceptual_measures_that_were_not_taken_are_said(
     project: Project, caplog: pytest.LogCaptureFixture, lost: str, stage: str
 ) -> None:
     ask_for_niqe(project)
     project.write_experiment("other")
-    (project.folders["perceptual"] / lost).unlink()
+    folder, name = lost.split("/")
+    (project.folders[folder] / name / "perceptual.csv").unlink()
 
     project.report()
 

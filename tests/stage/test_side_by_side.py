@@ -60,7 +60,7 @@ def write_benchmark(folder: Path) -> None:
 
 def write_baselines(folder: Path) -> None:
     write_benchmark(folder)
-    baseline(benchmark=folder / "bench", perceptual=folder / "looks.csv", out=folder / "rows.csv")
+    baseline(benchmark=folder / "bench", out=folder / "rows")
 
 
 def write_scores(folder: Path) -> None:
@@ -69,15 +69,14 @@ def write_scores(folder: Path) -> None:
         path = restored_path(folder / "restored", image)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, 0.9 * image.degraded())
-    baseline(benchmark=folder / "bench", perceptual=folder / "l.csv", out=folder / "baselines.csv")
+    baseline(benchmark=folder / "bench", out=folder / "baselines")
     (folder / "restored/tiling.json").write_text('{"weights_sha256": "ab", "model": "dncnn.tiny"}')
     evaluate(
         experiment="e1",
         benchmark=folder / "bench",
         restored=folder / "restored",
-        baselines=folder / "baselines.csv",
-        perceptual=folder / "looks.csv",
-        out=folder / "rows.csv",
+        baselines=folder / "baselines",
+        out=folder / "rows",
         metrics=folder / "metrics.json",
     )
 

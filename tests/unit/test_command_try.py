@@ -263,7 +263,7 @@ def write_results(workspace: TrialWorkspace, psnrs: Mapping[str, list[float]]) -
     """Write scores and cards of experiments, whose names may end in ``@DATA_SET``."""
     for full_name, values in psnrs.items():
         name, _, data_set = full_name.partition("@")
-        evaluated = workspace.project / "data" / "evaluated" / f"{name}.csv"
+        evaluated = workspace.project / "data" / "evaluated" / name / "scores.csv"
         evaluated.parent.mkdir(parents=True, exist_ok=True)
         rows = [
             Score(

@@ -35,7 +35,7 @@ from pipeline.graph.fanout import Ended, Fanout
 from pipeline.graph.launch import open_launch
 from pipeline.graph.left_stale import describe_left_stale
 from pipeline.graph.lost_server import LostServer
-from pipeline.graph.prefect_pages import describe, door, rename_run, show_results
+from pipeline.graph.prefect_pages import describe, door, first_line, rename_run, show_results
 from pipeline.graph.project import ProjectError, find_root
 from pipeline.graph.slots import Slots, list_gpus
 from pipeline.graph.supervise import Children
@@ -143,8 +143,8 @@ def run_here(
     try:
         return _in_words(restore(experiments, parallel, keep_going, force, return_state=True))
     except Exception as error:  # of Prefect itself: what the flow raises is in its state
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return False, f"Prefect does not run the stages: {reason}; see to its server, and try again"
+        why = first_line(error)
+        return False, f"Prefect does not run the stages: {why}; see to its server, and try again"
 
 
 def _in_words(state: State[Any]) -> tuple[bool, str]:

@@ -25,6 +25,11 @@ def door() -> str:
     return f"restore/{runtime.deployment.name}" if runtime.deployment.name else "restore run"
 
 
+def first_line(error: Exception) -> str:
+    """Return what an error says first, or its name where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def describe(stages: Sequence[str]) -> str:
     """Return a name for a run of stages: ``restore run: 9 stage(s), train@dncnn, ...``.
 
@@ -41,8 +46,7 @@ def rename_run(name: str, warn: Callable[[str], None]) -> None:
         with get_client(sync_client=True) as client:
             client.update_flow_run(runtime.flow_run.id, name=name)
     except Exception as error:  # of Prefect, its database or the connection
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        warn(f"Prefect does not take the name {name!r}: {reason}")
+        warn(f"Prefect does not take the name {name!r}: {first_line(error)}")
 
 
 def show_results(root: Path, warn: Callable[[str], None]) -> None:
@@ -64,8 +68,7 @@ def show_results(root: Path, warn: Callable[[str], None]) -> None:
             description=f"PSNR in dB, best first. All of it: `{where}`; curves: `mlflow ui`.",
         )
     except Exception as error:  # the run is over, and this is but a look at it
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        warn(f"Prefect shows no table of results: {reason}")
+        warn(f"Prefect shows no table of results: {first_line(error)}")
 
 
 def rank(rows: Iterable[dict[str, str]], trials: Iterable[Trial]) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 """Stage ``report``: put all results on one page and in one table."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -17,12 +17,14 @@ from pipeline.literature.published import Published, joined, read_published
 from pipeline.literature.published_recognition import read_published_recognition
 from pipeline.measuring.perceptual_table import LOOKS
 from pipeline.measuring.score_table import SCORES, Inputs, Place
+from pipeline.report.answers import answer
 from pipeline.report.checklist import Check, check_gap
 from pipeline.report.comparisons import compare_all, write_comparisons
 from pipeline.report.crops import ImageKey, choose_crops
 from pipeline.report.curves import draw_curve, read_curve
 from pipeline.report.downstream import write_downstream
 from pipeline.report.leaderboard import by_place, leading_places
+from pipeline.report.markdown import as_markdown
 from pipeline.report.model_cards import read_card
 from pipeline.report.network_table import tabulate_networks, write_networks
 from pipeline.report.overlaps import Overlap, read_overlaps
@@ -48,6 +50,7 @@ from pipeline.report.results import (
     summarise_baselines,
     write_results,
 )
+from pipeline.report.same_crops import SameCrops, compare_crops
 from pipeline.report.siblings import OnTrial, effect_of_colour
 from pipeline.report.unmeasured import LeftOut, Unmeasured, read_measured
 from pipeline.running.outputs import new_folder
@@ -93,7 +96,7 @@ def report(
     restored_inputs: Mapping[str, RestoredInput],
     recognition: Mapping[str, Recognition],
 ) -> None:
-    """Write the page ``index.html``, and its tables as CSV.
+    """Write the page ``index.html``, its tables as CSV, and the best of it as ``results.md``.
 
     Files of experiments and benchmarks that the params do not name are left out: they are what
     earlier params left behind. What the params name and no stage has measured yet is left out
@@ -156,7 +159,8 @@ def report(
     repetition_of = find_repetitions(
         {name: entry for name, entry in experiments.items() if name in found}
     )
-    leading = leading_places(trial for trials in benchmarks.values() for trial in trials)
+    leading = leading_places(chain.from_iterable(benchmarks.values()))
+    headline = _first_places(chain.from_iterable(benchmarks.values()))
     entries_of_recognition = Entries(
         tasks=tasks,
         inputs=inputs,
@@ -188,7 +192,7 @@ def report(
         {one.name: one.card for one in reports if one.card and not one.is_applied},
         systems,
         results,
-        _first_places(trial for trials in benchmarks.values() for trial in trials),
+        headline,
         known,
     )
     looks = _looks(
@@ -196,18 +200,22 @@ def report(
         {name: entries[name] for name in found},
         folders,
     )
+    merged = by_place(merge_repetitions(results, repetition_of))
+    words = {
+        level.label: level.words
+        for trials in benchmarks.values()
+        for trial in trials
+        for level in levels(trial.degradation)
+    }
     page = render_page(
         reports,
         Findings(
             results=results,
             networks=table,
-            degradations={
-                level.label: level.words
-                for trials in benchmarks.values()
-                for trial in trials
-                for level in levels(trial.degradation)
-            },
+            degradations=words,
             leading=leading,
+            headline=headline,
+            same_crops=list(_same_crops(merged, headline, entries, folders)),
             looks=looks,
             references=numbers.values(),
             repetition_of=repetition_of,
@@ -218,7 +226,6 @@ def report(
             left_out=left_out,
         ),
     )
-    merged = by_place(merge_repetitions(results, repetition_of))
     with new_folder(out) as folder:
         write_networks(folder / "networks.csv", table)
         write_results(folder / "results.csv", results, repetition_of)
@@ -229,6 +236,8 @@ def report(
         if looks:
             write_perceptual(folder / "perceptual.csv", looks)
         (folder / "index.html").write_text(page, encoding="utf-8")
+        summary = as_markdown(merged, answer(merged, headline, table), words)
+        (folder / "results.md").write_text(summary, encoding="utf-8")
 
 
 def _places(rows: Iterable[Measurement]) -> Collection[Place]:
@@ -373,6 +382,29 @@ def _classical(name: str, trials: Sequence[Trial], folders: _Folders) -> list[Me
 
 def _asks_for_looks(trials: Iterable[Trial]) -> bool:
     return any(trial.perceptual for trial in trials)
+
+
+def _same_crops(
+    groups: Mapping[Place, Sequence[Result]],
+    headline: Collection[Place],
+    entries: Mapping[str, Entry],
+    folders: _Folders,
+) -> Iterator[SameCrops]:
+    """Yield the same crops of the networks of each test, by the protocol that it leads with."""
+    for place, results in groups.items():
+        networks = [one for one in results if not one.is_baseline]
+        if place not in headline or not networks:
+            continue
+        best = max(networks, key=lambda one: one.psnr)
+        benchmark = entries[best.runs[0]].test_on
+        images = {
+            (image.trial.dataset, image.level.label, image.name): image
+            for image in images_of(folders.benchmark_images / benchmark)
+        }
+        restored = {one.experiment: folders.restored / one.runs[0] for one in networks}
+        found = compare_crops(networks, images, restored)
+        if found is not None:
+            yield found
 
 
 def _looks(

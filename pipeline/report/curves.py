@@ -151,7 +151,7 @@ def line_chart(
     steps, values = _thinned(steps, max), _thinned(values, _mean)
     scale: Callable[[float], float] = math.log10 if logarithmic else float
     low, high = _padded(scale(min(values)), scale(max(values)))
-    ticks = _logarithmic_ticks(low, high) if logarithmic else even_ticks(low, high)
+    ticks = logarithmic_ticks(low, high) if logarithmic else even_ticks(low, high)
 
     def across(step: float) -> float:
         return round(LEFT + (RIGHT - LEFT) * step / steps[-1], 1)
@@ -196,7 +196,7 @@ def even_ticks(low: float, high: float) -> list[float]:
     return [float(f"{count * distance:.10g}") for count in range(first, last + 1)]
 
 
-def _logarithmic_ticks(low: float, high: float) -> list[float]:
+def logarithmic_ticks(low: float, high: float) -> list[float]:
     """Return round values between two powers of ten, given by their exponents."""
     decades = range(math.floor(low), math.ceil(high) + 1)
     for factors in ((1,), (1, 3), (1, 2, 5)):

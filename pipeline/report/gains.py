@@ -1,11 +1,11 @@
 """The figure of gains: what restoring brought in PSNR against what it brought in recognition."""
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.report.curves import Tick, even_ticks
 from pipeline.report.downstream import Downstream
+from pipeline.report.labels import Box, Label, Named, place_labels
 from pipeline.report.recogniser_results import Shown
 
 WIDTH, HEIGHT = 640, 380
@@ -19,15 +19,6 @@ SERIES = 6
 
 _MEASURES: Mapping[Shown, str] = {"accuracy": "accuracy", "map": "mAP"}
 """Names of what recognisers are compared by."""
-
-_LETTER = 6.6
-"""Width of a letter of a label, about, and a little more."""
-
-_TALL = 12.0
-"""Height of a label."""
-
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,25 +40,6 @@ class Point:
     high: float
     low: float
     summary: str
-
-
-@dataclass(frozen=True)
-class Label:
-    """Name of the experiment that restored an input, beside its marks.
-
-    Args:
-        text: The name.
-        x: Left edge, or the right one.
-        y: Base line.
-        ends: Whether ``x`` is the right edge.
-        line: From the mark to the label if that is further away, in SVG's notation; else empty.
-    """
-
-    text: str
-    x: float
-    y: float
-    ends: bool
-    line: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,63 +149,23 @@ def _signed(value: float) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-# --------------------------------------------------------------- where the labels stand
-
-
-def _labels(gains: Sequence[_Gain], points: Sequence[Point]) -> Iterator[Label]:
-    """Yield a label for each restored input, at the highest of its marks, where it is free."""
+def _labels(gains: Sequence[_Gain], points: Sequence[Point]) -> list[Label]:
+    """Return a label for each restored input, at the highest of its marks."""
     highest: dict[str, tuple[_Gain, Point]] = {}
     for gain, point in zip(gains, points, strict=True):
         if gain.restored not in highest or point.y < highest[gain.restored][1].y:
             highest[gain.restored] = (gain, point)
     names = [gain.by for gain, _ in highest.values()]
-    taken: list[Box] = [box for point in points for box in _boxes(point)]
-    for gain, point in sorted(highest.values(), key=lambda one: (one[1].x, one[1].y)):
-        # An experiment that restored several inputs would not tell which.
-        text = gain.by if names.count(gain.by) == 1 else gain.restored
-        box = min(_places(point, text), key=lambda place: _cost(place, taken, point))
-        taken.append(box)
-        ends = box[2] < point.x
-        edge = box[2] if ends else box[0]
-        yield Label(text, round(edge, 1), round(box[3] - 3, 1), ends, _line(box, point))
+    # An experiment that restored several inputs would not tell which.
+    named = [
+        Named(gain.by if names.count(gain.by) == 1 else gain.restored, point.x, point.y)
+        for gain, point in highest.values()
+    ]
+    marks = [box for point in points for box in _boxes(point)]
+    return place_labels(named, marks, (LEFT, TOP, RIGHT, BOTTOM))
 
 
 def _boxes(point: Point) -> list[Box]:
     """Return the space that a mark takes, and that of its error bar."""
     x, y = point.x, point.y
     return [(x - 6, y - 6, x + 6, y + 6), (x - 3, point.high, x + 3, point.low)]
-
-
-def _places(point: Point, text: str) -> Iterator[Box]:
-    """Yield where a label may stand: to both sides of its mark, at rising distances."""
-    wide = _LETTER * len(text)
-    for rise in (0, 12, 24, 36, 50, 64, 80):
-        for up in {0} if rise == 0 else (-rise, rise):
-            for left in (point.x + 9, point.x - 9 - wide):
-                top = point.y + up - _TALL / 2
-                yield (left, top, left + wide, top + _TALL)
-
-
-def _cost(place: Box, taken: Iterable[Box], point: Point) -> float:
-    """Return how bad a place is: what it hides, how much of it is outside, how far away it is."""
-    left, top, right, bottom = place
-    hidden = sum(_shared(place, box) for box in taken)
-    outside = max(0.0, LEFT - left) + max(0.0, right - RIGHT - 8)
-    outside += max(0.0, TOP - top) + max(0.0, bottom - BOTTOM)
-    away = abs((top + bottom) / 2 - point.y) + (3 if right < point.x else 0)
-    return 4 * hidden + 60 * outside + away
-
-
-def _shared(one: Box, other: Box) -> float:
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    tall = min(one[3], other[3]) - max(one[1], other[1])
-    return wide * tall if wide > 0 and tall > 0 else 0.0
-
-
-def _line(box: Box, point: Point) -> str:
-    """Return what joins a mark to a label that does not stand at its height."""
-    middle = (box[1] + box[3]) / 2
-    if math.isclose(middle, point.y, abs_tol=7):
-        return ""
-    near = box[0] - 2 if box[0] > point.x else box[2] + 2
-    return f"M{point.x:g} {point.y:g}L{near:.1f} {middle:.1f}"

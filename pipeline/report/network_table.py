@@ -22,6 +22,7 @@ class NetworkRow:
     receptive_field: int | None
     multiply_adds_256: int | None
     steps: int | None
+    training_multiply_adds: int | None
     data_set: str
     degradation: str
     protocol: str
@@ -41,6 +42,8 @@ class Network:
             a network that averages over the whole image.
         multiply_adds: For 256x256 restored pixels; None for weights that were trained elsewhere.
         steps: Of the training; None likewise.
+        training: Multiply-adds of all its steps, there and back; None likewise. The seconds that
+            they took differ from run to run, and the same results give the same page.
     """
 
     result: Result
@@ -49,6 +52,7 @@ class Network:
     receptive_field: int | None
     multiply_adds: int | None
     steps: int | None
+    training: int | None
 
 
 def tabulate_networks(
@@ -79,10 +83,25 @@ def tabulate_networks(
             receptive_field=card.get("receptive_field"),
             multiply_adds=card.get("multiply_adds_256"),
             steps=card.get("steps"),
+            training=_training(card),
         )
         for name, card in cards.items()
         if name in first
     ]
+
+
+_THERE_AND_BACK = 3
+"""Multiply-adds of a step over those of the output alone: as much again for the gradients of what
+goes in, and of the weights."""
+
+
+def _training(card: Mapping[str, Any]) -> int | None:
+    """Return the multiply-adds of a training; None where its card does not say all of it."""
+    if not {"multiply_adds_256", "steps", "trained_on"} <= card.keys():
+        return None
+    pixels = card["steps"] * card["recipe"]["batch"] * card["trained_on"]["patch_size"] ** 2
+    count: int = _THERE_AND_BACK * card["multiply_adds_256"] * pixels // 256**2
+    return count
 
 
 def _published(paper: Paper | None, ours: int) -> int | None:
@@ -109,6 +128,7 @@ def _row(network: Network) -> NetworkRow:
         receptive_field=network.receptive_field,
         multiply_adds_256=network.multiply_adds,
         steps=network.steps,
+        training_multiply_adds=network.training,
         data_set=result.data_set,
         degradation=result.degradation,
         protocol=result.protocol,

@@ -1,5 +1,7 @@
 """The page: everything on it as plain values, and the template that shows them."""
 
+import base64
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,8 @@ from pipeline.measuring.metrics import PROTOCOLS
 from pipeline.measuring.score_table import Place
 from pipeline.measuring.statistics import RESAMPLES
 from pipeline.recognition.scoring.palette import UNLABELLED_COLOUR
-from pipeline.report import crops, curves, gains
+from pipeline.report import cost_figure, crops, curves, gains
+from pipeline.report.answers import answer
 from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop
 from pipeline.report.curves import Chart
@@ -49,6 +52,7 @@ from pipeline.report.recognition_words import (
 from pipeline.report.reconstructions import Restoring, TakenIn
 from pipeline.report.repetitions import merge_repetitions
 from pipeline.report.results import Result
+from pipeline.report.same_crops import SameCrops
 from pipeline.report.unmeasured import LeftOut
 from pipeline.report.words import (
     decimal,
@@ -57,6 +61,7 @@ from pipeline.report.words import (
     describe_method,
     describe_protocol,
     describe_settings,
+    describe_sureness,
     describe_way,
     signed,
 )
@@ -138,6 +143,8 @@ class Findings:
         networks: What each network costs.
         degradations: The levels that the results are of in words, by their labels.
         leading: Places of the protocols that the trials name; the page shows these.
+        headline: Places of the protocol that each trial leads with.
+        same_crops: The same crops of all networks of a test.
         looks: Perceptual measures, lower for the better; empty where no benchmark asks for any.
         references: Numbers of the literature; those about other data are left out.
         repetition_of: Experiments that repeat another one, and which.
@@ -152,6 +159,8 @@ class Findings:
     networks: Sequence[Network]
     degradations: Mapping[str, str]
     leading: Collection[Place]
+    headline: Collection[Place]
+    same_crops: Sequence[SameCrops]
     looks: Sequence[PerceptualBlock]
     references: Iterable[Published]
     repetition_of: Mapping[str, str]
@@ -197,6 +206,7 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
     measured = (result for rows in groups.values() for result in rows)
     gaps = find_gaps(measured, findings.check, findings.draws)
     used = {result.protocol for result in findings.results}
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
     page: str = (
         _environment(findings.degradations)
         .get_template("page.html.jinja")
@@ -204,7 +214,10 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
             reports=reports,
             results=findings.results,
             networks=findings.networks,
+            answers=answer(merged, findings.headline, findings.networks),
+            same_crops=findings.same_crops,
             leaderboard=rank(groups, numbers, sources),
+            further=_further(groups, findings.headline),
             tables=tabulate_protocols(merged),
             looks=findings.looks,
             overview={report.name: draw_overview(report.name, singles) for report in reports},
@@ -223,6 +236,9 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
             crops=crops,
             curves=curves,
             gains=gains,
+            cost_figure=cost_figure,
+            script=script,
+            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             recognition=recognition,
             left_out=findings.left_out,
             warned=find_warnings(reports, recognition),
@@ -236,9 +252,33 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
     return page
 
 
+_HERE = Path(__file__).parent
+
+
+def _further(
+    groups: Mapping[Place, Sequence[Result]], headline: Collection[Place]
+) -> Collection[Place]:
+    """Return the places that say once more, by another protocol, what a headline says.
+
+    A number of the literature that no headline has is none of them.
+    """
+    compared = {
+        result.published.key[:3]
+        for place, results in groups.items()
+        for result in results
+        if place in headline and result.published
+    }
+    return {
+        place
+        for place, results in groups.items()
+        if place not in headline
+        and all(one.published is None or one.published.key[:3] in compared for one in results)
+    }
+
+
 def _environment(degradations: Mapping[str, str]) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(_HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -255,6 +295,7 @@ def _environment(degradations: Mapping[str, str]) -> Environment:
         "settings": describe_settings,
         "interval": describe_interval,
         "worth": describe_difference,
+        "sure": describe_sureness,
         "millions": lambda value: f"{value / 1e6:.3g}" if value < 1e9 else f"{value / 1e6:.0f}",
         "score": show_score,
         "score_interval": show_interval,

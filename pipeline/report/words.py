@@ -34,6 +34,10 @@ BORDERS: dict[Border, str] = {
 """What a protocol leaves out."""
 
 
+FEWEST_FOR_SURENESS = 5
+"""Images below which an interval cannot hold a mean as often as it should."""
+
+
 NAMES = {"kind", "class"}
 """Settings that name what the others belong to; the page says them first."""
 
@@ -85,6 +89,15 @@ def describe_difference(found: Difference) -> str:
         return "one image: no interval" if found.images == 1 else "perfect images: no interval"
     bounds = f"{signed(found.interval.low)} to {signed(found.interval.high)}"
     return f"within noise, {bounds}" if found.within_noise else bounds
+
+
+def describe_sureness(found: Difference) -> str:
+    """Return in few words how sure the sign of a difference is."""
+    if found.interval is None:
+        return "one image" if found.images == 1 else "perfect images"
+    if found.within_noise:
+        return "within noise"
+    return "certain" if found.images >= FEWEST_FOR_SURENESS else f"on all {found.images} images"
 
 
 def describe_settings(values: Mapping[str, object]) -> str:

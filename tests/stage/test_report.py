@@ -3,7 +3,6 @@ import csv
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -28,7 +27,7 @@ from pipeline.settings.outside import Outside
 from pipeline.settings.params import AcceptedOverlap, Applied, Experiment, Imported, Trial, Way
 from pipeline.settings.programs import Program
 from stages.report import report
-from tests.browser import CHROMIUM, needs_chromium
+from tests.browser import needs_chromium, opened
 from tests.recognised import Recognised, faces
 
 FOLDERS = (
@@ -129,9 +128,12 @@ class Project:
             "step,loss,psnr_train_patches,learning_rate\n100,0.5,20,0.001\n200,0.25,23,0.001\n"
         )
 
+    def card(self, name: str) -> Path:
+        return self.folders["models"] / name / "card.json"
+
     def write_card(self, name: str, facts: dict[str, Any]) -> None:
         card = {"model": {"class": "DnCNN"}, "parameters": 9, "weights_sha256": "ab", **facts}
-        path = self.folders["models"] / name / "card.json"
+        path = self.card(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(card))
 
@@ -308,7 +310,7 @@ def test_a_classical_method_has_a_checklist_too(project: Project) -> None:
 def test_the_page_leads_with_the_protocols_of_the_trial(project: Project) -> None:
     project.report()
 
-    board = project.page().partition("</table>")[0]
+    board = project.page().partition('<table id="board"')[2].partition("</table>")[0]
     assert "#protocol-gray-uint8" in board
     assert "#protocol-gray-float" not in board
     assert "by <code>gray-float</code>" not in project.page()
@@ -413,6 +415,7 @@ def test_the_same_results_give_the_same_bytes(project: Project) -> None:
         "recognition.csv",
         "repetitions.csv",
         "results.csv",
+        "results.md",
     ]
     assert first == {path.name: path.read_bytes() for path in project.out.iterdir()}
 
@@ -570,7 +573,7 @@ def test_the_page_needs_no_other_file(project: Project) -> None:
     for _, attributes in tags.found:
         for key in ("src", "href", "srcset", "poster", "action"):
             assert (attributes.get(key) or "data:").startswith(("data:", "#"))
-    assert re.findall(r"@import|url\((?!#)|fetch\(|https?://", page) == []
+    assert re.findall(r"@import|url\((?!#|data:)|fetch\(|https?://", page) == []
 
 
 def test_links_inside_the_page_lead_somewhere(project: Project) -> None:
@@ -602,13 +605,13 @@ def test_the_median_image_and_the_one_with_the_least_gain_are_shown(project: Pro
     assert captions == ["harbour", "harbour", "bridge"]
 
 
-def test_of_many_levels_the_first_the_last_and_two_between_are_shown(tmp_path: Path) -> None:
+def test_of_many_levels_the_first_and_the_last_are_shown(tmp_path: Path) -> None:
     project = Project(tmp_path, sigmas=(10, 20, 30, 40, 50, 60, 70))
 
     project.report()
 
     shown = re.findall(r"<h4>\s*Gaussian noise, \w\s(\d+)\s", project.page())
-    assert shown == ["10", "30", "50", "70", "10"]
+    assert shown == ["10", "70", "10"]
 
 
 def test_windows_follow_detail_and_error(project: Project) -> None:
@@ -619,6 +622,51 @@ def test_windows_follow_detail_and_error(project: Project) -> None:
     assert median == strongest_window(detail(picture(1)))
     assert least_gain == strongest_window(squared_error(picture(0) * np.float32(0.9), picture(0)))
     assert least_gain != strongest_window(detail(picture(0)))
+
+
+def add_other(project: Project) -> None:
+    """Add an experiment of another recipe, a little worse than ``net``."""
+    project.experiments["other"] = project.experiments["net"].model_copy(update={"recipe": "long"})
+    project.write_experiment("other", 28.25)
+
+
+def test_the_same_window_is_shown_of_all_networks_of_a_test(
+    project: Project, tmp_path: Path
+) -> None:
+    add_other(project)
+    worse = picture(1).copy()
+    worse[40:, 16:] = 0  # where the two are furthest apart
+    write_png(
+        project.folders["restored"] / "other" / "bsd68" / "gaussian_15" / "harbour.png", worse
+    )
+
+    project.report()
+
+    first = project.page().partition('<div class="same"')[2].partition("</div>\n    <h4>")[0]
+    sources = re.findall(r'data:image/png;base64,([^")]+)', first)
+    clean, degraded, net, other = map(decoded(tmp_path), sources[:4])
+    row, column = map(int, re.findall(r"at row (\d+), column (\d+)", first)[0])
+    window = np.s_[row : row + 160, column : column + 160]
+    np.testing.assert_array_equal(clean, to_8bit(picture(1))[window])
+    np.testing.assert_array_equal(degraded, to_8bit(picture(1) + picture(99) - 0.5)[window])
+    np.testing.assert_allclose(net, to_8bit(picture(1) * np.float32(0.9))[window], atol=1)
+    np.testing.assert_array_equal(other, to_8bit(worse)[window])
+
+
+def test_one_network_alone_has_nothing_beside_it(project: Project) -> None:
+    project.report()
+
+    assert 'id="crops"' not in project.page()
+
+
+def test_the_summary_says_which_network_by_how_much_and_how_sure(project: Project) -> None:
+    project.report()
+
+    summary = (project.out / "results.md").read_text(encoding="utf-8")
+    noise = "Gaussian noise, \N{GREEK SMALL LETTER SIGMA}\N{NO-BREAK SPACE}15"
+    assert f"- **{noise}**, bsd68: **net** 29.50 dB" in summary
+    assert "over total variation, on all 3 images" in summary
+    assert summary.count("\n## ") == len(project.levels)
 
 
 def test_pictures_are_cut_from_the_images(project: Project, tmp_path: Path) -> None:
@@ -649,48 +697,73 @@ def decoded(folder: Path) -> Callable[[str], Bytes]:
     return read
 
 
-USER = """<script>
-document.querySelector("thead button").click();
-document.querySelector("thead button").click();
-const range = document.querySelector("input[type=range]");
-range.value = 25;
-range.dispatchEvent(new Event("input"));
-location.hash = "gap-1";
-</script>"""
-"""Somebody who sorts by method, last name first, drags the first slider to the left, and follows
-the link of a gap."""
+@pytest.mark.browser
+@needs_chromium
+def test_a_browser_sorts_rows_and_moves_sliders(project: Project) -> None:
+    project.report()
 
+    with opened((project.out / "index.html").as_uri()) as page:
+        heading = page.locator("#board thead button").first
+        heading.click()
+        heading.click()  # by method, last name first
+        page.goto(f"{page.url}#gap-1")
+        page.locator("#experiment-net > summary").click()
+        slider = page.locator(".pair input").first
+        slider.fill("25")
 
-def browse(page: Path, width: int = 1200) -> str:
-    """Return what becomes of a page in a browser whose window is ``width`` pixels wide."""
-    options = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
-    return subprocess.run(
-        [
-            *(str(CHROMIUM), *options.split(), f"--user-data-dir={page.parent / 'profile'}"),
-            *(f"--window-size={width},900", "--dump-dom", page.as_uri()),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    ).stdout
+        methods = page.locator("#board tr[class] > th[data-value]").all()
+        assert [one.get_attribute("data-value") for one in methods] == ["tv", "net"] * 2
+        assert page.locator('#board th[aria-sort="descending"]').count() == 1
+        assert page.locator("#gap-1").get_attribute("open") is not None
+        assert page.locator(".pair").count() == 3
+        assert "--at: 25%" in (page.locator(".pair").first.get_attribute("style") or "")
 
 
 @pytest.mark.browser
 @needs_chromium
-def test_a_browser_sorts_rows_and_moves_sliders(project: Project, tmp_path: Path) -> None:
+def test_a_browser_shows_one_figure_of_costs_and_rows_that_were_asked_for(project: Project) -> None:
+    add_other(project)
+    for name in ("net", "other"):
+        cost = {"multiply_adds_256": 2**20, "receptive_field": 9}
+        project.write_card(name, json.loads(project.card(name).read_text()) | cost)
     project.report()
-    used = tmp_path / "used.html"
-    used.write_text(project.page().replace("</body>", f"{USER}</body>"), encoding="utf-8")
 
-    dump = browse(used)
+    with opened((project.out / "index.html").as_uri()) as page:
+        page.select_option("#cost", "training")
+        page.locator("#best tbody tr").nth(1).locator("th").click()
+        page.fill("#filter", "OTHER")
 
-    assert re.search(r'<details class="fold gap" id="gap-1" open', dump)
-    assert dump.count('<input type="range"') == 3
-    assert dump.count("--at: 25%") == 1
-    methods = re.findall(r'<th scope="row" data-value="(\w+)"', dump)
-    assert methods == ["tv", "net"] * 2
-    assert len(re.findall(r'<th [^>]*aria-sort="descending"', dump)) == 1
+        shown = page.locator("#costs-of-tests figure:visible")
+        assert shown.count() == 1
+        assert (shown.get_attribute("data-test"), shown.get_attribute("data-cost")) == (
+            "2",
+            "training",
+        )
+        assert page.locator("#board tr.network:visible, #board tr.classical:visible").count() == 2
+        assert "other" in page.locator("#board tr.network:visible").first.inner_text()
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_a_browser_enlarges_all_windows_of_an_image_around_one_place(project: Project) -> None:
+    add_other(project)
+    project.report()
+
+    with opened((project.out / "index.html").as_uri()) as page:
+        windows = page.locator(".same").first.locator(".window img")
+        before = windows.first.evaluate("one => getComputedStyle(one).transform")
+        page.locator("#zoom").fill("3")
+        page.check("#errors")
+        page.locator(".same .window").nth(1).hover(position={"x": 10, "y": 20})
+
+        after = windows.evaluate_all(
+            "all => all.map(one => [getComputedStyle(one).transform,"
+            " getComputedStyle(one).transformOrigin].join())"
+        )
+        assert before == "matrix(1, 0, 0, 1, 0, 0)"
+        assert len(after) == 3
+        assert len(set(after)) == 1
+        assert after[0].startswith("matrix(3, 0, 0, 3, 0, 0),10")
 
 
 def test_recognisers_are_reported_beside_the_restored_images(
@@ -766,25 +839,14 @@ def apply_net(project: Project, name: str, way: Way) -> None:
 
 @pytest.mark.browser
 @needs_chromium
-def test_long_names_and_ways_make_no_page_wider_than_a_window(
-    project: Project, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("width", [400, 1000, 1280])
+def test_long_names_and_ways_make_no_page_wider_than_a_window(project: Project, width: int) -> None:
     apply_net(project, "net_as_written_with_slopes_a_pixel_local", "local_averages")
     project.report()
-    page = tmp_path / "page.html"
-    page.write_text(project.page().replace("</body>", f"{WIDTHS}</body>"), encoding="utf-8")
 
-    found = re.search(r"<title>window (\d+), page (\d+)</title>", browse(page, width=1000))
-
-    assert found
-    assert int(found[2]) <= int(found[1])
-
-
-WIDTHS = """<script>
-const root = document.documentElement;
-document.title = `window ${root.clientWidth}, page ${root.scrollWidth}`;
-</script>"""
-"""Somebody who measures whether the page has to be moved sideways."""
+    with opened((project.out / "index.html").as_uri(), width=width) as page:
+        root = "document.documentElement"
+        assert page.evaluate(f"{root}.scrollWidth") <= page.evaluate(f"{root}.clientWidth")
 
 
 def test_results_of_another_program_stand_beside_the_experiments(project: Project) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.measuring.statistics import Difference, Interval
 from pipeline.report.downstream import Degraded, Downstream, Row
-from pipeline.report.gains import BOTTOM, HEIGHT, LEFT, RIGHT, SERIES, TOP, WIDTH, Label, draw_gains
+from pipeline.report.gains import BOTTOM, HEIGHT, LEFT, RIGHT, SERIES, TOP, WIDTH, draw_gains
+from pipeline.report.labels import Label
 
 Point = tuple[float, float]
 

@@ -58,3 +58,17 @@ def test_what_is_not_known_is_left_empty(tmp_path: Path) -> None:
     assert line["parameters"] == "9"
     assert line["parameters_published"] == line["receptive_field"] == line["steps"] == ""
     assert float(line["psnr"]) == NETWORK.psnr
+
+
+def test_a_training_costs_its_steps_there_and_back() -> None:
+    card = {
+        "parameters": 9,
+        "multiply_adds_256": 256**2 * 100,  # a hundred a pixel
+        "steps": 7,
+        "recipe": {"batch": 2},
+        "trained_on": {"patch_size": 5},
+    }
+
+    (row,) = tabulate_networks({"net": card}, {}, [NETWORK], {NETWORK.place}, {})
+
+    assert row.training == 3 * 100 * 7 * 2 * 5 * 5

@@ -108,6 +108,7 @@ def page_of(
     references: tuple[Published, ...] = (),
     repetition_of: Mapping[str, str] | None = None,
     leading: set[tuple[str, str, str]] | None = None,
+    headline: set[tuple[str, str, str]] | None = None,
     networks: tuple[Network, ...] = (),
     recognition: Recognised | None = None,
     left_out: Mapping[str, list[Unmeasured]] | None = None,
@@ -120,6 +121,8 @@ def page_of(
             networks=networks,
             degradations={one.degradation: noise_in_words(one) for one in results},
             leading={result.place for result in results} if leading is None else leading,
+            headline={result.place for result in results} if headline is None else headline,
+            same_crops=(),
             looks=(),
             references=references,
             repetition_of=repetition_of or {},
@@ -168,14 +171,16 @@ def text_of(markup: str) -> str:
 
 def leaderboard(page: str) -> list[str]:
     """Return the rows of the leaderboard as text without markup."""
-    table = page[page.index("<tbody>") : page.index("</table>")]
+    board = page.index('<table id="board"')
+    table = page[page.index("<tbody", board) : page.index("</table>", board)]
     return [text_of(row) for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]
 
 
 def section(page: str, name: str) -> str:
     """Return the text of one section of the page."""
-    start = page.index(f'<section id="{name}"')
-    return text_of(page[start : page.index("</section>", start)])
+    tag = "details" if name.startswith("experiment-") else "section"
+    start = page.index(f'<{tag} id="{name}"')
+    return text_of(page[start : page.index(f"</{tag}>", start)])
 
 
 def test_a_leaderboard_block_says_data_degradation_and_protocol_and_puts_the_best_first() -> None:
@@ -328,7 +333,7 @@ def test_an_accepted_overlap_is_said_beside_the_number() -> None:
 
     said = "1 test image overlaps the training set : accepted because the paper did so"
     assert [said in row for row in leaderboard(page)] == [False, True, False, False]
-    assert said in section(page, "overview")
+    assert said in section(page, "answers")
     assert "one left crop" in section(page, "experiment-net")
 
 
@@ -465,11 +470,12 @@ def test_networks_stand_beside_what_they_cost() -> None:
         receptive_field=None,
         multiply_adds=3_612_345_678,
         steps=3000,
+        training=12_345_678_901_234,
     )
 
     table = section(page_of(NETWORK, networks=(network,)), "networks")
 
-    assert "56 097 556 097 whole image 3.61 3 000" in table
+    assert "56 097 556 097 whole image 3.61 3 000 12 346" in table
 
 
 def test_without_networks_there_is_no_table_of_them() -> None:

@@ -53,6 +53,8 @@ def page(found: Recognised | None) -> str:
             networks=(),
             degradations={},
             leading=set(),
+            headline=set(),
+            same_crops=(),
             looks=(),
             references=(),
             repetition_of={},

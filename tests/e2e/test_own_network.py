@@ -18,10 +18,10 @@ pytestmark = pytest.mark.slow
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project with the files and entries of the page, trained for a few steps."""
     project = copy_project(tmp_path_factory.mktemp("own") / "project", preset="quick")
-    for block in re.finditer(r"^```python (\S+)\n(.*?)^```$", read_page(PAGE), re.M | re.S):
-        path = project / block[1]
+    for file in re.finditer(r"^```python (\S+)\n(.*?)^```$", read_page(PAGE), re.M | re.S):
+        path = project / file[1]
         path.parent.mkdir(exist_ok=True)
-        path.write_text(block[2], encoding="utf-8")
+        path.write_text(file[2], encoding="utf-8")
     params = project / "params.yaml"
     text = params.read_text(encoding="utf-8")
     for block in blocks(PAGE, "yaml"):

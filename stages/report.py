@@ -20,7 +20,7 @@ from pipeline.measuring.score_table import SCORES, Inputs, Place
 from pipeline.report.answers import answer
 from pipeline.report.checklist import Check, check_gap
 from pipeline.report.comparisons import compare_all, write_comparisons
-from pipeline.report.crops import ImageKey, choose_crops
+from pipeline.report.crops import MOST_PICTURED, ImageKey, choose_crops
 from pipeline.report.curves import draw_curve, read_curve
 from pipeline.report.downstream import write_downstream
 from pipeline.report.leaderboard import by_place, leading_places
@@ -208,7 +208,7 @@ def report(
         for level in levels(trial.degradation)
     }
     page = render_page(
-        reports,
+        _pictured(reports, merged, headline),
         Findings(
             results=results,
             networks=table,
@@ -382,6 +382,22 @@ def _classical(name: str, trials: Sequence[Trial], folders: _Folders) -> list[Me
 
 def _asks_for_looks(trials: Iterable[Trial]) -> bool:
     return any(trial.perceptual for trial in trials)
+
+
+def _pictured(
+    reports: Sequence[Report],
+    groups: Mapping[Place, Sequence[Result]],
+    headline: Collection[Place],
+) -> list[Report]:
+    """Return the reports, of many only those with crops that are the best of a test."""
+    if len(reports) <= MOST_PICTURED:
+        return list(reports)
+    best = {
+        max(networks, key=lambda one: one.psnr).runs[0]
+        for place in headline
+        if (networks := [one for one in groups.get(place, ()) if not one.is_baseline])
+    }
+    return [one if one.name in best else replace(one, crops=()) for one in reports]
 
 
 def _same_crops(

@@ -20,6 +20,11 @@ MOST_METHODS = 2
 """Classical methods that are drawn, the best of them."""
 
 
+MOST_NAMED = 12
+"""Networks that all have their names beside their marks; of more, only those that no other is
+better than at less cost."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cost:
     """A kind of cost.
@@ -101,7 +106,7 @@ class CostFigure:
         cost: What is along the lower edge.
         points: The networks.
         levels: What they are compared with.
-        labels: Names of all of them.
+        labels: Names of all of them, or of many networks those on the frontier.
         x_ticks: Cost.
         y_ticks: PSNR in decibels.
         without: Networks whose cost is not known, so that they have no mark.
@@ -172,7 +177,7 @@ def _draw(
 
     marks = {name: (across(value), up(psnr)) for name, (value, psnr) in known.items()}
     lines = {name: up(psnr) for _, name, psnr in levels}
-    named = [Named(name, x, y) for name, (x, y) in marks.items()]
+    named = [Named(name, *marks[name]) for name in _worth_naming(known)]
     named += [Named(name, LEFT, y - 7) for name, y in lines.items()]
     return CostFigure(
         cost=cost,
@@ -193,6 +198,17 @@ def _draw(
         y_ticks=[Tick(up(tick), f"{tick:g}") for tick in even_ticks(low, high)],
         without=[one.experiment for one in networks if one.experiment not in known],
     )
+
+
+def _worth_naming(known: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Return the networks, of many only those on the frontier of cost and PSNR."""
+    if len(known) <= MOST_NAMED:
+        return list(known)
+    frontier: list[str] = []
+    for name in sorted(known, key=lambda one: (known[one][0], -known[one][1])):
+        if not frontier or known[name][1] > known[frontier[-1]][1]:
+            frontier.append(name)
+    return frontier
 
 
 def _around(mark: tuple[float, float]) -> Box:

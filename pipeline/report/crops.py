@@ -28,6 +28,9 @@ STEP = 8
 MOST_LEVELS = 2
 """Shown of one experiment, so that the page stays light."""
 
+MOST_PICTURED = 24
+"""Entries of ``params.yaml`` that all have crops of their own; of more, the best of each test."""
+
 ERROR_GAIN = 8
 """The error map shows absolute errors this many times as large."""
 

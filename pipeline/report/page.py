@@ -63,6 +63,7 @@ from pipeline.report.words import (
     describe_settings,
     describe_sureness,
     describe_way,
+    list_names,
     signed,
 )
 from pipeline.settings.outside import Outside
@@ -296,6 +297,7 @@ def _environment(degradations: Mapping[str, str]) -> Environment:
         "interval": describe_interval,
         "worth": describe_difference,
         "sure": describe_sureness,
+        "names": lambda names: list_names(list(names)),
         "millions": lambda value: f"{value / 1e6:.3g}" if value < 1e9 else f"{value / 1e6:.0f}",
         "score": show_score,
         "score_interval": show_interval,

@@ -1,7 +1,7 @@
 """Labels, names and numbers of the table in the words of the page."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pipeline.measuring.metrics import PROTOCOLS, Border, Measure
 from pipeline.measuring.protocols import PROTOCOL_COLOURS
@@ -40,6 +40,17 @@ FEWEST_FOR_SURENESS = 5
 
 NAMES = {"kind", "class"}
 """Settings that name what the others belong to; the page says them first."""
+
+
+MOST_LISTED = 4
+"""Names in a list within a sentence; of more, the first ones and how many others there are."""
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return names with commas between them, a long list cut short."""
+    if len(names) <= MOST_LISTED + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:MOST_LISTED])} and {len(names) - MOST_LISTED} others"
 
 
 def decimal(value: float, digits: int) -> str:

@@ -20,7 +20,7 @@ from pipeline.images.files import read_image, write_png
 from pipeline.literature import published
 from pipeline.measuring.perceptual_table import Perceived
 from pipeline.measuring.score_table import INPUT, Score
-from pipeline.report.crops import detail, squared_error, strongest_window
+from pipeline.report.crops import MOST_PICTURED, detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import ResultRow
 from pipeline.settings.outside import Outside
@@ -651,6 +651,19 @@ def test_the_same_window_is_shown_of_all_networks_of_a_test(
     np.testing.assert_array_equal(degraded, to_8bit(picture(1) + picture(99) - 0.5)[window])
     np.testing.assert_allclose(net, to_8bit(picture(1) * np.float32(0.9))[window], atol=1)
     np.testing.assert_array_equal(other, to_8bit(worse)[window])
+
+
+def test_of_very_many_entries_the_best_of_each_test_has_pictures(project: Project) -> None:
+    for number in range(MOST_PICTURED):
+        name = f"net_{number}"
+        project.experiments[name] = project.experiments["net"].model_copy(update={"recipe": name})
+        project.write_experiment(name, 28.0 - number / 100)
+
+    project.report()
+
+    assert set(re.findall(r"<span>harbour</span> of (\w+)", project.page())) == {"bsd68"}
+    assert project.page().count('<article class="crop">') == 3
+    assert "data/restored/net_7</code>" in project.page()
 
 
 def test_one_network_alone_has_nothing_beside_it(project: Project) -> None:

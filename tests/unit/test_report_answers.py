@@ -7,7 +7,7 @@ from pipeline.report.cost_figure import LEFT, RIGHT
 from pipeline.report.leaderboard import by_place
 from pipeline.report.network_table import Network
 from pipeline.report.results import Result
-from pipeline.report.words import describe_sureness
+from pipeline.report.words import describe_sureness, list_names
 from tests.unit.report_data import IMAGES, PAPER, result_of, spread_over_images
 
 NETWORK = result_of(29.0)
@@ -150,3 +150,23 @@ def test_classical_and_published_numbers_are_lines() -> None:
         ("published", "DnCNN-S, published: 29.23 dB"),
     ]
     assert found.figures[0].levels[1].y < found.figures[0].points[0].y
+
+
+def test_of_many_networks_those_have_names_that_no_other_beats_at_less_cost() -> None:
+    psnr = {"cheap": 27.0, "better": 28.0, "best": 30.0} | {f"worse_{n}": 26.0 for n in range(12)}
+    results = [result_of(value, experiment=name) for name, value in psnr.items()]
+    networks = tuple(
+        network(result, multiply_adds=65_536_000 * (number + 1))
+        for number, result in enumerate(results)
+    )
+
+    (found,) = answers(*results, networks=networks)
+
+    figure = found.figures[0]
+    assert {label.text for label in figure.labels} == {"cheap", "better", "best"}
+    assert len(figure.points) == len(psnr)
+
+
+def test_a_long_list_of_names_is_cut_short() -> None:
+    assert list_names(["a", "b", "c", "d", "e"]) == "a, b, c, d, e"
+    assert list_names(["a", "b", "c", "d", "e", "f"]) == "a, b, c, d and 2 others"

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,11 +26,11 @@ from pipeline.commands import (
     export_benchmark,
     photo,
     plan,
+    report,
     trying,
     weights,
 )
 from pipeline.commands.graph import add_selection, read_graph
-from pipeline.commands.table import as_table
 from pipeline.graph.project import ProjectError, find_root
 
 if TYPE_CHECKING:
@@ -240,36 +240,6 @@ def _schema(_root: Path, _options: argparse.Namespace) -> int:
     return SUCCESS
 
 
-def _report(root: Path, _options: argparse.Namespace) -> int:
-    from pipeline.arrays.tables import read_mappings
-
-    results = root / "data" / "report" / "results.csv"
-    recognised = results.with_name("recognition.csv")
-    try:
-        rows = read_mappings(results)
-        others = read_mappings(recognised, _RECOGNISED) if recognised.is_file() else []
-    except OSError as error:
-        raise CommandError(
-            f"{results}: {error.strerror}; `dvc repro` or `restore run` writes the report"
-        ) from error
-    except ValueError as error:
-        raise CommandError(f"{error}; `dvc repro --force report` writes it again") from error
-    print(_table_of(rows, rows[0]) if rows else "nothing was restored")
-    if others:
-        print(f"\n{_table_of(others, _RECOGNISED)}")
-    print(f"\n{results.with_name('index.html')}")
-    return SUCCESS
-
-
-_RECOGNISED = ("recogniser", "train_on", "input", "psnr", "samples", "measure", "value")
-"""Columns of the table of what was recognised."""
-
-
-def _table_of(rows: Iterable[Mapping[str, str]], columns: Iterable[str]) -> str:
-    names = list(columns)
-    return as_table([names, *([row[name] for name in names] for row in rows)])
-
-
 _COMMANDS = {
     "run": _Command(
         _run, "bring the experiments up to date, stages side by side", _add_run_options
@@ -293,7 +263,7 @@ _COMMANDS = {
     "export-benchmark": _Command(
         export_benchmark.run, export_benchmark.SUMMARY, export_benchmark.add_options
     ),
-    "report": _Command(_report, "print the results as a table", _add_no_options),
+    "report": _Command(report.run, report.SUMMARY, report.add_options),
     "schema": _Command(
         _schema, "print the JSON schema of params.yaml, for editors", _add_no_options
     ),

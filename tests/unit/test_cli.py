@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
+from tests.report_folder import result, write_report
 from tests.toy import call, copy_toy, edit, environment, gather, make_toy, program, trace
 
 ROOT = Path(__file__).parents[2]
@@ -214,44 +215,7 @@ def test_serve_refuses_a_port_that_another_program_has(capsys: pytest.CaptureFix
     assert "take another one, or leave --port out" in printed
 
 
-# ---------------------------------------------------------------------- preset, report
-
-
-def test_report_prints_the_results_and_the_page(
-    toy: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (toy / "data" / "report").mkdir(parents=True)
-    (toy / "data" / "report" / "results.csv").write_text("experiment,psnr\na_long_name,28.84\nb,\n")
-
-    assert cli.main(["report"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "experiment   psnr",
-        "a_long_name  28.84",
-        "b",
-        "",
-        str(toy / "data" / "report" / "index.html"),
-    ]
-
-
-def test_report_prints_what_was_recognised(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (toy / "data" / "report").mkdir(parents=True)
-    (toy / "data" / "report" / "results.csv").write_text("experiment,psnr\nb,\n")
-    (toy / "data" / "report" / "recognition.csv").write_text(
-        "recogniser,model,train_on,input,psnr,samples,measure,value\n"
-        "small,v1.small,faces,faces_noisy,20.76,100,accuracy,0.66\n"
-    )
-
-    assert cli.main(["report"]) == 0
-    assert capsys.readouterr().out.splitlines()[3:5] == [
-        "recogniser  train_on  input        psnr   samples  measure   value",
-        "small       faces     faces_noisy  20.76  100      accuracy  0.66",
-    ]
-
-
-@pytest.mark.usefixtures("toy")
-def test_report_says_how_to_get_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["report"]) == 1
-    assert "`dvc repro`" in capsys.readouterr().err
+# ------------------------------------------------------------------------------ preset
 
 
 def test_preset_lists_and_takes(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -280,12 +244,10 @@ def test_preset_refuses_to_lose_edits(toy: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_a_reader_that_stops_early_is_no_error(toy: Path) -> None:
-    (toy / "data" / "report").mkdir(parents=True)
-    rows = "experiment,psnr\n" + "a,1\n" * 100_000
-    (toy / "data" / "report" / "results.csv").write_text(rows)
+    write_report(toy, [result(f"experiment_{number}", 30.0) for number in range(10_000)])
 
     with subprocess.Popen(
-        [program("restore"), "report"],
+        [program("restore"), "report", "--all"],
         cwd=toy,
         env=environment(),
         stdout=subprocess.PIPE,

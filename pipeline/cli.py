@@ -21,6 +21,7 @@ from pipeline.commands import (
     USAGE,
     CommandError,
     app,
+    compare,
     data,
     export,
     export_benchmark,
@@ -264,6 +265,7 @@ _COMMANDS = {
         export_benchmark.run, export_benchmark.SUMMARY, export_benchmark.add_options
     ),
     "report": _Command(report.run, report.SUMMARY, report.add_options),
+    "compare": _Command(compare.run, compare.SUMMARY, compare.add_options),
     "schema": _Command(
         _schema, "print the JSON schema of params.yaml, for editors", _add_no_options
     ),

@@ -56,11 +56,8 @@ def fit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: i
     ]
     kept = _fitting(columns, least, width)
     room = {place: widths[place] for place in kept}
-    excess = _total(room.values()) - width
-    for place in kept:
-        given = max(0, min(excess, room[place] - least[place]))
-        room[place] -= given
-        excess -= given
+    while _total(room.values()) > width and any(room[place] > least[place] for place in kept):
+        room[max(kept, key=lambda place: (room[place] > least[place], room[place]))] -= 1
     lines = as_table(
         [[shorten(row[place], room[place]) for place in kept] for row in cells],
         right={at for at, place in enumerate(kept) if columns[place].right},

@@ -25,6 +25,7 @@ from pipeline.commands import (
     data,
     export,
     export_benchmark,
+    lineage,
     photo,
     plan,
     report,
@@ -266,6 +267,7 @@ _COMMANDS = {
     ),
     "report": _Command(report.run, report.SUMMARY, report.add_options),
     "compare": _Command(compare.run, compare.SUMMARY, compare.add_options),
+    "lineage": _Command(lineage.run, lineage.SUMMARY, lineage.add_options),
     "schema": _Command(
         _schema, "print the JSON schema of params.yaml, for editors", _add_no_options
     ),

@@ -52,6 +52,26 @@ ELSEWHERE = {
     ),
     "prefect deployment run restore/train-all --watch --param experiments='[\"dncnn_s25\"]' "
     "--param force=true": (FLOW, "test_the_served_deployment_tells_the_truth_about_failures"),
+    "restore report --benchmark denoise_25": (
+        "tests/unit/test_command_report.py",
+        "test_one_benchmark_or_data_set_is_shown",
+    ),
+    "restore report --all": (
+        "tests/unit/test_command_report.py",
+        "test_all_shows_every_protocol_and_the_interval",
+    ),
+    "restore compare runet_s25 dncnn_s25": (
+        "tests/unit/test_command_compare.py",
+        "test_only_the_settings_that_differ_are_printed",
+    ),
+    "restore lineage dncnn_s25": (
+        "tests/unit/test_command_lineage.py",
+        "test_the_chain_goes_from_an_experiment_back_to_the_raw_data",
+    ),
+    "restore lineage data/report/results.csv": (
+        "tests/unit/test_command_lineage.py",
+        "test_a_file_as_its_stage_wrote_it_is_said_to_be_so",
+    ),
     "restore export-benchmark denoise_25 --to to_restore": (
         GRAPH,
         "test_what_another_program_restored_is_measured_beside_the_others",
@@ -246,7 +266,7 @@ def test_an_experiment_is_launched_by_editing_the_params(project: Path) -> None:
         *("train@dncnn_again", "evaluate@dncnn_again", "report")
     }
     assert "data/metrics/dncnn_again.json" in difference
-    assert re.search(r"^dncnn_again ", results, re.MULTILINE)
+    assert re.search(r"^ *\d+  dncnn_s25.*2 runs\) ", results, re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """``restore lineage``: where a result comes from, stage by stage back to the raw data."""
 
 import argparse
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -31,8 +32,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument(
         "target",
-        # Now: the command runs in the project's folder, wherever it was given.
-        type=lambda text: _Asked(text, Path(text).absolute()),
+        # Now: the command runs in the project's folder, wherever it was given. DVC may have linked
+        # the file to its cache, so links are not followed.
+        type=lambda text: _Asked(text, Path(os.path.normpath(Path(text).absolute()))),
         metavar="FILE|EXPERIMENT|RUN",
         help="something that a stage wrote, below data/; an experiment, another key of params.yaml "
         "or a stage; or the id of a run in MLflow",

@@ -145,13 +145,16 @@ def origins_of(stage: RecordedStage, stages: Mapping[str, RecordedStage]) -> Ori
 
 
 def recorded_checksum(cache: Path, out: str, checksum: str, path: str) -> str | None:
-    """Return the MD5 that a file had when its stage wrote it; None if that is not known any more.
+    """Return the MD5 that a file had when its stage wrote it.
 
     Args:
         cache: Folder of DVC's cache.
         out: Output that is the file, or the folder that it is in.
         checksum: Of the output.
         path: The file.
+
+    Returns:
+        None if that is not known any more, an empty text if the stage wrote no such file.
     """
     if out == path:
         return None if checksum.endswith(_FOLDER) else checksum

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
+from pipeline.running.tracking import Tracker
 from tests.recorded_project import LOCK_FILE
 from tests.toy import call, copy_toy, make_toy
 
@@ -166,11 +167,41 @@ def test_the_chain_of_a_file_that_was_changed_since_is_not_its_own(
     assert f"{file}: is not what" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("file", ["left.txt", "../out/left.txt"])
 def test_a_file_is_found_from_a_folder_of_the_project(
-    toy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    file: str, toy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (toy / "out" / "left.txt").write_text("no stage wrote it\n")
     monkeypatch.chdir(toy / "out")
 
-    assert cli.main(["lineage", "join"]) == 0
+    assert cli.main(["lineage", file]) == 2
 
-    assert "join" in capsys.readouterr().out
+    assert "out/left.txt: no stage in dvc.lock wrote this" in capsys.readouterr().err
+
+
+def test_a_run_leads_to_the_chain_of_its_weights_as_long_as_they_are_here(
+    recorded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{recorded / 'mlflow.db'}")
+    (recorded / "data/models/small").mkdir(parents=True)
+    (recorded / "data/models/small/card.json").write_text('{"weights_sha256": "now"}')
+    tracker = Tracker()
+
+    def made(**tags: str) -> str:
+        named = {f"restore.{key}": value for key, value in tags.items()}
+        run = tracker.client.create_run(tracker.experiment_id, tags=named)
+        return str(run.info.run_id)
+
+    now = made(experiment="small", weights="now")
+    codes = [
+        cli.main(["lineage", now]),
+        cli.main(["lineage", made(experiment="small", weights="before")]),
+        cli.main(["lineage", made(launch="key")]),
+    ]
+
+    assert codes == [0, 1, 2]
+    printed = capsys.readouterr()
+    assert printed.out.startswith("evaluate@small\n")
+    assert f"run    {now}" in printed.out
+    assert "left the weights before, and data/models/small has now" in printed.err
+    assert "this is the run of a command" in printed.err

@@ -25,6 +25,7 @@ from pipeline.commands import (
     data,
     export,
     export_benchmark,
+    init,
     lineage,
     photo,
     plan,
@@ -243,6 +244,7 @@ def _schema(_root: Path, _options: argparse.Namespace) -> int:
 
 
 _COMMANDS = {
+    "init": _Command(init.run, init.SUMMARY, init.add_options, anywhere=True),
     "run": _Command(
         _run, "bring the experiments up to date, stages side by side", _add_run_options
     ),

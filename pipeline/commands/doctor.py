@@ -80,6 +80,19 @@ def _check_path(_root: Path) -> Finding:
     )
 
 
+def _check_code(root: Path) -> Finding:
+    from pipeline.own_code import find_other_code
+
+    version = _project(root).get("version", "unknown")
+    if find_other_code(root) is None:
+        return Finding("ok", f"the project's own runs, version {version}")
+    return Finding(
+        "warn",
+        f"{Path(__file__).parents[2]} runs, and not the project's own, version {version}",
+        "give the command `restore` of an installation, which runs the project's; unset PYTHONPATH",
+    )
+
+
 def _check_packages(root: Path) -> Finding:
     faults = []
     for requirement in _requirements(root).values():
@@ -287,6 +300,7 @@ def _check_mirror(_root: Path) -> Finding:
 CHECKS: dict[str, Callable[[Path], Finding]] = {
     "Python": _check_python,
     "python on PATH": _check_path,
+    "code": _check_code,
     "packages": _check_packages,
     "Prefect and FastAPI": _check_pair,
     "Prefect's server": _check_server,

@@ -56,6 +56,18 @@ def test_what_is_not_right_comes_with_a_way_to_mend_it(root: Path) -> None:
         assert found.verdict == "ok" or found.mend
 
 
+def test_code_that_is_not_the_projects_own_is_doubtful(root: Path) -> None:
+    own = finding(root, "code")
+    (root / "pipeline").mkdir()
+    (root / "pipeline" / "cli.py").touch()
+
+    other = finding(root, "code")
+
+    assert own.verdict == "ok"
+    assert other.verdict == "warn"
+    assert f"{ROOT} runs, and not the project's own" in other.found
+
+
 def test_the_fast_examination_starts_no_server(root: Path) -> None:
     assert "Prefect's server" in doctor.CHECKS
     assert "Prefect's server" not in dict(doctor.examine(root, fast=True))

@@ -6,6 +6,7 @@ Each command imports what it needs when it runs, so that help and errors come at
 import argparse
 import atexit
 import contextlib
+import importlib
 import os
 import sys
 import traceback
@@ -34,10 +35,25 @@ from pipeline.commands import (
     weights,
 )
 from pipeline.commands.graph import add_selection, read_graph
-from pipeline.graph.project import ProjectError, find_root
+from pipeline.graph.project import ProjectError, find_other_code, find_root
 
 if TYPE_CHECKING:
     from pipeline.graph.supervise import Children
+
+
+def start() -> int:
+    """Run one command with the code of the project that it is given in, if it has its own."""
+    own = find_other_code(Path.cwd())
+    if own is None:
+        return main()
+    # Children too, such as those that restore photographs, wherever they run.
+    paths = filter(None, [str(own), os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    sys.path.insert(0, str(own))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pipeline"]:
+        del sys.modules[name]
+    code: int = importlib.import_module("pipeline.cli").main()
+    return code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The pages for people, ``README.md`` and ``docs/``, as the tests read them."""
+"""The pages for people, at the top and in ``docs/``, as the tests read them."""
 
 import json
 import re
@@ -9,7 +9,11 @@ from ruamel.yaml import YAML
 
 from tests.project import ROOT
 
-PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+]
 
 Content = dict[str, Any]
 """A YAML file, or a part of one."""

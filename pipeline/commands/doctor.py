@@ -21,6 +21,7 @@ from packaging.specifiers import SpecifierSet
 
 from pipeline.graph import prefect_server
 from pipeline.graph.prefect_access import running_server
+from pipeline.graph.project import find_other_code
 from pipeline.running.workers import count_cores
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -81,8 +82,6 @@ def _check_path(_root: Path) -> Finding:
 
 
 def _check_code(root: Path) -> Finding:
-    from pipeline.own_code import find_other_code
-
     version = _project(root).get("version", "unknown")
     if find_other_code(root) is None:
         return Finding("ok", f"the project's own runs, version {version}")

@@ -1,4 +1,4 @@
-"""Where the project is: the folder that holds ``dvc.yaml``."""
+"""Where the project is, the folder that holds ``dvc.yaml``, and whether its own code runs."""
 
 from pathlib import Path
 
@@ -20,3 +20,13 @@ def find_root(start: Path) -> Path:
         f"expected a folder with a dvc.yaml, here or above; came {start.absolute()}: "
         "go to the project's folder and try again"
     )
+
+
+def find_other_code(start: Path) -> Path | None:
+    """Return the project around ``start`` if it has code of its own that is not this one."""
+    try:
+        root = find_root(start)
+    except ProjectError:
+        return None
+    is_whole = (root / "pipeline" / "cli.py").is_file()
+    return root if is_whole and not root.samefile(Path(__file__).parents[2]) else None

@@ -1,4 +1,4 @@
-"""Every command that README.md and docs/ show is run: here, by another test, or by CI."""
+"""Every command that the pages for people show is run: here, by another test, or by CI."""
 
 import csv
 import json
@@ -28,6 +28,7 @@ from tests.project import ROOT, command_environment, copy_project, run
 from tests.toy import free_port
 
 GRAPH, FLOW = "tests/e2e/test_graph.py", "tests/e2e/test_flow.py"
+WHEEL = "tests/e2e/test_wheel.py"
 
 ELSEWHERE = {
     "restore import weights/GD_Color_Blind.mat --as cdncnn_b --test-on colour_levels "
@@ -43,6 +44,14 @@ ELSEWHERE = {
     "restore run": (
         GRAPH,
         "test_the_flow_and_dvc_leave_the_same_lock_file_after_one_experiment_and_the_rest",
+    ),
+    "restore init my-project --preset smoke": (
+        WHEEL,
+        "test_a_project_is_made_and_run_from_the_wheel",
+    ),
+    "pip wheel --no-deps --wheel-dir dist .": (
+        WHEEL,
+        "test_the_wheel_has_every_file_of_the_code_and_no_other",
     ),
     "restore doctor": (FLOW, "test_the_doctor_sees_the_server_start"),
     "restore serve": (FLOW, "test_the_served_deployment_does_what_dvc_repro_does"),

@@ -41,9 +41,9 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def test_the_readme_leads_to_every_page() -> None:
-    linked = set(re.findall(r"\]\((docs/\S+\.md)\)", read_page("README.md")))
+    linked = set(re.findall(r"\]\((\S+\.md)\)", read_page("README.md")))
 
-    assert linked == set(PAGES) - {"README.md"}
+    assert linked >= set(PAGES) - {"README.md"}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -33,7 +33,7 @@ def project(tmp_path: Path) -> Path:
 
 def script(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run what the console script of an installation runs, in a folder."""
-    program = "import sys; from pipeline.own_code import main; sys.exit(main())"
+    program = "import sys; from pipeline.cli import start; sys.exit(start())"
     return subprocess.run(
         [sys.executable, "-P", "-c", program, *arguments],
         cwd=folder,

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 
 def start() -> int:
     """Run one command with the code of the project that it is given in, if it has its own."""
-    own = find_other_code(Path.cwd())
+    try:
+        own = find_other_code(Path.cwd())
+    except OSError:  # such as a folder that was deleted: the command says so
+        own = None
     if own is None:
         return main()
     # Children too, such as those that restore photographs, wherever they run.

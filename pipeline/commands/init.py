@@ -49,8 +49,8 @@ def run(_root: Path, options: argparse.Namespace) -> int:
         _write(folder, preset)
     except OSError as error:
         raise CommandError(
-            f"{error.filename or folder}: {error.strerror}; expected to make the project {folder}: "
-            "choose a folder that you may write in, on a disk with room"
+            f"{_reason(error)}; expected to make the project {folder}: choose a folder that you "
+            "may write in, on a disk with room"
         ) from error
     except InstallationError as error:
         raise CommandError(str(error)) from error
@@ -63,6 +63,13 @@ def run(_root: Path, options: argparse.Namespace) -> int:
         "  restore run    # or, from then on, `dvc repro`"
     )
     return SUCCESS
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, shutil.Error):  # of a whole folder: one file stands for all
+        _, _, why = error.args[0][0]
+        return str(why)
+    return f"{error.filename}: {error.strerror}"
 
 
 def _check_place(folder: Path) -> None:

@@ -177,9 +177,23 @@ def test_an_installation_without_the_files_of_a_project_says_so(tmp_path: Path) 
     assert not (tmp_path / "new").exists()
 
 
-def init_with(code: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run ``restore init`` with the code in another folder."""
-    program = f"import sys; from pipeline import cli; sys.exit(cli.main(['init', {str(folder)!r}]))"
+def test_a_folder_that_cannot_hold_the_project_is_one_message(tmp_path: Path) -> None:
+    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); "
+
+    done = init_with(ROOT, tmp_path / "new", before=small)
+
+    assert done.returncode == 1
+    (complaint,) = done.stderr.splitlines()
+    assert "File too large" in complaint
+    assert "weights.safetensors'; expected to make the project" in complaint
+    assert complaint.count("weights.safetensors") == 2  # one file, from where and to where
+    assert not (tmp_path / "new").exists()
+
+
+def init_with(code: Path, folder: Path, *, before: str = "") -> subprocess.CompletedProcess[str]:
+    """Run ``restore init`` with the code in another folder, and a statement before."""
+    program = f"import sys; from pipeline import cli; {before}"
+    program += f"sys.exit(cli.main(['init', {str(folder)!r}]))"
     return subprocess.run(
         [sys.executable, "-P", "-c", program],
         env={**os.environ, "PYTHONPATH": str(code)},

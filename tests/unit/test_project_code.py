@@ -31,9 +31,18 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def script(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run what the console script of an installation runs, in a folder."""
-    program = "import sys; from pipeline.cli import start; sys.exit(start())"
+def test_a_folder_that_is_gone_is_one_message(tmp_path: Path) -> None:
+    gone = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); "
+
+    done = script(tmp_path, "plan", before=gone)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("restore: [Errno 2] No such file or directory")
+
+
+def script(folder: Path, *arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    """Run what the console script of an installation runs, in a folder, after a statement."""
+    program = f"import sys; from pipeline.cli import start; {before}sys.exit(start())"
     return subprocess.run(
         [sys.executable, "-P", "-c", program, *arguments],
         cwd=folder,

@@ -32,6 +32,7 @@ from pipeline.commands import (
     plan,
     report,
     trying,
+    ui,
     weights,
 )
 from pipeline.commands.graph import add_selection, read_graph
@@ -279,6 +280,7 @@ _COMMANDS = {
         _preset, "list the shipped versions of params.yaml, or take one", _add_preset_options
     ),
     "photo": _Command(photo.run, photo.SUMMARY, photo.add_options, anywhere=True),
+    "ui": _Command(ui.run, ui.SUMMARY, ui.add_options),
     "app": _Command(app.run, app.SUMMARY, app.add_options, anywhere=True),
     "data": _Command(data.run, data.SUMMARY, data.add_options),
     "import": _Command(weights.run, weights.SUMMARY, weights.add_options),
@@ -326,7 +328,7 @@ def _print_next_steps(root: Path, url: str, secret: str | None, *, led: bool) ->
     steps += [
         f"  {command}",
         f"  {command} -p 'experiments=[\"NAME\"]' -p parallel=1 -p keep_going=false -p force=true",
-        "  mlflow ui   # compare the runs",
+        "  restore ui   # compare the runs",
     ]
     print("\n".join(steps), flush=True)
 

@@ -65,7 +65,7 @@ def show_results(root: Path, warn: Callable[[str], None]) -> None:
         create_table_artifact(
             key=RESULTS,
             table=rank(read_mappings(root / _RESULTS), trials),
-            description=f"PSNR in dB, best first. All of it: `{where}`; curves: `mlflow ui`.",
+            description=f"PSNR in dB, best first. All of it: `{where}`; curves: `restore ui`.",
         )
     except Exception as error:  # the run is over, and this is but a look at it
         warn(f"Prefect shows no table of results: {first_line(error)}")

@@ -9,7 +9,7 @@ from pipeline.images.files import write_png
 from pipeline.running.journal import Journal, lost_with_a_warning
 from pipeline.running.launches import current_launch
 from pipeline.running.provenance import provenance
-from pipeline.running.runs import Run, flattened, new_event
+from pipeline.running.runs import EXPERIMENT_TAG, Run, flattened, new_event
 
 
 def log_evaluation(
@@ -32,7 +32,7 @@ def log_evaluation(
         ValueError: A PSNR or SSIM does not say how it was measured.
     """
     stand = provenance(Path())
-    tags = {"restore.experiment": experiment, "restore.weights": weights, **stand}
+    tags = {EXPERIMENT_TAG: experiment, "restore.weights": weights, **stand}
     run = Run(experiment, tags, current_launch(stand), find="restore.weights")
     scores = new_event("metrics", step=0, metrics=dict(flattened(means, "/")))
     with lost_with_a_warning(), Journal(run) as journal:

@@ -11,6 +11,12 @@ from pipeline.settings.params import Protocol
 PROTOCOLS: tuple[str, ...] = (*get_args(Protocol), "train-patches-float")
 """What a PSNR or SSIM may be of; the last is that of a training curve."""
 
+EXPERIMENT_TAG = "restore.experiment"
+"""Tag of a run: the name of its experiment."""
+
+LAUNCH, LAUNCHED_BY = "launch", "restore.launched_by"
+"""Tags of a run: the name of its launch, and the id of the run of that."""
+
 Ending = Literal["FINISHED", "FAILED", "KILLED"]
 
 Event = dict[str, Any]

@@ -1,9 +1,9 @@
 """The only door to MLflow, and the delivery of what is kept for it.
 
-One run an experiment, nested in one run a launch. A training tells MLflow of its run while it
-goes on; all others write a journal, which whoever reaches MLflow next delivers. An evaluation
-finds the run of a training by the checksum of the weights, so that scores of the same weights
-go to the same run.
+One run an experiment, with the name of its launch, which has a run too. A training tells MLflow
+of its run while it goes on; all others write a journal, which whoever reaches MLflow next
+delivers. An evaluation finds the run of a training by its name and the checksum of the weights,
+so that scores of the same weights go to the same run.
 
 MLflow only records: no result depends on it.
 """
@@ -14,7 +14,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ from pipeline.running.journal import (
     remove,
 )
 from pipeline.running.launches import current_launch
-from pipeline.running.runs import Event, Run, new_event
+from pipeline.running.runs import EXPERIMENT_TAG, LAUNCH, LAUNCHED_BY, Event, Run, new_event
 from pipeline.running.tracking_database import artifacts_of, bring_home, make_sure_of
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Tracker:
         if run.find is None:
             return self._create(run)
         with self._lock:  # whoever comes first makes it
-            return self._find(run.find, run.tags[run.find]) or self._create(run)
+            return self._find(run) or self._create(run)
 
     def apply(self, run: Run, run_id: str, event: Event) -> None:
         """Record one event of a run; one that ends it ends its launch too, if nobody else will."""
@@ -134,17 +135,32 @@ class Tracker:
         else:
             _SEND[event["kind"]](self.client, run_id, event)
 
-    def _find(self, tag: str, value: str) -> str | None:
-        """Return the id of the newest run with this tag, or None."""
-        runs = self.client.search_runs(
-            [self.experiment_id], f"tags.`{tag}` = '{value}'", max_results=1
-        )
+    def note(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Write numbers and words of a run at once, so that none is there without the others."""
+        from mlflow.entities import Metric, RunTag
+
+        if metrics or tags:
+            now = int(time.time() * 1000)
+            self.client.log_batch(
+                run_id,
+                metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+                tags=[RunTag(name, value) for name, value in tags.items()],
+            )
+
+    def _find(self, run: Run) -> str | None:
+        """Return the id of the newest run with the tag to find it by, or None."""
+        # Weights that are applied in two ways are two experiments, each with its own scores.
+        names = [name for name in run.tags if name in (run.find, EXPERIMENT_TAG)]
+        condition = " and ".join(f"tags.`{name}` = '{run.tags[name]}'" for name in names)
+        runs = self.client.search_runs([self.experiment_id], condition, max_results=1)
         return str(runs[0].info.run_id) if runs else None
 
     def _create(self, run: Run) -> str:
         tags = dict(run.tags)
         if run.launch is not None:
-            tags["mlflow.parentRunId"] = self.open(Run.of_launch(run.launch))
+            # No run lies below that of its launch: MLflow's pages hide what does.
+            above = Run.of_launch(run.launch)
+            tags |= {LAUNCH: above.name, LAUNCHED_BY: self.open(above)}
         made = self.client.create_run(
             self.experiment_id, start_time=run.began, tags=tags, run_name=run.name
         )
@@ -287,9 +303,29 @@ def deliver() -> None:
         journals = kept_journals()
         if journals:
             _end_own_launch(journals)
-            send_kept(Tracker())
+            tracker = Tracker()
+            send_kept(tracker)
+            describe(tracker)
     except Exception as error:  # no fault of a tracker may cost a result
         sys.stderr.write(f"warning: {unreachable(error)}\n")
+
+
+def describe(tracker: Tracker) -> None:
+    """Say of the runs what MLflow's pages show first, and register the best of their weights.
+
+    It is only a look at what is recorded, so a failure costs a warning.
+    """
+    # They ask this module.
+    from pipeline.running.champions import crown
+    from pipeline.running.runs_table import fill_table
+
+    try:
+        fill_table(tracker)
+        crown(tracker)
+    except Exception as error:  # of MLflow, or of a file that was edited meanwhile
+        sys.stderr.write(
+            f"warning: MLflow's table of runs is not brought up to date ({cause_of(error)})\n"
+        )
 
 
 def _end_own_launch(journals: Sequence[Path]) -> None:
@@ -359,7 +395,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.parse_args(arguments)
     try:
         if kept_journals():
-            send_kept(Tracker())
+            tracker = Tracker()
+            send_kept(tracker)
+            describe(tracker)
     except Exception as error:  # whatever an unknown tracker raises
         sys.exit(unreachable(error))
 

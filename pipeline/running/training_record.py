@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.running.journal import Journal, lost_with_a_warning, note_id, read_events
 from pipeline.running.launches import current_launch
 from pipeline.running.provenance import provenance
-from pipeline.running.runs import Ending, Event, Run, flattened, new_event
+from pipeline.running.runs import EXPERIMENT_TAG, Ending, Event, Run, flattened, new_event
 from pipeline.running.tracking import Tracker, send_kept, unreachable
 
 LIVE_AFTER = 60.0
@@ -134,7 +134,7 @@ def training_run(
         interruption: What a training raises that was asked to stop: its run counts as killed.
     """
     stand = provenance(Path())
-    tags = {"restore.experiment": experiment, **stand}
+    tags = {EXPERIMENT_TAG: experiment, **stand}
     recorder = Recorder(Run(experiment, tags, current_launch(stand)))
     flat = {key: str(value) for key, value in flattened(causes, ".")}
     recorder.record(new_event("params", params=flat))

@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any
 
+from pipeline.running.runs import EXPERIMENT_TAG, LAUNCHED_BY
 from pipeline.running.tracking import Tracker
 
 TRY, TRY_OF = "restore.try", "restore.try_of"
@@ -31,7 +32,8 @@ def mark_runs(tracker: Tracker, name: str, experiment: str) -> int:
     new = [run for run in _runs_of(tracker, name) if TRY not in run.data.tags]
     for run in new:
         tags = {TRY: name, TRY_OF: experiment}
-        launch = run.data.tags.get("mlflow.parentRunId")
+        # The second is what older databases have.
+        launch = run.data.tags.get(LAUNCHED_BY) or run.data.tags.get("mlflow.parentRunId")
         if launch:
             above = tracker.client.get_run(launch).data.tags
             tags |= {key: above[key] for key in ("git.commit", "git.edited") if key in above}
@@ -72,7 +74,7 @@ def _runs_of(tracker: Tracker, experiment: str) -> list[Run]:
     """Return the runs of an experiment, the oldest first."""
     found: list[Run] = tracker.client.search_runs(
         [tracker.experiment_id],
-        f"tags.`restore.experiment` = '{experiment}'",
+        f"tags.`{EXPERIMENT_TAG}` = '{experiment}'",
         order_by=["attributes.start_time ASC"],
         max_results=_MOST_RUNS,
     )

@@ -365,7 +365,7 @@ def recorded(root: Path) -> dict[str, Run]:
 
 
 def parents(runs: dict[str, Run]) -> set[str]:
-    return {run.data.tags["mlflow.parentRunId"] for name, run in runs.items() if name}
+    return {run.data.tags["restore.launched_by"] for name, run in runs.items() if name}
 
 
 def test_a_run_is_recorded_as_one_launch_with_the_scores_of_its_stages(
@@ -455,7 +455,7 @@ def serving(root: Path, home: Path) -> Iterator["subprocess.Popen[str]"]:
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                if "mlflow ui" in line:
+                if "restore ui" in line:
                     break
             yield process
         finally:

@@ -64,7 +64,7 @@ def test_a_second_run_has_nothing_to_do(done: Path) -> None:
     assert touched(done) == set()
 
 
-def test_the_scores_of_dvc_repro_are_in_the_runs_of_its_trainings_below_one_launch(
+def test_the_scores_of_dvc_repro_are_in_the_runs_of_its_trainings_and_name_one_launch(
     done: Path,
 ) -> None:
     runs = MlflowClient(f"sqlite:///{done / 'mlflow.db'}").search_runs(["1"])
@@ -79,7 +79,7 @@ def test_the_scores_of_dvc_repro_are_in_the_runs_of_its_trainings_below_one_laun
     }
     assert len(trained) == 4
     for one in trained:
-        assert one.data.tags["mlflow.parentRunId"] == launch.info.run_id
+        assert one.data.tags["restore.launched_by"] == launch.info.run_id
         assert "train/loss" in one.data.metrics
         assert one.data.metrics.keys() & {
             "photos_test/gaussian_25/gray-uint8/psnr",

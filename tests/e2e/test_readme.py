@@ -116,7 +116,7 @@ PHOTOS = "test_photographs_are_restored_from_the_command_line"
 BENCHMARK = "test_the_benchmark_measures_all_and_stands_beside_an_earlier_one"
 
 HERE = {
-    "mlflow ui": "test_mlflow_ui_shows_the_runs",
+    "restore ui": "test_the_pages_of_mlflow_show_the_runs",
     "restore plan": LAUNCHED,
     "restore plan --estimate": LAUNCHED,
     "restore report": LAUNCHED,
@@ -482,11 +482,10 @@ def test_inputs_that_nobody_restored_have_their_published_scores(
 
 
 @pytest.mark.slow
-def test_mlflow_ui_shows_the_runs(done: Path) -> None:
+def test_the_pages_of_mlflow_show_the_runs(done: Path) -> None:
     port = free_port()
-    settings = {"MLFLOW_PORT": str(port), "MLFLOW_WORKERS": "1"}
 
-    with background(done, ["mlflow", "ui"], settings):
+    with background(done, ["restore", "ui", f"--port={port}", "--no-browser"]):
         names = wait_for_runs(f"http://127.0.0.1:{port}")
 
     assert {"dncnn_s25", "vdsr_x23", "rednet_jpeg"} <= names
@@ -510,14 +509,12 @@ def wait_for_runs(address: str) -> set[str]:
 
 
 @contextmanager
-def background(
-    project: Path, command: list[str], settings: dict[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
+def background(project: Path, command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command while the block runs, and end its process group."""
     process = subprocess.Popen(
         command,
         cwd=project,
-        env={**command_environment(project), **settings},
+        env=command_environment(project),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -38,7 +38,7 @@ def serving(root: Path, *options: str) -> Iterator[tuple[str, str]]:
         try:
             for line in process.stdout:
                 said += line
-                if "mlflow ui" in line:
+                if "restore ui" in line:
                     break
             pages = re.search(r"pages at (\S+);", said)
             assert pages, said

@@ -84,7 +84,7 @@ def launches() -> list[Run]:
 
 
 def launch_of(run: Run) -> Run:
-    (found,) = [one for one in runs() if one.info.run_id == run.data.tags["mlflow.parentRunId"]]
+    (found,) = [one for one in runs() if one.info.run_id == run.data.tags["restore.launched_by"]]
     return found
 
 
@@ -182,11 +182,14 @@ def test_a_training_is_recorded_with_params_curve_data_and_weights(folder: Path)
     assert stored == {"weights/weights.safetensors", "weights/card.json", "weights/curve.csv"}
 
 
-def test_an_experiment_is_nested_in_its_launch(folder: Path) -> None:
+def test_an_experiment_names_its_launch_and_is_not_hidden_below_it(folder: Path) -> None:
     record_training(folder)
 
-    launch = launch_of(run_named("e1"))
+    run = run_named("e1")
 
+    launch = launch_of(run)
+    assert run.data.tags["launch"] == launch.info.run_name
+    assert "mlflow.parentRunId" not in run.data.tags
     assert launch.data.tags["restore.door"] == "stage"
     assert "git.commit" in launch.data.tags
 
@@ -196,7 +199,7 @@ def test_stages_of_one_process_tree_share_one_launch(folder: Path) -> None:
     log_evaluation("e2", checksum(write_weights(folder / "other", b"others")), MEANS, {}, [])
     deliver()
 
-    parents = {run_named(name).data.tags["mlflow.parentRunId"] for name in ("e1", "e2")}
+    parents = {run_named(name).data.tags["restore.launched_by"] for name in ("e1", "e2")}
 
     assert len(parents) == 1
 
@@ -212,6 +215,18 @@ def test_scores_go_to_the_run_of_the_same_weights(folder: Path) -> None:
     assert run.data.metrics["set5/bicubic_x2/y-shave/psnr"] == 33.66
     stored = MlflowClient(uri()).list_artifacts(run.info.run_id, "pictures")
     assert [item.path for item in stored] == ["pictures/set5.png"]
+
+
+def test_weights_that_are_applied_in_another_way_get_a_run_of_their_own(folder: Path) -> None:
+    record_training(folder)
+    better = {"set5": {"bicubic_x2": {"y-shave": {"psnr": 34.0, "ssim": 0.94}}}}
+
+    log_evaluation("e1", checksum(folder / "model"), MEANS, {}, [])
+    log_evaluation("e1_ensemble", checksum(folder / "model"), better, {}, [])
+    deliver()
+
+    scores = [run_named(name).data.metrics[PSNR] for name in ("e1", "e1_ensemble")]
+    assert scores == [33.66, 34.0]
 
 
 @pytest.mark.parametrize("name", ["psnr", "train/psnr", "set5/bicubic_x2/psnr", "set5/ssim_input"])
@@ -430,8 +445,9 @@ sys.exit("mlflow" in sys.modules)
 
 def test_scores_of_a_stage_that_was_killed_right_after_them_are_delivered(folder: Path) -> None:
     record_training(folder)
+    (folder / "model").rename("e1")
 
-    ended = python(f"{EVALUATE}\nos.kill(os.getpid(), 9)", "model")
+    ended = python(f"{EVALUATE}\nos.kill(os.getpid(), 9)", "e1")
     deliver()
 
     assert ended.returncode == -signal.SIGKILL

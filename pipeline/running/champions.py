@@ -12,7 +12,7 @@ from pipeline.checking.params_file import load_params
 from pipeline.running.runs import EXPERIMENT_TAG
 from pipeline.running.runs_table import cards_by_weights, leading_places, measured_runs
 from pipeline.running.stage_runner import PARAMS
-from pipeline.running.trial_records import TRY, Run
+from pipeline.running.trial_records import Run
 
 if TYPE_CHECKING:
     from pipeline.running.tracking import Tracker
@@ -46,7 +46,6 @@ def crown(tracker: "Tracker") -> None:
         for run in measured_runs(tracker)
         # A name of the same weights that restores them in another way has no weights of its own.
         if _name_of(cards.get(run.data.tags[_WEIGHTS])) == run.data.tags[EXPERIMENT_TAG]
-        and TRY not in run.data.tags
     ]
     for benchmark, trials in load_params(PARAMS).benchmarks.items():
         places = list(leading_places(trials))

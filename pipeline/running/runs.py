@@ -95,3 +95,9 @@ def flattened(
             yield from flattened(value, separator, f"{prefix}{key}{separator}")
         else:
             yield f"{prefix}{key}", value
+
+
+def size_of(card: Mapping[str, Any]) -> dict[str, float]:
+    """Return what the card of a network says of its size and its cost."""
+    names = ("parameters", "multiply_adds_256")
+    return {name: float(card[name]) for name in names if card.get(name) is not None}

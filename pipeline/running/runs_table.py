@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.checking.params_file import load_params
 from pipeline.degradations.levels import levels
-from pipeline.running.runs import EXPERIMENT_TAG, LAUNCH
+from pipeline.running.runs import EXPERIMENT_TAG, LAUNCH, size_of
 from pipeline.running.stage_runner import PARAMS
 from pipeline.running.trial_records import Run, training_seconds
 from pipeline.settings.params import Params, Trial
@@ -79,7 +79,7 @@ def fill_table(tracker: "Tracker") -> None:
     runs = measured_runs(tracker)
     launches = _names_of_launches(tracker)
     for run in runs:
-        metrics = _size(cards.get(run.data.tags["restore.weights"], {}))
+        metrics = size_of(cards.get(run.data.tags["restore.weights"], {}))
         tags = _origin(run, launches)
         if params is not None:
             scores, place = _leading_score(run, _trials_of(params, run))
@@ -126,11 +126,6 @@ def _search(tracker: "Tracker", condition: str) -> list[Run]:
 def _names_of_launches(tracker: "Tracker") -> dict[str, str]:
     launches = _search(tracker, "tags.`restore.launch` != ''")
     return {run.info.run_id: run.info.run_name for run in launches}
-
-
-def _size(card: Mapping[str, Any]) -> dict[str, float]:
-    names = ("parameters", "multiply_adds_256")
-    return {name: float(card[name]) for name in names if card.get(name) is not None}
 
 
 def _origin(run: Run, launches: Mapping[str, str]) -> dict[str, str]:

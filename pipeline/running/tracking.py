@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -359,7 +360,11 @@ def fetch_registered(address: str) -> Path:
     client = _quiet_client()
     from mlflow.artifacts import download_artifacts
 
-    return Path(download_artifacts(address, tracking_uri=client.tracking_uri))
+    # People are told the folder's name as that of the network.
+    folder = Path(tempfile.mkdtemp()) / address.removeprefix("models:/").replace("/", "-")
+    folder.mkdir()
+    taken = {"dst_path": str(folder), "tracking_uri": client.tracking_uri}
+    return Path(download_artifacts(address, **taken))
 
 
 def unreachable(error: Exception, *, kept: bool = True) -> str:

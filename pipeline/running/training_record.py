@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.running.journal import Journal, lost_with_a_warning, note_id, read_events
 from pipeline.running.launches import current_launch
 from pipeline.running.provenance import provenance
-from pipeline.running.runs import EXPERIMENT_TAG, Ending, Event, Run, flattened, new_event
+from pipeline.running.runs import EXPERIMENT_TAG, Ending, Event, Run, flattened, new_event, size_of
 from pipeline.running.tracking import Tracker, send_kept, unreachable
 
 LIVE_AFTER = 60.0
@@ -114,6 +114,7 @@ class TrainingRun:
         card = json.loads((folder / "card.json").read_text())
         tags = {"restore.weights": card["weights_sha256"]}
         self._recorder.record(new_event("tags", tags=tags))
+        self._recorder.record(new_event("metrics", step=0, metrics=size_of(card)))
         for path in (weights, folder / "card.json", curve):
             self._recorder.record(new_event("file", path=str(path), folder="weights"))
 

@@ -157,4 +157,6 @@ def test_a_model_of_the_registry_is_taken_by_its_alias(
     assert cli.main(["photo", "photos", "--model=net", "--out=three"]) == 0
     one, three = ((elsewhere / out / "turned.jpg").read_bytes() for out in ("one", "three"))
     assert one == three
-    assert "models:/denoise@best: MLflow says: " in capfd.readouterr().err
+    said = capfd.readouterr()
+    assert "denoise@champion" in said.out
+    assert "models:/denoise@best: MLflow says: " in said.err

@@ -113,7 +113,8 @@ def python(code: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def write_weights(folder: Path, content: bytes = b"weights") -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "weights.safetensors").write_bytes(content)
-    (folder / "card.json").write_text(json.dumps({"weights_sha256": content.hex()}))
+    card = {"weights_sha256": content.hex(), "parameters": 7}
+    (folder / "card.json").write_text(json.dumps(card))
     (folder / "curve.csv").write_text("step,loss\n1,0.5\n")
     return folder
 
@@ -180,6 +181,7 @@ def test_a_training_is_recorded_with_params_curve_data_and_weights(folder: Path)
     assert run.inputs.dataset_inputs[0].dataset.name == "clean"
     stored = {item.path for item in client.list_artifacts(run.info.run_id, "weights")}
     assert stored == {"weights/weights.safetensors", "weights/card.json", "weights/curve.csv"}
+    assert run.data.metrics["parameters"] == 7
 
 
 def test_an_experiment_names_its_launch_and_is_not_hidden_below_it(folder: Path) -> None:

@@ -30,14 +30,14 @@ _MODELS = Path("data/models")
 _COLUMNS = {
     "metrics.`psnr`": 80,
     "metrics.`gain`": 80,
-    "metrics.`parameters`": 110,
-    "metrics.`multiply_adds_256`": 160,
+    "metrics.`parameters`": 100,
+    "metrics.`multiply_adds_256`": 150,
     "metrics.`training_seconds`": 140,
-    "tags.`data_set`": 120,
-    "tags.`degradation`": 120,
-    "tags.`protocol`": 110,
-    f"tags.`{LAUNCH}`": 210,
+    "tags.`data_set`": 105,
+    "tags.`degradation`": 110,
+    "tags.`protocol`": 100,
     "attributes.`Version`": 80,
+    f"tags.`{LAUNCH}`": 210,
 }
 """In MLflow's words, which calls a commit a version, and how many pixels wide each is."""
 

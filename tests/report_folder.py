@@ -72,6 +72,7 @@ def network(experiment: str, parameters: int, multiply_adds: int) -> NetworkRow:
         receptive_field=17,
         multiply_adds_256=multiply_adds,
         steps=750,
+        training_multiply_adds=None,
         data_set=PLACE[0],
         degradation=PLACE[1],
         protocol=PLACE[2],

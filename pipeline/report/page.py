@@ -330,5 +330,5 @@ def _commands(reports: Iterable[Report]) -> dict[str, str]:
         "dvc repro": "bring everything up to date, this page too",
         **alone,
         "dvc metrics diff": "compare the scores with those of the last commit",
-        "mlflow ui": "look at every run there was",
+        "restore ui": "look at every run there was",
     }

@@ -78,13 +78,15 @@ def find_overlaps(
 
     Args:
         train: The training images.
-        test: The test images of each data set.
+        test: The test images of each data set; there are none where no experiment trains on a set.
         threads: Training images to look at side by side.
 
     Raises:
         ImageError: An image cannot be read.
     """
     tested = [(name, image.name) for name, images in test.items() for image in images]
+    if not tested:
+        return Findings(overlaps=[], not_judged=[])
     test_pixels = [gray_pixels(image.clean) for images in test.values() for image in images]
     digests = [_digest(pixels) for pixels in test_pixels]
     pictures = Pictures(test_pixels)

@@ -30,6 +30,8 @@ from tests.toy import free_port
 GRAPH, FLOW = "tests/e2e/test_graph.py", "tests/e2e/test_flow.py"
 WHEEL = "tests/e2e/test_wheel.py"
 
+TUTORIAL = ("tests/e2e/test_tutorial.py", "test_its_lines_work_one_after_the_other")
+
 ELSEWHERE = {
     "restore import weights/GD_Color_Blind.mat --as cdncnn_b --test-on colour_levels "
     "--compare-with CDnCNN-B --add": (
@@ -40,6 +42,9 @@ ELSEWHERE = {
         "tests/unit/test_draws.py",
         "test_the_spread_of_draws_is_printed_as_rows_of_the_table",
     ),
+    "restore compare dncnn_as_runet dncnn_s25": TUTORIAL,
+    "restore compare runet_s25 dncnn_as_runet": TUTORIAL,
+    "restore lineage dncnn_as_runet": TUTORIAL,
     "dvc repro": (GRAPH, "test_a_second_run_has_nothing_to_do"),
     "restore run": (
         GRAPH,

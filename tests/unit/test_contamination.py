@@ -140,6 +140,12 @@ def test_a_flat_image_is_still_found_by_its_pixels(tmp_path: Path) -> None:
     assert overlap.how == "same pixels"
 
 
+def test_without_test_images_there_is_nothing_to_find(scenes: list[RawImage]) -> None:
+    findings = find_overlaps(scenes, {})
+
+    assert (findings.overlaps, findings.not_judged) == ([], [])
+
+
 def test_the_same_findings_come_every_time(
     scenes: list[RawImage], strangers: list[RawImage]
 ) -> None:

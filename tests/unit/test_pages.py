@@ -9,7 +9,7 @@ from pipeline.checking.params_file import load_params, read_yaml
 from tests.pages import PAGES, blocks, first_column, parts, read_page, written_into
 from tests.project import ROOT
 
-# The network of that page is not there; tests/e2e/test_own_network.py does what it says.
+# The network of that page is not there; tests/e2e/test_tutorial.py does what it says.
 PARTS = [
     (page, preset) for page in PAGES if page != "docs/own-network.md" for preset in parts(page)
 ]

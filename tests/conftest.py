@@ -1,6 +1,7 @@
 """Fixtures that any test may ask for."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 """Folder of the project."""
+
+# A shell starts what runs in the background deaf to Ctrl-C, and so all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

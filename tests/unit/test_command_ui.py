@@ -1,5 +1,6 @@
 """``restore ui``, with MLflow's own server, in a project without any run."""
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -32,7 +33,11 @@ def serving(port: int) -> list[int]:
 def test_the_table_is_served_at_the_address_that_is_printed_until_ctrl_c(project: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "pipeline.cli", "ui", f"--port={port}", "--no-browser"]
-    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as ui:
+    with (
+        subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as ui,
+        contextlib.ExitStack() as in_the_end,
+    ):
+        in_the_end.callback(ui.kill)
         assert ui.stdout is not None
         address = ui.stdout.readline().strip()
         page = requests.get(address, timeout=30)

@@ -418,7 +418,7 @@ def test_missing_key_is_named(refuse: Refuse, path: str) -> None:
         ("patches/gray_40/size", [40], "valid integer; came a list"),
         ("models/vdsr/gray", 5, "; came 5"),
         ("models/vdsr/gray/depth", 2, "greater than or equal to 3; came 2"),
-        ("experiments/denoiser/arch", "vdrs", "'dncnn', 'vdsr', 'rednet', "),
+        ("experiments/denoiser/arch", "vdrs", "'dncnn', 'edsr', 'edsr_denoising', "),
         ("benchmarks", {}, "at least 1 item"),
         ("experiments", None, "valid dictionary; came None"),
         ("benchmarks/denoise", [], "at least 1 item"),

@@ -58,8 +58,10 @@ class Installation:
 
     def run(self, *command: str, place: str = ".") -> str:
         """Run a command of the environment in a folder outside, and return what it printed."""
+        # A mirror may be named from the folder of the checkout; nothing here needs one.
+        left_out = {"PYTHONPATH", "RESTORE_MIRROR"}
         settings = {
-            **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+            **{key: value for key, value in os.environ.items() if key not in left_out},
             "PATH": f"{self.environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
         }
         done = subprocess.run(

@@ -17,13 +17,13 @@ from pipeline.literature.published import Published, joined, read_published
 from pipeline.literature.published_recognition import read_published_recognition
 from pipeline.measuring.perceptual_table import LOOKS
 from pipeline.measuring.score_table import SCORES, Inputs, Place
-from pipeline.report.answers import answer
+from pipeline.report.answers import Answer, answer
 from pipeline.report.checklist import Check, check_gap
 from pipeline.report.comparisons import compare_all, write_comparisons
-from pipeline.report.crops import MOST_PICTURED, ImageKey, choose_crops
+from pipeline.report.crops import MOST_PICTURED, Crop, ImageKey, choose_crops
 from pipeline.report.curves import draw_curve, read_curve
 from pipeline.report.downstream import write_downstream
-from pipeline.report.leaderboard import by_place, leading_places
+from pipeline.report.leaderboard import by_place, first_places, leading_places
 from pipeline.report.markdown import as_markdown
 from pipeline.report.model_cards import read_card
 from pipeline.report.network_table import tabulate_networks, write_networks
@@ -50,7 +50,7 @@ from pipeline.report.results import (
     summarise_baselines,
     write_results,
 )
-from pipeline.report.same_crops import SameCrops, compare_crops
+from pipeline.report.same_crops import RestoredImages, SameCrops, compare_crops
 from pipeline.report.siblings import OnTrial, effect_of_colour
 from pipeline.report.unmeasured import LeftOut, Unmeasured, read_measured
 from pipeline.running.outputs import new_folder
@@ -160,7 +160,7 @@ def report(
         {name: entry for name, entry in experiments.items() if name in found}
     )
     leading = leading_places(chain.from_iterable(benchmarks.values()))
-    headline = _first_places(chain.from_iterable(benchmarks.values()))
+    headline = first_places(chain.from_iterable(benchmarks.values()))
     entries_of_recognition = Entries(
         tasks=tasks,
         inputs=inputs,
@@ -201,6 +201,10 @@ def report(
         folders,
     )
     merged = by_place(merge_repetitions(results, repetition_of))
+    answers = answer(merged, headline, table)
+    pictured = (
+        found.keys() if len(found) <= MOST_PICTURED else {one.best.runs[0] for one in answers}
+    )
     words = {
         level.label: level.words
         for trials in benchmarks.values()
@@ -208,14 +212,20 @@ def report(
         for level in levels(trial.degradation)
     }
     page = render_page(
-        _pictured(reports, merged, headline),
+        [
+            replace(shown, crops=_crops(name, entries[name], rows, shown.trials, folders))
+            if name in pictured
+            else shown
+            for name, (rows, shown) in found.items()
+        ],
         Findings(
             results=results,
             networks=table,
             degradations=words,
             leading=leading,
             headline=headline,
-            same_crops=list(_same_crops(merged, headline, entries, folders)),
+            answers=answers,
+            same_crops=list(_same_crops(answers, merged, entries, folders)),
             looks=looks,
             references=numbers.values(),
             repetition_of=repetition_of,
@@ -236,20 +246,13 @@ def report(
         if looks:
             write_perceptual(folder / "perceptual.csv", looks)
         (folder / "index.html").write_text(page, encoding="utf-8")
-        summary = as_markdown(merged, answer(merged, headline, table), words)
+        summary = as_markdown(merged, answers, words)
         (folder / "results.md").write_text(summary, encoding="utf-8")
 
 
 def _places(rows: Iterable[Measurement]) -> Collection[Place]:
     """Return where rows were measured, in their order."""
     return dict.fromkeys(row.place for row in rows)
-
-
-def _first_places(trials: Iterable[Trial]) -> Collection[Place]:
-    """Return the places of the protocol that each trial leads with."""
-    return leading_places(
-        trial.model_copy(update={"protocols": trial.protocols[:1]}) for trial in trials
-    )
 
 
 @dataclass(frozen=True)
@@ -376,7 +379,7 @@ def _classical(name: str, trials: Sequence[Trial], folders: _Folders) -> list[Me
     _, rows = _baselines(name, folders)
     if _asks_for_looks(trials):
         require_output(folders.baselines / name / LOOKS, stage)
-    _test_images(name, trials, folders, rows, stage)
+    _check_test_images(name, trials, folders, rows, stage)
     return rows
 
 
@@ -384,41 +387,24 @@ def _asks_for_looks(trials: Iterable[Trial]) -> bool:
     return any(trial.perceptual for trial in trials)
 
 
-def _pictured(
-    reports: Sequence[Report],
-    groups: Mapping[Place, Sequence[Result]],
-    headline: Collection[Place],
-) -> list[Report]:
-    """Return the reports, of many only those with crops that are the best of a test."""
-    if len(reports) <= MOST_PICTURED:
-        return list(reports)
-    best = {
-        max(networks, key=lambda one: one.psnr).runs[0]
-        for place in headline
-        if (networks := [one for one in groups.get(place, ()) if not one.is_baseline])
-    }
-    return [one if one.name in best else replace(one, crops=()) for one in reports]
-
-
 def _same_crops(
+    answers: Iterable[Answer],
     groups: Mapping[Place, Sequence[Result]],
-    headline: Collection[Place],
     entries: Mapping[str, Entry],
     folders: _Folders,
 ) -> Iterator[SameCrops]:
     """Yield the same crops of the networks of each test, by the protocol that it leads with."""
-    for place, results in groups.items():
-        networks = [one for one in results if not one.is_baseline]
-        if place not in headline or not networks:
-            continue
-        best = max(networks, key=lambda one: one.psnr)
-        benchmark = entries[best.runs[0]].test_on
-        images = {
-            (image.trial.dataset, image.level.label, image.name): image
-            for image in images_of(folders.benchmark_images / benchmark)
+    for one in answers:
+        results = [result for result in groups[one.best.place] if not result.is_baseline]
+        images = _by_key(folders.benchmark_images / entries[one.best.runs[0]].test_on)
+        restored = {
+            result.experiment: RestoredImages(
+                folders.restored / result.runs[0],
+                _suffix(result.runs[0], entries[result.runs[0]]),
+            )
+            for result in results
         }
-        restored = {one.experiment: folders.restored / one.runs[0] for one in networks}
-        found = compare_crops(networks, images, restored)
+        found = compare_crops(results, images, restored)
         if found is not None:
             yield found
 
@@ -441,14 +427,14 @@ def _looks(
     return blocks
 
 
-def _test_images(
+def _check_test_images(
     benchmark: str,
     trials: Sequence[Trial],
     folders: _Folders,
     rows: Iterable[Measurement],
     stage: str,
-) -> dict[ImageKey, BenchmarkImage]:
-    """Return the images of a benchmark, those that ``stage`` measured among them.
+) -> None:
+    """Check that the images of a benchmark are there, those that ``stage`` measured among them.
 
     Raises:
         StageNotRunError: The images are not there, or are those that the benchmark had before the
@@ -458,9 +444,7 @@ def _test_images(
     require_output(folder / TRIALS, maker)
     if read_trials(folder) != list(trials):
         raise StageNotRunError(f"{folder}: has other trials; run 'dvc repro {maker}'", maker)
-    images = {
-        (image.trial.dataset, image.level.label, image.name): image for image in images_of(folder)
-    }
+    images = _by_key(folder)
     for row in rows:
         if (row.data_set, row.degradation, row.image) not in images:
             raise StageNotRunError(
@@ -468,7 +452,30 @@ def _test_images(
                 f"'{row.experiment}' but is not among the test images; run 'dvc repro {stage}'",
                 stage,
             )
-    return images
+
+
+def _crops(
+    name: str,
+    entry: Entry,
+    rows: Iterable[Measurement],
+    trials: Iterable[Trial],
+    folders: _Folders,
+) -> list[Crop]:
+    """Return the crops of an entry, of images that were found to be its benchmark's."""
+    leading = first_places(trials)
+    return choose_crops(
+        [row for row in rows if row.place in leading],
+        _by_key(folders.benchmark_images / entry.test_on),
+        folders.restored / name,
+        _suffix(name, entry),
+    )
+
+
+def _by_key(benchmark: Path) -> dict[ImageKey, BenchmarkImage]:
+    return {
+        (image.trial.dataset, image.level.label, image.name): image
+        for image in images_of(benchmark)
+    }
 
 
 def _report(
@@ -480,10 +487,9 @@ def _report(
     accepted: Sequence[AcceptedOverlap],
 ) -> Report:
     suffix = _suffix(name, entry)
-    images = _test_images(entry.test_on, trials, folders, rows, f"evaluate{suffix}")
-    leading = _first_places(trials)
-    pictured = [row for row in rows if row.place in leading]
-    if not pictured:
+    _check_test_images(entry.test_on, trials, folders, rows, f"evaluate{suffix}")
+    leading = first_places(trials)
+    if not any(row.place in leading for row in rows):
         raise ValueError(
             f"expected measurements of {name} by {trials[0].protocols[0]}, came none; "
             f"run 'dvc repro --force evaluate{suffix}'"
@@ -496,7 +502,7 @@ def _report(
         settings=entry,
         trials=trials,
         restoring=read(tiling, stage),
-        crops=choose_crops(pictured, images, folders.restored / name, suffix),
+        crops=(),
     )
 
     def overlaps_of(pairs: str) -> dict[str, Overlap]:

@@ -94,7 +94,7 @@ def _entries(params: "Params") -> dict[str, Any]:
 def _compared(
     pair: _Pair, params: "Params", report: "ReportTables", *, every_protocol: bool
 ) -> "list[ComparisonRow]":
-    from pipeline.commands.report_tables import first_places
+    from pipeline.report.leaderboard import first_places
 
     one, other = (report.original.get(name, name) for name in (pair.one, pair.other))
     leading = first_places(trial for trials in params.benchmarks.values() for trial in trials)
@@ -289,17 +289,10 @@ def _costs(pair: _Pair, root: Path, params: "Params") -> str:
 
 def _card(root: Path, name: str, params: "Params") -> dict[str, Any]:
     """Return what is known of the weights that an entry uses; nothing of others."""
-    from pipeline.arrays.stage_outputs import read_json
+    from pipeline.commands.model_cards import read_card
 
     entry = params.applied.get(name)
-    path = root / "data" / "models" / (name if entry is None else entry.weights) / "card.json"
-    if not path.is_file():
-        return {}
-    try:
-        card: dict[str, Any] = read_json(path)
-    except (OSError, ValueError) as error:
-        raise CommandError(str(error)) from error
-    return card
+    return read_card(root, f"data/models/{name if entry is None else entry.weights}")
 
 
 def _counted(count: int | None) -> str:

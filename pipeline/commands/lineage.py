@@ -121,7 +121,8 @@ def _stages_of(name: str, stages: "Mapping[str, RecordedStage]") -> list[str]:
 
 def _experiment_of(root: Path, run: str) -> str:
     """Return the experiment of a run, once its weights are known to be those that are here."""
-    from pipeline.commands.lineage_tree import DIGITS, describe_run, read_card
+    from pipeline.commands.lineage_tree import DIGITS, describe_run
+    from pipeline.commands.model_cards import read_card
     from pipeline.commands.tracked_runs import ask_of_run
 
     record = ask_of_run(root, run)

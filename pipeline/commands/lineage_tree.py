@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.arrays.stage_outputs import read_json
-from pipeline.commands import CommandError
+from pipeline.commands.model_cards import read_card
 from pipeline.commands.tracked_runs import ask_of_weights
 from pipeline.graph.dag import key_of
 from pipeline.graph.recorded_stages import RecordedStage, makers_of, origins_of
@@ -27,22 +26,6 @@ _NO_CAUSE = ("resources.threads",)
 
 _MOST_LINES = 6
 """That the settings of a stage take."""
-
-
-def read_card(root: Path, folder: str) -> dict[str, Any]:
-    """Return the card of the weights in a folder; nothing where there is none.
-
-    Raises:
-        CommandError: It is no card.
-    """
-    path = root / folder / "card.json"
-    if not path.is_file():
-        return {}
-    try:
-        card: dict[str, Any] = read_json(path)
-    except (OSError, ValueError) as error:
-        raise CommandError(str(error)) from error
-    return card
 
 
 def describe_run(record: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
-"""The tables of the last report as commands read them, and what the report leads with."""
+"""The tables of the last report as commands read them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -9,11 +9,9 @@ from pipeline.arrays.tables import read_table
 from pipeline.commands import CommandError
 from pipeline.measuring.score_table import Place
 from pipeline.report.comparisons import ComparisonRow
-from pipeline.report.leaderboard import leading_places
 from pipeline.report.network_table import NetworkRow
 from pipeline.report.repetitions import RepetitionRow
 from pipeline.report.results import ResultRow
-from pipeline.settings.params import Trial
 
 REPORT = Path("data") / "report"
 """Folder of the report, in that of the project."""
@@ -78,13 +76,6 @@ def read_report(root: Path) -> ReportTables:
             for row in _read(root, "comparisons.csv", ComparisonRow)
         },
         networks={row.experiment: row for row in _read(root, "networks.csv", NetworkRow)},
-    )
-
-
-def first_places(trials: Iterable[Trial]) -> set[Place]:
-    """Return where trials were measured, by the protocol that each of them leads with."""
-    return leading_places(
-        trial.model_copy(update={"protocols": trial.protocols[:1]}) for trial in trials
     )
 
 

@@ -126,19 +126,7 @@ def _cut(
 ) -> Crop:
     image = images[row.data_set, row.degradation, row.image]
     clean, degraded = image.clean(), image.interpolated()
-    path = restored_path(restored_folder, image).with_suffix(".png")
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file beside the other restored images; run "
-            f"'dvc repro --force reconstruct{stages}'"
-        )
-    restored = read_image(path)
-    if not clean.shape == degraded.shape == restored.shape:
-        raise ValueError(
-            f"{path}: expected an image of shape {clean.shape} as the clean one, came "
-            f"{restored.shape} from a degraded one of {degraded.shape}; "
-            f"run 'dvc repro --force reconstruct{stages}'"
-        )
+    restored = read_restored(image, restored_folder, (clean, degraded), stages)
     activity = detail(clean) if choice == "median" else squared_error(restored, clean)
     top, left = strongest_window(activity)
     window = np.s_[top : top + SIDE, left : left + SIDE]
@@ -156,6 +144,41 @@ def _cut(
         error=data_uri(error_map(restored, clean)),
         thumbnail=data_uri(_half_and_half(degraded, restored)),
     )
+
+
+def read_restored(
+    image: BenchmarkImage, folder: Path, versions: tuple[Array, Array], stages: str
+) -> Array:
+    """Return what a network made of a test image.
+
+    Args:
+        image: The test image.
+        folder: Restored images of the network.
+        versions: The clean and the degraded image, each ``(H, W, C)``.
+        stages: End of the names of the network's stages, such as ``@dncnn``, for messages.
+
+    Returns:
+        ``(H, W, C)`` in [0, 1], of the same shape as both.
+
+    Raises:
+        FileNotFoundError: The restored image is not there.
+        ValueError: The three have different sizes.
+    """
+    path = restored_path(folder, image).with_suffix(".png")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such file beside the other restored images; run "
+            f"'dvc repro --force reconstruct{stages}'"
+        )
+    restored = read_image(path)
+    clean, degraded = versions
+    if not clean.shape == degraded.shape == restored.shape:
+        raise ValueError(
+            f"{path}: expected an image of shape {clean.shape} as the clean one, came "
+            f"{restored.shape} from a degraded one of {degraded.shape}; "
+            f"run 'dvc repro --force reconstruct{stages}'"
+        )
+    return restored
 
 
 def detail(image: Array) -> Integers:

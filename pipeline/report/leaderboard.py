@@ -96,6 +96,13 @@ def leading_places(trials: Iterable[Trial]) -> set[Place]:
     }
 
 
+def first_places(trials: Iterable[Trial]) -> set[Place]:
+    """Return the places of the protocol that each trial leads with."""
+    return leading_places(
+        trial.model_copy(update={"protocols": trial.protocols[:1]}) for trial in trials
+    )
+
+
 def shown_places(
     groups: Mapping[Place, Sequence[Result]], leading: Collection[Place]
 ) -> dict[Place, Sequence[Result]]:

@@ -16,7 +16,7 @@ from pipeline.measuring.score_table import Place
 from pipeline.measuring.statistics import RESAMPLES
 from pipeline.recognition.scoring.palette import UNLABELLED_COLOUR
 from pipeline.report import cost_figure, crops, curves, gains
-from pipeline.report.answers import answer
+from pipeline.report.answers import Answer
 from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop
 from pipeline.report.curves import Chart
@@ -145,6 +145,7 @@ class Findings:
         degradations: The levels that the results are of in words, by their labels.
         leading: Places of the protocols that the trials name; the page shows these.
         headline: Places of the protocol that each trial leads with.
+        answers: Of each test, by the protocol that it leads with.
         same_crops: The same crops of all networks of a test.
         looks: Perceptual measures, lower for the better; empty where no benchmark asks for any.
         references: Numbers of the literature; those about other data are left out.
@@ -161,6 +162,7 @@ class Findings:
     degradations: Mapping[str, str]
     leading: Collection[Place]
     headline: Collection[Place]
+    answers: Sequence[Answer]
     same_crops: Sequence[SameCrops]
     looks: Sequence[PerceptualBlock]
     references: Iterable[Published]
@@ -215,7 +217,7 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
             reports=reports,
             results=findings.results,
             networks=findings.networks,
-            answers=answer(merged, findings.headline, findings.networks),
+            answers=findings.answers,
             same_crops=findings.same_crops,
             leaderboard=rank(groups, numbers, sources),
             further=_further(groups, findings.headline),

@@ -8,8 +8,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.arrays.pixels import Array
-from pipeline.images.benchmarks import BenchmarkImage, restored_path
-from pipeline.images.files import read_image
+from pipeline.images.benchmarks import BenchmarkImage
 from pipeline.measuring.statistics import mean
 from pipeline.report.comparisons import have_same_input
 from pipeline.report.crops import (
@@ -18,6 +17,7 @@ from pipeline.report.crops import (
     Integers,
     data_uri,
     detail,
+    read_restored,
     squared_error,
     strongest_window,
 )
@@ -28,6 +28,19 @@ Choice = Literal["median image", "worst image", "largest disagreement"]
 
 MOST_NETWORKS = 6
 """Shown of one test, the best of them, so that the page stays light."""
+
+
+@dataclass(frozen=True)
+class RestoredImages:
+    """Where the restored images of a network are.
+
+    Args:
+        folder: That has them.
+        stages: End of the names of its stages, such as ``@dncnn``, for messages.
+    """
+
+    folder: Path
+    stages: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +105,17 @@ class SameCrops:
 def compare_crops(
     results: Iterable[Result],
     images: Mapping[ImageKey, BenchmarkImage],
-    folders: Mapping[str, Path],
+    restored: Mapping[str, RestoredImages],
 ) -> SameCrops | None:
     """Return the same crops of all networks of one test; None of fewer than two networks.
 
     Args:
         results: Of the test, by one protocol.
         images: Test images of the best network, those that were measured among them.
-        folders: Restored images by name of the experiment, which are known to be there.
+        restored: Where the restored images are, by name of the experiment.
 
     Raises:
+        FileNotFoundError: A restored image is not there.
         ValueError: Restored images have another size than the clean one.
     """
     networks = [one for one in results if not one.is_baseline]
@@ -118,7 +132,7 @@ def compare_crops(
     return SameCrops(
         best=shown[0],
         crops=[
-            _cut(choices, images[*place, name], shown, folders) for name, choices in chosen.items()
+            _cut(choices, images[*place, name], shown, restored) for name, choices in chosen.items()
         ],
         left_out=[one.experiment for one in networks[MOST_NETWORKS:]],
     )
@@ -140,10 +154,13 @@ def _cut(
     choices: Sequence[Choice],
     image: BenchmarkImage,
     networks: Sequence[Result],
-    folders: Mapping[str, Path],
+    places: Mapping[str, RestoredImages],
 ) -> SameCrop:
     clean, degraded = image.clean(), image.interpolated()
-    restored = {one.experiment: _read(folders[one.experiment], image, clean) for one in networks}
+    restored = {
+        name: read_restored(image, places[name].folder, (clean, degraded), places[name].stages)
+        for name in (one.experiment for one in networks)
+    }
     disagree = "largest disagreement" in choices
     activity = _disagreement(list(restored.values()), clean) if disagree else detail(clean)
     top, left = strongest_window(activity)
@@ -171,17 +188,6 @@ def _cut(
             for one in networks
         ],
     )
-
-
-def _read(folder: Path, image: BenchmarkImage, clean: Array) -> Array:
-    path = restored_path(folder, image).with_suffix(".png")
-    restored = read_image(path)
-    if restored.shape != clean.shape:
-        raise ValueError(
-            f"{path}: expected an image of shape {clean.shape} as the clean one, came "
-            f"{restored.shape}; restore it again"
-        )
-    return restored
 
 
 def _disagreement(restored: Sequence[Array], clean: Array) -> Integers:

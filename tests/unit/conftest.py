@@ -1,4 +1,4 @@
-"""What the tests of the data sets share."""
+"""What the tests of the data sets share, and those of MLflow's runs."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,8 +6,19 @@ from typing import Any
 
 import pytest
 
+from pipeline.running.tracking import Tracker
 from tests.unit.image_sets import FilesSet
 from tests.unit.web_server import Answer, Server
+
+
+@pytest.fixture(scope="module")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
+    """Return a tracker with a database of its own: making one takes seconds."""
+    folder = tmp_path_factory.mktemp("tracker")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        return Tracker()
 
 
 @pytest.fixture

@@ -8,14 +8,17 @@ import pytest
 
 from pipeline.degradations.settings import Gaussian
 from pipeline.literature.published import Published
+from pipeline.report.answers import answer
 from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop
 from pipeline.report.curves import WIDTH, Curve, draw_curve
+from pipeline.report.leaderboard import by_place
 from pipeline.report.network_table import Network
 from pipeline.report.overlaps import Overlap, SharedScene
 from pipeline.report.page import Findings, Report, render_page
 from pipeline.report.recognition import Recognised
 from pipeline.report.reconstructions import Restoring
+from pipeline.report.repetitions import merge_repetitions
 from pipeline.report.results import Measurement, Result
 from pipeline.report.unmeasured import LeftOut, Unmeasured
 from pipeline.settings.params import Experiment, Imported, Trial
@@ -114,6 +117,8 @@ def page_of(
     left_out: Mapping[str, list[Unmeasured]] | None = None,
     uncompared: Mapping[str, list[str]] | None = None,
 ) -> str:
+    headline = {result.place for result in results} if headline is None else headline
+    merged = by_place(merge_repetitions(results, repetition_of or {}))
     return render_page(
         [report()] if reports is None else reports,
         Findings(
@@ -121,7 +126,8 @@ def page_of(
             networks=networks,
             degradations={one.degradation: noise_in_words(one) for one in results},
             leading={result.place for result in results} if leading is None else leading,
-            headline={result.place for result in results} if headline is None else headline,
+            headline=headline,
+            answers=answer(merged, headline, networks),
             same_crops=(),
             looks=(),
             references=references,

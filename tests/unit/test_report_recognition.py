@@ -54,6 +54,7 @@ def page(found: Recognised | None) -> str:
             degradations={},
             leading=set(),
             headline=set(),
+            answers=(),
             same_crops=(),
             looks=(),
             references=(),

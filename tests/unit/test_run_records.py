@@ -13,16 +13,6 @@ from pipeline.running.run_records import record_of_run, record_of_weights
 from pipeline.running.tracking import Tracker
 
 
-@pytest.fixture(scope="module")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
-    """Return a tracker with a database of its own: making one takes seconds."""
-    folder = tmp_path_factory.mktemp("tracker")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        patched.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        return Tracker()
-
-
 def record(tracker: Tracker, tags: Mapping[str, str]) -> str:
     """Record a training from second 100 to 107, which ends."""
     run = tracker.client.create_run(tracker.experiment_id, start_time=100_000, tags=dict(tags))

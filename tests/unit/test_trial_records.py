@@ -16,16 +16,6 @@ from pipeline.running.trial_records import mark_runs, training_seconds
 WEIGHTS = "restore.weights"
 
 
-@pytest.fixture(scope="module")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
-    """Return a tracker with a database of its own: making one takes seconds."""
-    folder = tmp_path_factory.mktemp("tracker")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        patched.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        return Tracker()
-
-
 def record(
     tracker: Tracker,
     experiment: str,

@@ -9,9 +9,17 @@ import numpy as np
 from pipeline.arrays.pixels import Array
 from pipeline.arrays.stage_outputs import read_json
 from pipeline.arrays.tables import read_table, write_table
-from pipeline.images.benchmarks import BenchmarkImage, images_of, restored_path
+from pipeline.images.benchmarks import BenchmarkImage, images_of, read_trials, restored_path
 from pipeline.measuring.perceptual_table import KEY, LOOKS, Perceived, perceive, perceptual_means
-from pipeline.measuring.score_table import SCORES, Score, inputs_of, mean_scores, rows_of
+from pipeline.measuring.protocols import first_places
+from pipeline.measuring.score_table import (
+    SCORES,
+    Score,
+    inputs_of,
+    mean_scores,
+    rows_of,
+    summarise_scores,
+)
 from pipeline.running.evaluation_record import log_evaluation
 from pipeline.running.outputs import new_file, new_folder
 from pipeline.running.stage_runner import run_stage
@@ -37,8 +45,8 @@ def evaluate(
         baselines: Scores of the degraded images, from stage ``baseline``.
         out: Folder to make: ``scores.csv``, one row an image and protocol; ``perceptual.csv``, one
             row an image and perceptual measure that a trial asks for.
-        metrics: JSON to write: means by data set, degradation, protocol; those of perceptual
-            measures under ``perceptual`` in place of a protocol.
+        metrics: JSON to write, a few means by short names: those of the first test, by the
+            protocol that its trial leads with, and the mean gain over all tests.
 
     Raises:
         ValueError: The benchmark is empty.
@@ -58,13 +66,16 @@ def evaluate(
     rows, looks = list(chain.from_iterable(scored)), list(chain.from_iterable(seen))
     inputs = inputs_of(read_table(baselines / SCORES, Score, f"baseline@{baselines.name}"))
     means = mean_scores(rows, inputs)
-    for (data_set, degradation), values in perceptual_means(looks).items():
+    perceived = perceptual_means(looks)
+    places = first_places(read_trials(benchmark))
+    summary = summarise_scores(means, places) | perceived.get(places[0][:2], {})
+    for (data_set, degradation), values in perceived.items():
         means[data_set][degradation][KEY] = values
     with new_folder(out) as folder:
         write_table(folder / SCORES, Score, rows)
         write_table(folder / LOOKS, Perceived, looks)
     with new_file(metrics) as file:
-        file.write_text(json.dumps(means, indent=2) + "\n")
+        file.write_text(json.dumps(summary, indent=2) + "\n")
     pictures = {"-".join(image.place.parts): image for image in reversed(images)}
     log_evaluation(
         experiment,

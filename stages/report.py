@@ -16,6 +16,7 @@ from pipeline.literature.papers import Paper, read_papers
 from pipeline.literature.published import Published, joined, read_published
 from pipeline.literature.published_recognition import read_published_recognition
 from pipeline.measuring.perceptual_table import LOOKS
+from pipeline.measuring.protocols import first_places, named_places
 from pipeline.measuring.score_table import SCORES, Inputs, Place
 from pipeline.report.answers import Answer, answer
 from pipeline.report.checklist import Check, check_gap
@@ -23,7 +24,7 @@ from pipeline.report.comparisons import compare_all, write_comparisons
 from pipeline.report.crops import MOST_PICTURED, Crop, ImageKey, choose_crops
 from pipeline.report.curves import draw_curve, read_curve
 from pipeline.report.downstream import write_downstream
-from pipeline.report.leaderboard import by_place, first_places, leading_places
+from pipeline.report.leaderboard import by_place
 from pipeline.report.markdown import as_markdown
 from pipeline.report.model_cards import read_card
 from pipeline.report.network_table import tabulate_networks, write_networks
@@ -52,6 +53,7 @@ from pipeline.report.results import (
 )
 from pipeline.report.same_crops import RestoredImages, SameCrops, compare_crops
 from pipeline.report.siblings import OnTrial, effect_of_colour
+from pipeline.report.strength_figure import draw_strengths, read_cards
 from pipeline.report.unmeasured import LeftOut, Unmeasured, read_measured
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage
@@ -159,7 +161,7 @@ def report(
     repetition_of = find_repetitions(
         {name: entry for name, entry in experiments.items() if name in found}
     )
-    leading = leading_places(chain.from_iterable(benchmarks.values()))
+    leading = named_places(chain.from_iterable(benchmarks.values()))
     headline = first_places(chain.from_iterable(benchmarks.values()))
     entries_of_recognition = Entries(
         tasks=tasks,
@@ -226,6 +228,9 @@ def report(
             headline=headline,
             answers=answers,
             same_crops=list(_same_crops(answers, merged, entries, folders)),
+            strengths=draw_strengths(
+                merged, headline, read_cards(folders.benchmark_images / name for name in classical)
+            ),
             looks=looks,
             references=numbers.values(),
             repetition_of=repetition_of,

@@ -94,7 +94,7 @@ def _entries(params: "Params") -> dict[str, Any]:
 def _compared(
     pair: _Pair, params: "Params", report: "ReportTables", *, every_protocol: bool
 ) -> "list[ComparisonRow]":
-    from pipeline.report.leaderboard import first_places
+    from pipeline.measuring.protocols import first_places
 
     one, other = (report.original.get(name, name) for name in (pair.one, pair.other))
     leading = first_places(trial for trials in params.benchmarks.values() for trial in trials)

@@ -67,7 +67,7 @@ def _asked_for(
     root: Path, report: "ReportTables", name: str | None, *, every_protocol: bool
 ) -> "list[Place]":
     """Return the places to show, in the order of the report."""
-    from pipeline.report.leaderboard import first_places
+    from pipeline.measuring.protocols import first_places
 
     if name is None and every_protocol:
         return list(report.places)

@@ -43,6 +43,23 @@ def applicable(colour: TrialColour, degradation: Degradation) -> list[Protocol]:
     ]
 
 
+def named_places(trials: Iterable[Trial]) -> list[tuple[str, str, Protocol]]:
+    """Return the places whose protocol a trial names, out of all protocols that apply."""
+    return [
+        (trial.dataset, level.label, protocol)
+        for trial in trials
+        for level in levels(trial.degradation)
+        for protocol in trial.protocols
+    ]
+
+
+def first_places(trials: Iterable[Trial]) -> list[tuple[str, str, Protocol]]:
+    """Return the places of the protocol that each trial leads with, in the order of the trials."""
+    return named_places(
+        trial.model_copy(update={"protocols": trial.protocols[:1]}) for trial in trials
+    )
+
+
 def places_of(trials: Iterable[Trial]) -> list[tuple[str, str, Protocol]]:
     """Return data set, level and protocol of all that is measured on some trials."""
     return [

@@ -1,7 +1,7 @@
 """The table of scores: one row an image and protocol."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,8 +13,14 @@ from pipeline.measuring.protocols import applicable
 from pipeline.measuring.statistics import mean
 from pipeline.settings.params import Protocol
 
+Means = dict[str, dict[str, dict[str, dict[str, float]]]]
+"""Mean scores by data set, level and protocol, and their names."""
+
 DIGITS = {"psnr": 4, "ssim": 5, "psnr_input": 4, "ssim_input": 5}
 """Scores, and how many digits a mean has after the point."""
+
+_SHORT = {"psnr": 2, "gain": 2, "ssim": 4, "mean_gain": 2}
+"""The same of the numbers that a person compares."""
 
 SCORES = "scores.csv"
 """The file of this table."""
@@ -89,9 +95,7 @@ def inputs_of(rows: Iterable[Score]) -> Inputs:
     return {(row.place, row.image): (row.psnr, row.ssim) for row in rows if row.experiment == INPUT}
 
 
-def mean_scores(
-    rows: Iterable[Score], inputs: Inputs
-) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+def mean_scores(rows: Iterable[Score], inputs: Inputs) -> Means:
     """Return the means over the images, nested by data set, degradation and protocol.
 
     Equal images have an infinite PSNR, for which JSON has no number: such a mean is left out.
@@ -107,7 +111,7 @@ def mean_scores(
     for row in rows:
         before = inputs[row.place, row.image]
         groups.setdefault(row.place, []).append((row.psnr, row.ssim, *before))
-    nested: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    nested: Means = {}
     for (data_set, degradation, protocol), scores in groups.items():
         means = dict(zip(DIGITS, map(mean, zip(*scores, strict=True)), strict=True))
         nested.setdefault(data_set, {}).setdefault(degradation, {})[protocol] = {
@@ -116,3 +120,31 @@ def mean_scores(
             if math.isfinite(value)
         }
     return nested
+
+
+def summarise_scores(means: Means, places: Sequence[Place]) -> dict[str, float | str]:
+    """Return the few numbers that a person compares, under short names.
+
+    They are ``psnr``, ``gain`` over the degraded images and ``ssim`` of the first place, ``test``,
+    which names it, and ``mean_gain`` over all places where there are several. What JSON has no
+    number for is left out.
+
+    Args:
+        means: What ``mean_scores`` returned.
+        places: Where the experiment was measured, by the protocol that each trial leads with.
+    """
+    scores = [means[data_set][level][protocol] for data_set, level, protocol in places]
+    gains = list(map(_gain, scores))
+    numbers = {
+        "psnr": scores[0].get("psnr", math.inf),
+        "gain": gains[0],
+        "ssim": scores[0]["ssim"],
+        "mean_gain": mean(gains) if len(places) > 1 else math.inf,
+    }
+    found = {name: round(it, _SHORT[name]) for name, it in numbers.items() if math.isfinite(it)}
+    return found | {"test": " ".join(places[0])}
+
+
+def _gain(scores: Mapping[str, float]) -> float:
+    """Return the gain over the input, infinite where either PSNR is."""
+    return scores.get("psnr", math.inf) - scores.get("psnr_input", -math.inf)

@@ -4,13 +4,11 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.degradations.levels import levels
 from pipeline.literature.published import Published
 from pipeline.measuring.score_table import Place
 from pipeline.measuring.statistics import Difference
 from pipeline.report.comparisons import compare
 from pipeline.report.results import Result, order
-from pipeline.settings.params import Trial
 
 STRONGEST = 4
 """Published systems without a measured row that a block shows."""
@@ -84,23 +82,6 @@ def by_place(results: Iterable[Result]) -> dict[Place, list[Result]]:
     for result in sorted(results, key=order):
         groups.setdefault(result.place, []).append(result)
     return groups
-
-
-def leading_places(trials: Iterable[Trial]) -> set[Place]:
-    """Return the places whose protocol a trial names, out of all protocols that apply."""
-    return {
-        (trial.dataset, level.label, protocol)
-        for trial in trials
-        for level in levels(trial.degradation)
-        for protocol in trial.protocols
-    }
-
-
-def first_places(trials: Iterable[Trial]) -> set[Place]:
-    """Return the places of the protocol that each trial leads with."""
-    return leading_places(
-        trial.model_copy(update={"protocols": trial.protocols[:1]}) for trial in trials
-    )
 
 
 def shown_places(

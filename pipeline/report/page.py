@@ -15,7 +15,7 @@ from pipeline.measuring.metrics import PROTOCOLS
 from pipeline.measuring.score_table import Place
 from pipeline.measuring.statistics import RESAMPLES
 from pipeline.recognition.scoring.palette import UNLABELLED_COLOUR
-from pipeline.report import cost_figure, crops, curves, gains
+from pipeline.report import cost_figure, crops, curves, gains, strength_figure
 from pipeline.report.answers import Answer
 from pipeline.report.checklist import Check
 from pipeline.report.crops import Crop
@@ -53,6 +53,7 @@ from pipeline.report.reconstructions import Restoring, TakenIn
 from pipeline.report.repetitions import merge_repetitions
 from pipeline.report.results import Result
 from pipeline.report.same_crops import SameCrops
+from pipeline.report.strength_figure import StrengthFigure
 from pipeline.report.unmeasured import LeftOut
 from pipeline.report.words import (
     decimal,
@@ -147,6 +148,7 @@ class Findings:
         headline: Places of the protocol that each trial leads with.
         answers: Of each test, by the protocol that it leads with.
         same_crops: The same crops of all networks of a test.
+        strengths: Gains against how strong the degradation is.
         looks: Perceptual measures, lower for the better; empty where no benchmark asks for any.
         references: Numbers of the literature; those about other data are left out.
         repetition_of: Experiments that repeat another one, and which.
@@ -164,6 +166,7 @@ class Findings:
     headline: Collection[Place]
     answers: Sequence[Answer]
     same_crops: Sequence[SameCrops]
+    strengths: Sequence[StrengthFigure]
     looks: Sequence[PerceptualBlock]
     references: Iterable[Published]
     repetition_of: Mapping[str, str]
@@ -219,6 +222,8 @@ def render_page(reports: Sequence[Report], findings: Findings) -> str:
             networks=findings.networks,
             answers=findings.answers,
             same_crops=findings.same_crops,
+            strengths=findings.strengths,
+            strength_figure=strength_figure,
             leaderboard=rank(groups, numbers, sources),
             further=_further(groups, findings.headline),
             tables=tabulate_protocols(merged),

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.checking.params_file import load_params
+from pipeline.measuring.protocols import first_places
 from pipeline.running.runs import EXPERIMENT_TAG
-from pipeline.running.runs_table import cards_by_weights, leading_places, measured_runs
+from pipeline.running.runs_table import cards_by_weights, measured_runs
 from pipeline.running.stage_runner import PARAMS
 from pipeline.running.trial_records import Run
 
@@ -48,7 +49,7 @@ def crown(tracker: "Tracker") -> None:
         if _name_of(cards.get(run.data.tags[_WEIGHTS])) == run.data.tags[EXPERIMENT_TAG]
     ]
     for benchmark, trials in load_params(PARAMS).benchmarks.items():
-        places = list(leading_places(trials))
+        places = ["/".join(place) for place in first_places(trials)]
         scored = [
             _Candidate(run, sum(scores) / len(scores))
             for run in runs

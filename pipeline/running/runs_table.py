@@ -6,12 +6,12 @@ that the report leads with, and tags that say of what it is. Runs of older datab
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.checking.params_file import load_params
-from pipeline.degradations.levels import levels
+from pipeline.measuring.protocols import first_places
 from pipeline.running.runs import EXPERIMENT_TAG, LAUNCH, size_of
 from pipeline.running.stage_runner import PARAMS
 from pipeline.running.trial_records import Run, training_seconds
@@ -109,13 +109,6 @@ def cards_by_weights() -> dict[str, dict[str, Any]]:
     return found
 
 
-def leading_places(trials: Iterable[Trial]) -> Iterator[str]:
-    """Yield where scores of a benchmark are, by the first protocol of each trial, in its order."""
-    for trial in trials:
-        for level in levels(trial.degradation):
-            yield f"{trial.dataset}/{level.label}/{trial.protocols[0]}"
-
-
 def _search(tracker: "Tracker", condition: str) -> list[Run]:
     found: list[Run] = tracker.client.search_runs(
         [tracker.experiment_id], condition, max_results=_MOST_RUNS
@@ -153,14 +146,14 @@ def _trials_of(params: Params, run: Run) -> Iterable[Trial]:
 def _leading_score(run: Run, trials: Iterable[Trial]) -> tuple[dict[str, float], dict[str, str]]:
     """Return the PSNR that the report leads with and its gain, and what they are of."""
     metrics = run.data.metrics
-    for place in leading_places(trials):
-        if f"{place}/psnr" in metrics:
-            psnr = metrics[f"{place}/psnr"]
+    for place in first_places(trials):
+        name = "/".join(place)
+        if f"{name}/psnr" in metrics:
+            psnr = metrics[f"{name}/psnr"]
             score = {"psnr": round(psnr, 2)}
-            if f"{place}/psnr_input" in metrics:
-                score["gain"] = round(psnr - metrics[f"{place}/psnr_input"], 2)
-            names = ("data_set", "degradation", "protocol")
-            return score, dict(zip(names, place.split("/"), strict=True))
+            if f"{name}/psnr_input" in metrics:
+                score["gain"] = round(psnr - metrics[f"{name}/psnr_input"], 2)
+            return score, dict(zip(("data_set", "degradation", "protocol"), place, strict=True))
     return {}, {}
 
 

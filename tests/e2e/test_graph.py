@@ -1,5 +1,6 @@
 """What DVC reruns after an edit, and what the doors leave behind: the real graph, really run."""
 
+import csv
 import json
 import shutil
 from collections.abc import Iterator
@@ -188,8 +189,8 @@ def test_a_new_test_set_trains_nothing_again(done: Path, tmp_path: Path) -> None
 
     output = run(project, "dvc", "repro").stdout
 
-    scores = json.loads((project / "data/metrics/dncnn_s25.json").read_text())
-    assert set(scores) == {"photos_test", "more"}
+    with (project / "data/evaluated/dncnn_s25/scores.csv").open(newline="") as file:
+        assert {row["data_set"] for row in csv.DictReader(file)} == {"photos_test", "more"}
     assert "Running stage 'evaluate@dncnn_s25'" in output
     assert "Running stage 'train@" not in output
 
@@ -280,16 +281,27 @@ def test_the_flow_and_dvc_leave_the_same_lock_file_after_one_experiment_and_the_
     assert yaml.load(other / "dvc.lock") == yaml.load(done / "dvc.lock")
 
 
-def test_metrics_and_plots_are_declared_to_dvc(done: Path) -> None:
+def test_what_dvc_shows_is_little_and_says_of_what_it_is(done: Path) -> None:
     shown = json.loads(run(done, "dvc", "metrics", "show", "--json").stdout)
     plotted = json.loads(run(done, "dvc", "plots", "show", "--json").stdout)["data"]
+    columns = ("--drop", ".*", "--keep", ".*/dncnn_s25.json:(psnr|gain)")
+    asked = run(done, "dvc", "exp", "show", "--csv", *columns).stdout
 
     files = shown[""]["data"]
     assert set(files) == {
         f"data/metrics/{name}.json"
         for name in ("dncnn_s25", "vdsr_x23", "rednet_jpeg", "mobilenet")
     }
-    assert {"data/curves/dncnn_s25.csv", "Restored"} <= set(plotted)
+    few = {"psnr", "gain", "ssim", "mean_gain", "test"}
+    assert set(files["data/metrics/dncnn_s25.json"]["data"]) <= few
+    titles = {name: one[0]["content"]["title"]["text"] for name, one in plotted.items()}
+    assert titles == {
+        f"data/curves/{name}.csv": name
+        for name in ("dncnn_s25", "vdsr_x23", "rednet_jpeg", "mobilenet")
+    }
+    assert asked.splitlines()[0] == ",".join(
+        f"data/metrics/dncnn_s25.json:{name}" for name in ("psnr", "gain")
+    )
 
 
 def test_what_another_program_restored_is_measured_beside_the_others(project: Path) -> None:
@@ -305,9 +317,9 @@ def test_what_another_program_restored_is_measured_beside_the_others(project: Pa
 
     run(project, "dvc", "repro")
 
-    scores = json.loads((project / "data/metrics/theirs.json").read_text())
-    (measured,) = scores.values()
-    assert measured["gaussian_25"]["gray-uint8"]["psnr"] > 24
+    metrics = json.loads((project / "data/metrics/theirs.json").read_text())
+    assert metrics["test"].endswith("gaussian_25 gray-uint8")
+    assert metrics["psnr"] > 24
     assert "theirs" in (project / "data/report/comparisons.csv").read_text()
     assert "restored elsewhere" in (project / "data/report/index.html").read_text()
 

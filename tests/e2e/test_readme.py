@@ -19,8 +19,10 @@ from safetensors.torch import load_file
 from skimage.data import astronaut
 
 from pipeline.arrays.pixels import Bytes, from_8bit
+from pipeline.arrays.tables import read_table
 from pipeline.checking.params_file import load_params
 from pipeline.images.files import read_8bit, write_png
+from pipeline.measuring.score_table import Score
 from pipeline.models.parts.building import build_model
 from tests.foreign_layouts import simplenn, write_version_7_3
 from tests.pages import PAGES, blocks, commands, paste, section_of
@@ -57,6 +59,12 @@ ELSEWHERE = {
     "pip wheel --no-deps --wheel-dir dist .": (
         WHEEL,
         "test_the_wheel_has_every_file_of_the_code_and_no_other",
+    ),
+    "dvc metrics show": (GRAPH, "test_what_dvc_shows_is_little_and_says_of_what_it_is"),
+    "dvc plots show": (GRAPH, "test_what_dvc_shows_is_little_and_says_of_what_it_is"),
+    "dvc exp show --drop '.*' --keep '.*/dncnn_s25.json:(psnr|gain)'": (
+        GRAPH,
+        "test_what_dvc_shows_is_little_and_says_of_what_it_is",
     ),
     "restore doctor": (FLOW, "test_the_doctor_sees_the_server_start"),
     "restore serve": (FLOW, "test_the_served_deployment_does_what_dvc_repro_does"),
@@ -279,7 +287,9 @@ def test_an_experiment_is_launched_by_editing_the_params(project: Path) -> None:
     assert set(re.findall(r"Running stage '((?:train|evaluate|report)\b.*)'", output)) == {
         *("train@dncnn_again", "evaluate@dncnn_again", "report")
     }
-    assert "data/metrics/dncnn_again.json" in difference
+    assert re.search(
+        r"^data/metrics/dncnn_again.json +psnr +- +\d\d\.\d+ ", difference, re.MULTILINE
+    )
     assert re.search(r"^ *\d+  dncnn_s25.*2 runs\) ", results, re.MULTILINE)
 
 
@@ -390,12 +400,13 @@ def test_published_weights_are_measured_like_an_experiment(project: Path) -> Non
     assert "imported:" in shown
     assert load_params(project / "params.yaml").imported["official"].layout == "matconvnet"
     own, imported = (
-        json.loads((project / f"data/metrics/{name}.json").read_text())["photos_test"]
+        {
+            (row.place, row.image): (row.psnr, row.ssim)
+            for row in read_table(project / f"data/evaluated/{name}/scores.csv", Score)
+        }
         for name in ("dncnn_s25", "official")
     )
-    assert imported["gaussian_25"] == {
-        protocol: pytest.approx(scores, abs=2e-4) for protocol, scores in own["gaussian_25"].items()
-    }
+    assert imported == {key: pytest.approx(scores, abs=2e-4) for key, scores in own.items()}
     assert "official" in (project / "data/report/index.html").read_text()
 
 
@@ -541,9 +552,9 @@ def test_real_noise_comes_from_a_mirror(real_data: Path, tmp_path: Path) -> None
 
     run(project, "dvc", "repro", "evaluate@dncnn_real", settings=mirror)
 
-    scores = json.loads((project / "data/metrics/dncnn_real.json").read_text())
+    scores = read_table(project / "data/evaluated/dncnn_real/scores.csv", Score)
     protocols = {"rgb-uint8", "rgb-float", "y-uint8", "y-float", "sidd"}
-    assert set(scores["cc15"]["paired"]) == protocols
+    assert {row.place for row in scores} == {("cc15", "paired", one) for one in protocols}
 
 
 @pytest.mark.slow

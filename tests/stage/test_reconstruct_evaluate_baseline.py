@@ -18,7 +18,7 @@ from pipeline.checking.params_file import load_params
 from pipeline.images.benchmarks import drawn_sigmas, images_of, restored_path, write_trials
 from pipeline.images.files import read_image
 from pipeline.measuring.perceptual_table import CLEAN, Perceived
-from pipeline.measuring.score_table import INPUT
+from pipeline.measuring.score_table import INPUT, Score
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
 from pipeline.running.tracking import deliver
@@ -164,17 +164,36 @@ def psnrs_of(rows: list[dict[str, str]], method: str) -> dict[tuple[str, ...], f
     }
 
 
-def test_the_metrics_are_the_means_of_the_rows(tmp_path: Path) -> None:
+def test_the_metrics_are_means_of_the_first_test_by_its_leading_protocol(tmp_path: Path) -> None:
     restore_all(tmp_path, [trial()])
 
     rows = evaluate_all(tmp_path)
 
-    means = json.loads((tmp_path / "metrics.json").read_text())["set"]["gaussian_25"]
-    assert set(means) == {row["protocol"] for row in rows}
-    for protocol, mean in means.items():
-        psnrs = [float(row["psnr"]) for row in rows if row["protocol"] == protocol]
-        assert mean["psnr"] == pytest.approx(np.mean(psnrs), abs=1e-4)
-        assert mean["psnr_input"] == pytest.approx(20 * np.log10(255 / 25), abs=0.5)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    protocol = trial().protocols[0]
+    psnrs = [float(row["psnr"]) for row in rows if row["protocol"] == protocol]
+    assert set(metrics) == {"psnr", "gain", "ssim", "test"}
+    assert metrics["psnr"] == pytest.approx(np.mean(psnrs), abs=6e-3)
+    assert metrics["psnr"] - metrics["gain"] == pytest.approx(20 * np.log10(255 / 25), abs=0.5)
+    assert metrics["test"] == f"set gaussian_25 {protocol}"
+
+
+def test_the_metrics_of_several_tests_have_their_mean_gain_too(tmp_path: Path) -> None:
+    restore_all(tmp_path, [trial(), trial(JPEG)])
+
+    rows = evaluate_all(tmp_path)
+
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    inputs = read_table(tmp_path / "baselines/scores.csv", Score)
+    before = {(row.place, row.image): row.psnr for row in inputs if row.experiment == INPUT}
+    gains = [
+        float(row["psnr"]) - before[(row["data_set"], row["degradation"], protocol), row["image"]]
+        for row in rows
+        if (protocol := row["protocol"]) == trial().protocols[0]
+    ]
+    assert {row["degradation"] for row in rows} == {"gaussian_25", "jpeg_40"}
+    assert metrics["mean_gain"] == pytest.approx(np.mean(gains), abs=6e-3)
+    assert metrics["mean_gain"] != metrics["gain"]
 
 
 def test_scores_reach_the_tracker_without_that_measuring_loads_mlflow(
@@ -215,9 +234,10 @@ def test_scores_reach_the_tracker_without_that_measuring_loads_mlflow(
     assert not loaded
     client = MlflowClient()
     (run,) = client.search_runs(["1"], f"tags.`restore.weights` = '{checksum(tmp_path)}'")
-    means = json.loads((tmp_path / "metrics.json").read_text())["photos_test"]["gaussian_25"]
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["test"] == "photos_test gaussian_25 gray-uint8"
     recorded = run.data.metrics["photos_test/gaussian_25/gray-uint8/psnr"]
-    assert recorded == means["gray-uint8"]["psnr"]
+    assert recorded == pytest.approx(metrics["psnr"], abs=6e-3)
     stored = [
         item.path
         for folder in ("pictures", "scores")
@@ -368,12 +388,9 @@ def test_perceptual_measures_stay_apart_from_psnr(
     rows = evaluate_all(tmp_path)
 
     assert {row["protocol"] for row in rows} == {"gray-uint8", "gray-float"}
-    means = json.loads((tmp_path / "metrics.json").read_text())["set"]["gaussian_25"]
-    assert set(means) == {"gray-uint8", "gray-float", "perceptual"}
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
     seen = read_table(tmp_path / "rows" / "perceptual.csv", Perceived)
-    assert means["perceptual"] == {
-        "niqe": pytest.approx(np.mean([row.value for row in seen]), abs=1e-4)
-    }
+    assert metrics["niqe"] == pytest.approx(np.mean([row.value for row in seen]), abs=1e-4)
     of_methods = read_table(tmp_path / "baselines" / "perceptual.csv", Perceived)
     assert [row.experiment for row in of_methods] == [*[CLEAN, INPUT, "tv"] * 3]
     clean, noisy, *_ = of_methods
@@ -387,7 +404,7 @@ def test_without_perceptual_measures_their_tables_are_empty(tmp_path: Path) -> N
 
     evaluate_all(tmp_path)
 
-    assert "perceptual" not in (tmp_path / "metrics.json").read_text()
+    assert "niqe" not in (tmp_path / "metrics.json").read_text()
     assert "perceptual" not in (tmp_path / "bench/trials.json").read_text()
     for folder in ("rows", "baselines"):
         assert read_table(tmp_path / folder / "perceptual.csv", Perceived) == []

@@ -78,9 +78,9 @@ def test_results_of_another_program_are_measured_as_they_are(tmp_path: Path) -> 
         out=tmp_path / "rows",
         metrics=tmp_path / "metrics.json",
     )
-    means = json.loads((tmp_path / "metrics.json").read_text())
-    scores = means["set"]["gaussian_25"]["gray-uint8"]
-    assert scores["psnr"] > scores["psnr_input"] + 3
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["test"] == "set gaussian_25 gray-uint8"
+    assert metrics["gain"] > 3
     assert "theirs,outside,set" in (tmp_path / "rows" / "scores.csv").read_text()
 
 

@@ -129,6 +129,7 @@ def page_of(
             headline=headline,
             answers=answer(merged, headline, networks),
             same_crops=(),
+            strengths=(),
             looks=(),
             references=references,
             repetition_of=repetition_of or {},

@@ -56,6 +56,7 @@ def page(found: Recognised | None) -> str:
             headline=set(),
             answers=(),
             same_crops=(),
+            strengths=(),
             looks=(),
             references=(),
             repetition_of={},

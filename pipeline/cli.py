@@ -254,12 +254,19 @@ def _preset(root: Path, options: argparse.Namespace) -> int:
     return SUCCESS
 
 
-def _schema(_root: Path, _options: argparse.Namespace) -> int:
+def _add_schema_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--page", action="store_true", help="the same as a page in Markdown, for people"
+    )
+
+
+def _schema(_root: Path, options: argparse.Namespace) -> int:
     import json
 
     from pipeline.checking.editor_schema import editor_schema
+    from pipeline.checking.params_page import params_page
 
-    print(json.dumps(editor_schema(), indent=2))
+    print(params_page() if options.page else json.dumps(editor_schema(), indent=2))
     return SUCCESS
 
 
@@ -292,7 +299,7 @@ _COMMANDS = {
     "compare": _Command(compare.run, compare.SUMMARY, compare.add_options),
     "lineage": _Command(lineage.run, lineage.SUMMARY, lineage.add_options),
     "schema": _Command(
-        _schema, "print the JSON schema of params.yaml, for editors", _add_no_options
+        _schema, "print the JSON schema of params.yaml, for editors", _add_schema_options
     ),
 }
 

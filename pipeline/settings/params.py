@@ -92,7 +92,9 @@ class Patches(Section):
     """A patch bank: how the training images of one data set are cut."""
 
     dataset: Name
+    """The images, an entry of ``datasets``."""
     colour: Colour
+    """What they are cut in: BT.601 gray (full range), BT.601 luma (studio range), or RGB."""
     size: PositiveInt
     """Side of a patch, in pixels."""
     stride: PositiveInt
@@ -206,14 +208,18 @@ class Recipe(Section):
     """How a network is optimised."""
 
     steps: PositiveInt
+    """Batches that the training takes."""
     batch: PositiveInt
+    """Patches, or samples, of one step."""
     loss: Literal["mse", "l1", "half_sse", "cross_entropy"] | DscmrLoss
     """To restore: mean of squares, mean of absolutes, or half the sum of squares of a patch (DnCNN,
     VDSR). To recognise: cross entropy of the classes, or the losses of DSCMR for pairs."""
     optimiser: Optimiser
     learning_rate: PositiveFloat
+    """The highest one; ``schedule`` says how it changes."""
     schedule: Schedule
     clip: Clip
+    """What is done to large gradients."""
     precision: Literal["float32", "tf32", "bfloat16", "auto"]
     """Of the convolutions; weights and optimiser are float32 always. ``tf32`` is float32 with
     factors that a GPU rounds to 10 bits; ``auto`` takes bfloat16 where this machine computes faster
@@ -224,7 +230,9 @@ class Recipe(Section):
     """Flip and turn each patch, or window of a cube, at random, eight ways in all; move and mirror
     each image to recognise as far as its task allows."""
     log_every: PositiveInt
+    """Steps between two points of the curve."""
     checkpoint_every: PositiveInt
+    """Steps between two checkpoints, from which an interrupted training goes on."""
 
 
 # --------------------------------------------------------------- benchmarks, experiments
@@ -253,11 +261,15 @@ class Trial(Section):
     """One data set, degraded in one way at one or several levels, and how to measure it."""
 
     dataset: Name
+    """The test images, an entry of ``datasets``."""
     colour: TrialColour
+    """What they are turned into, and rounded to 8 bits, before they are degraded; ``y_of_rgb`` is
+    the luma of images that were degraded in RGB, neither rounded."""
     degradation: Degradation
     protocols: Annotated[list[Protocol], Field(min_length=1)]
     """Those that the report leads with; the tables have all that apply."""
     baselines: list[Baseline]
+    """Classical methods that are measured beside the networks."""
     # Left out where there are none, so that the files of such trials stay as they are.
     perceptual: Annotated[
         Annotated[list[Perceptual], Field(min_length=1)] | None,
@@ -276,13 +288,16 @@ class Experiment(Section):
 
     arch: Architecture
     model: Name
+    """The size of the network, an entry below its architecture in ``models``."""
     train_on: Name
     """The training set, an entry of ``pairs``."""
     recipe: Name
+    """How it is trained, an entry of ``recipes``."""
     start: Name
     """``random`` weights, or those of another experiment, or of an entry of ``imported``, of the
     same architecture: its tensors of the same name and shape are where this training begins."""
     test_on: Name
+    """What it is tested on, an entry of ``benchmarks``."""
     compare_with: str | None = None
     """System of ``pipeline/literature/published.csv`` put beside it; changes no result."""
 
@@ -392,24 +407,44 @@ class Params(Section):
     """The whole of ``params.yaml``."""
 
     seed: NonNegativeInt
+    """Where all that is drawn begins; each draw has a name and a generator of its own."""
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    """Image sets to train and to test on."""
     patches: dict[Name, Patches]
+    """Banks of clean patches."""
     degradations: dict[Name, Degradation]
+    """What networks learn to undo, and what samples to recognise are put through."""
     pairs: dict[Name, TrainingPairs]
+    """Training sets: a bank of patches and a degradation."""
     models: Models
+    """Networks: below each architecture its sizes, by names of your own."""
     recipes: dict[Name, Recipe]
+    """How networks are trained."""
     benchmarks: Annotated[
         dict[Name, Annotated[list[Trial], Field(min_length=1)]], Field(min_length=1)
     ]
+    """What networks are tested on: lists of trials."""
     experiments: dict[Name, Experiment]
+    """A line each: what is trained, on what, how, and how it is tested."""
     imported: dict[Name, Imported]
+    """Networks with published weights."""
     applied: dict[Name, Applied]
+    """Weights of the two above, applied in another way."""
     programs: dict[Name, Program]
+    """Networks of others, which run by themselves."""
     outside: dict[Name, Outside]
+    """Images that were restored elsewhere."""
     tasks: dict[Name, Task]
+    """Labelled data to recognise."""
     inputs: dict[Name, Input]
+    """Samples of a task, degraded."""
     restored_inputs: dict[Name, RestoredInput]
+    """The same, restored."""
     recognition: dict[Name, Recognition]
+    """A line each: which network learns which task, and how."""
     accepted_overlaps: list[AcceptedOverlap]
+    """Scenes that a training set and a test set may share, and why."""
     inference: Inference
+    """How whole images are restored."""
     resources: Resources
+    """What one stage may use of the machine."""

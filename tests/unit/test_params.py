@@ -1,6 +1,7 @@
 """The schema by itself; ``test_params_file.py`` has what people may write wrong."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.checking.editor_schema import editor_schema
+from pipeline.checking.editor_schema import described_schema, editor_schema
+from pipeline.checking.params_page import params_page
 from pipeline.degradations.settings import Degradation, FloatRange, Gaussian, Jpeg, QualityRange
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.edsr.settings import EDSR
@@ -182,6 +184,29 @@ def test_schema_for_editors_is_the_one_that_validates(root: Path) -> None:
 
     published.pop("$schema", None)
     assert published == editor_schema()
+
+
+def test_an_editor_says_what_a_key_means() -> None:
+    schema = editor_schema()
+
+    recipe = schema["$defs"]["Recipe"]["properties"]
+    assert recipe["augment"]["description"].startswith("Flip and turn each patch")
+    assert schema["properties"]["recipes"]["description"] == "How networks are trained."
+
+
+def test_the_reference_for_people_is_up_to_date_and_has_every_key(root: Path) -> None:
+    page = (root / "docs/params.md").read_text(encoding="utf-8")
+
+    assert page == params_page() + "\n"
+    schema = described_schema()
+    keys = {key for one in schema["$defs"].values() for key in one.get("properties", ())}
+    known = set(schema["$defs"]["Models"]["properties"])
+    assert {f"| `{key}`" in page or f"| `{key}` (optional)" in page for key in keys - known} == {
+        True
+    }
+    assert {f"`{arch}`: entries by name" in page for arch in known} == {True}
+    for target in re.findall(r"\(#([a-z0-9_]+)\)", page):
+        assert re.search(rf"^##+ {target}$", page, re.MULTILINE | re.IGNORECASE), target
 
 
 def test_the_schema_for_editors_knows_entries_that_are_like_others() -> None:

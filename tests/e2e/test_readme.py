@@ -62,10 +62,6 @@ ELSEWHERE = {
     ),
     "dvc metrics show": (GRAPH, "test_what_dvc_shows_is_little_and_says_of_what_it_is"),
     "dvc plots show": (GRAPH, "test_what_dvc_shows_is_little_and_says_of_what_it_is"),
-    "dvc exp show --drop '.*' --keep '.*/dncnn_s25.json:(psnr|gain)'": (
-        GRAPH,
-        "test_what_dvc_shows_is_little_and_says_of_what_it_is",
-    ),
     "restore doctor": (FLOW, "test_the_doctor_sees_the_server_start"),
     "restore serve": (FLOW, "test_the_served_deployment_does_what_dvc_repro_does"),
     "prefect deployment run restore/train-all --watch": (
@@ -134,6 +130,7 @@ HERE = {
     "restore plan --estimate": LAUNCHED,
     "restore report": LAUNCHED,
     "dvc metrics diff": LAUNCHED,
+    "dvc exp show --drop '.*' --keep '.*/dncnn_s25.json:(psnr|gain)'": LAUNCHED,
     "dvc repro evaluate@dncnn_s25": "test_real_noise_comes_from_a_mirror",
     "restore plan --preset paper": COSTS,
     "restore plan --preset literature": COSTS,
@@ -278,6 +275,8 @@ def test_an_experiment_is_launched_by_editing_the_params(project: Path) -> None:
     estimate = run(project, "restore", "plan", "--estimate").stdout
     output = run(project, "dvc", "repro").stdout
     difference = run(project, "dvc", "metrics", "diff").stdout
+    columns = ("--drop", ".*", "--keep", ".*/dncnn_s25.json:(psnr|gain)")
+    shown = run(project, "dvc", "exp", "show", *columns, "--csv").stdout
     results = run(project, "restore", "report").stdout
 
     new = {f"{stage}@dncnn_again" for stage in ("train", "reconstruct", "evaluate")}
@@ -287,6 +286,7 @@ def test_an_experiment_is_launched_by_editing_the_params(project: Path) -> None:
     assert set(re.findall(r"Running stage '((?:train|evaluate|report)\b.*)'", output)) == {
         *("train@dncnn_again", "evaluate@dncnn_again", "report")
     }
+    assert "data/metrics/dncnn_s25.json:psnr" in shown.splitlines()[0]
     assert re.search(
         r"^data/metrics/dncnn_again.json +psnr +- +\d\d\.\d+ ", difference, re.MULTILINE
     )

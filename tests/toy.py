@@ -2,7 +2,8 @@
 
 ``seed`` feeds ``branch@left`` and ``branch@right``, both feed ``join``; ``aside`` needs nobody.
 Files in the project's folder tell a stage how to behave: ``NAME.fail``, ``NAME.sleep``; with a
-model card ``NAME.card`` it evaluates those weights.
+model card ``NAME.card`` it evaluates those weights, and with ``NAME.steps``, how many steps it has,
+it says that it has done one.
 """
 
 import os
@@ -82,6 +83,10 @@ def trace(event):
 signal.signal(signal.SIGTERM, checkpoint)
 print(f"working on {name} with {os.environ.get('RESTORE_CORES')} core(s)")
 trace("begin")
+if Path(f"{name}.steps").exists():
+    from pipeline.running.progress_file import Progress, note_progress
+    steps = int(Path(f"{name}.steps").read_text())
+    note_progress(Progress(step=1, steps=steps, values={"train/loss": 0.5}))
 if Path(f"{name}.fail").exists():
     sys.exit(f"{name} was told to fail")
 if Path(f"{name}.sleep").exists():

@@ -12,12 +12,9 @@ from pathlib import Path
 from pipeline.commands import FAILURE, SUCCESS, USAGE, CommandError
 from pipeline.commands.elsewhere import ask
 from pipeline.graph.supervise import Children
-from pipeline.running.environment import child_environment
+from pipeline.running.environment import MLFLOW_PORT, child_environment
 
 SUMMARY = "look at the runs in MLflow's pages, a row each"
-
-_PORT = 8601
-"""The same each time, since a browser keeps for each address what it was told to hide."""
 
 _PATIENCE = 120.0
 """Seconds that MLflow's server may take to answer; mostly it takes ten."""
@@ -31,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=int,
         metavar="PORT",
-        help=f"of this machine (otherwise {_PORT}, or a free one where that is taken)",
+        help=f"of this machine (otherwise {MLFLOW_PORT}, or a free one where that is taken)",
     )
     parser.add_argument(
         "--no-browser", action="store_true", help="open no browser, only say where the page is"
@@ -67,9 +64,9 @@ def run(root: Path, options: argparse.Namespace) -> int:
 
 
 def _usable_port(wanted: int | None) -> int:
-    fault = _fault_of(_PORT if wanted is None else wanted)
+    fault = _fault_of(MLFLOW_PORT if wanted is None else wanted)
     if fault is None:
-        return _PORT if wanted is None else wanted
+        return MLFLOW_PORT if wanted is None else wanted
     if wanted is not None:
         raise CommandError(
             f"port {wanted} cannot be had ({fault}); give another one with --port, or none", USAGE

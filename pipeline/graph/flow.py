@@ -7,6 +7,7 @@ runs is one task.
 
 import asyncio
 import logging
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -35,18 +36,33 @@ from pipeline.graph.fanout import Ended, Fanout
 from pipeline.graph.launch import open_launch
 from pipeline.graph.left_stale import describe_left_stale
 from pipeline.graph.lost_server import LostServer
-from pipeline.graph.prefect_pages import describe, door, first_line, rename_run, show_results
+from pipeline.graph.prefect_pages import (
+    describe,
+    door,
+    first_line,
+    rename_run,
+    show_failure,
+    show_plan,
+    show_report,
+    show_results,
+    show_tracker,
+    showing_progress,
+)
 from pipeline.graph.project import ProjectError, find_root
 from pipeline.graph.slots import Slots, list_gpus
 from pipeline.graph.supervise import Children
 from pipeline.running.environment import child_environment
+from pipeline.running.progress_file import PROGRESS_VARIABLE
 from pipeline.running.workers import CORES_VARIABLE, count_cores
 
 DEPLOYMENT = "train-all"
 
 _SECONDS_BETWEEN_QUERIES = 2.0
-_LINES_KEPT = 4
-_ADVICE = (
+_LINES_KEPT = 200
+_LINES_IN_STATE = 4
+_NOISE = (
+    "Updating lock file",
+    "Generating lock file",
     "To track the changes with git, run:",
     "\tgit add",
     "To enable auto staging, run:",
@@ -54,6 +70,9 @@ _ADVICE = (
     "Use `dvc push` to send your updates",
 )
 """What DVC says after each stage, which is nothing to do in the middle of a run."""
+
+_EXITED = re.compile(r"ERROR: failed to reproduce '.*': failed to run: .*, exited with (-?\d+)\s*")
+"""What DVC says of a command that failed: its own exit code is another one."""
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -116,6 +135,7 @@ def restore(
         LostServer(PREFECT_API_URL.value(), ours=False).watch(0 if well else 1, message)
     if root is not None:
         show_results(root, get_run_logger().warning)
+        show_report(root, get_run_logger().warning)
     return state
 
 
@@ -190,15 +210,22 @@ def reproduce(
     ]
     if force:
         command.append("--force")
-    process = children.start(command, cwd=root, environment=child_environment() | {**environment})
+    progress = root / ".restore" / "progress" / f"{stage}.json"
+    variables = child_environment() | {**environment, PROGRESS_VARIABLE: str(progress)}
+    process = children.start(command, cwd=root, environment=variables)
     said: deque[str] = deque(maxlen=_LINES_KEPT)
-    with process:
+    exited: re.Match[str] | None = None
+    with showing_progress(stage, progress, logger.warning), process:
         for line in process.stdout or ():
-            if line.strip() and not line.startswith(_ADVICE):
+            exited = _EXITED.fullmatch(line) or exited
+            if line.strip() and not line.startswith(_NOISE) and not exited:
                 logger.info(line.rstrip())
                 said.append(line.rstrip())
     if process.returncode:
-        fault = [f"exit code {process.returncode}; the end of its output:", *said]
+        code = int(exited[1]) if exited else process.returncode
+        show_failure(stage, code, list(said), logger.warning)
+        end = list(said)[-_LINES_IN_STATE:]
+        fault = [f"exit code {code}; the end of its output:", *end]
         return Failed(message="\n".join(fault))
     return Completed(message="up to date")
 
@@ -241,6 +268,8 @@ def _bring_up_to_date(
         return Completed(message=_with(message, describe_left_stale(whole, graph)))
 
     rename_run(describe(list(stages)), logger.warning)
+    show_plan(stages, logger.warning)
+    show_tracker(logger.warning)
     with open_launch(root, door=door(), warn=logger.warning) as launch, Children() as children:
         submitted: dict[str, PrefectFuture[Any]] = {}
         cores = count_cores()

@@ -12,6 +12,10 @@ NO_TELEMETRY = {
 }
 """What keeps Prefect, DVC and MLflow from reporting to their makers what is done here."""
 
+MLFLOW_PORT = 8601
+"""Where `restore ui` shows MLflow's pages, unless it is taken: the same each time, since a browser
+keeps for each address what it was told to hide."""
+
 LAUNCH_VARIABLE = "RESTORE_LAUNCH"
 """Tells a stage the launch that it belongs to, which becomes a run of the tracker."""
 

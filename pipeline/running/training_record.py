@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.running.journal import Journal, lost_with_a_warning, note_id, read_events
 from pipeline.running.launches import current_launch
+from pipeline.running.progress_file import Progress, note_progress
 from pipeline.running.provenance import provenance
 from pipeline.running.runs import EXPERIMENT_TAG, Ending, Event, Run, flattened, new_event, size_of
 from pipeline.running.tracking import Tracker, send_kept, unreachable
@@ -86,10 +87,16 @@ class Recorder:
 
 
 class TrainingRun:
-    """The run of one experiment while its network is trained."""
+    """The run of one experiment while its network is trained.
 
-    def __init__(self, recorder: Recorder) -> None:
+    Args:
+        recorder: Lets the tracker have its events.
+        steps: Of the whole training; None where nobody knows, and no progress is shown.
+    """
+
+    def __init__(self, recorder: Recorder, steps: int | None) -> None:
         self._recorder = recorder
+        self._steps = steps
 
     def log_point(self, step: int, values: Mapping[str, float]) -> None:
         """Record a point of the training curve.
@@ -102,6 +109,8 @@ class TrainingRun:
             ValueError: A PSNR or SSIM does not say how it was measured.
         """
         self._recorder.record(new_event("metrics", step=step, metrics=dict(values)))
+        if self._steps is not None:
+            note_progress(Progress(step, self._steps, dict(values)))
 
     def finish(self, weights: Path, folder: Path, curve: Path) -> None:
         """Record the results of a training.
@@ -130,7 +139,8 @@ def training_run(
 
     Args:
         experiment: Name of the experiment.
-        causes: Everything that decides the result but the data, nested.
+        causes: Everything that decides the result but the data, nested; its ``recipe.steps`` tells
+            whoever watches how far the training is.
         inputs: Folder and checksum of the data, by name.
         interruption: What a training raises that was asked to stop: its run counts as killed.
     """
@@ -145,7 +155,7 @@ def training_run(
     recorder.record(new_event("tags", tags=digests))
     state: Ending = "FAILED"
     try:
-        yield TrainingRun(recorder)
+        yield TrainingRun(recorder, causes.get("recipe", {}).get("steps"))
         state = "FINISHED"
     except interruption:
         state = "KILLED"

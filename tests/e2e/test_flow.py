@@ -1,5 +1,6 @@
 """The Prefect flow over real DVC: what runs, in which order, what is left behind, what is said."""
 
+import json
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from mlflow.entities import Run
 from ruamel.yaml import YAML
 
 from pipeline.graph.prefect_server import local_url, who_answers
+from pipeline.running.environment import MLFLOW_PORT
 from pipeline.running.workers import count_cores
 from tests.toy import (
     call,
@@ -315,7 +317,7 @@ def test_a_run_is_named_after_its_door_and_its_stages(fresh: Path, server: dict[
     call(fresh, "restore", "run", "--experiments", "branch@right", **server)
 
     listed = call(fresh, "prefect", "flow-run", "ls", "--limit", "1", **server, COLUMNS="200")
-    assert "restore run: 2 stage(s), seed, branch@right" in listed.stdout
+    assert "restore run: 2 stages, seed, branch@right" in listed.stdout
 
 
 def test_the_results_are_a_table_of_a_run(fresh: Path, server: dict[str, str]) -> None:
@@ -344,7 +346,55 @@ def test_results_that_cannot_be_read_cost_a_warning(fresh: Path, server: dict[st
     ended = call(fresh, "restore", "run", **server)
 
     assert ended.returncode == 0
-    assert "Prefect shows no table of results: " in ended.stdout + ended.stderr
+    assert "Prefect does not show the table of results: " in ended.stdout + ended.stderr
+
+
+def test_a_run_shows_why_its_stages_run_how_far_they_are_and_what_a_failed_one_printed(
+    fresh: Path, server: dict[str, str]
+) -> None:
+    report = fresh / "data" / "report"
+    report.mkdir(parents=True)
+    (report / "index.html").touch()
+    (report / "results.md").write_text("# Results\n\n- **runet** 29 dB\n\n## Set12\n")
+    (fresh / "seed.steps").write_text("4")
+    (fresh / "branch@left.fail").touch()
+
+    ended = call(fresh, "restore", "run", **server)
+
+    shown = artifacts_of_last_run(fresh, server)
+    assert ended.returncode == 1
+    assert json.loads(shown["Why each stage runs"])[0] == {"stage": "seed", "why": "it never ran"}
+    assert shown["step 1 of 4, loss 0.5"] == 25
+    printed = shown["branch@left failed"]
+    assert "Exit code 1." in printed
+    assert printed.endswith("    branch@left was told to fail\n")
+    assert "lock file" not in printed
+    answers = shown["The report: its answers, and where it is"]
+    assert (report / "index.html").as_uri() in answers
+    assert answers.endswith("\n\n- **runet** 29 dB\n")
+    (mlflow,) = [text for title, text in shown.items() if title.startswith("MLflow")]
+    assert f"http://127.0.0.1:{MLFLOW_PORT}" in mlflow
+
+
+def artifacts_of_last_run(root: Path, server: dict[str, str]) -> dict[str, Any]:
+    """Return what the artifacts of the last run say, by their descriptions."""
+    asked = call(root, "python", "-c", ASK_FOR_ARTIFACTS, **server)
+    assert asked.returncode == 0, asked.stderr
+    found: dict[str, Any] = json.loads(asked.stdout)
+    return found
+
+
+ASK_FOR_ARTIFACTS = """
+import json
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.sorting import FlowRunSort
+with get_client(sync_client=True) as client:
+    (run,) = client.read_flow_runs(limit=1, sort=FlowRunSort.START_TIME_DESC)
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    found = client.read_artifacts(artifact_filter=of_run)
+print(json.dumps({one.description: one.data for one in found}))
+"""
 
 
 # ------------------------------------------------------------------------------ tracked
@@ -466,7 +516,8 @@ def serving(root: Path, home: Path) -> Iterator["subprocess.Popen[str]"]:
 
 def trigger(root: Path, home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     command = ("prefect", "deployment", "run", "restore/train-all", *options)
-    return call(root, *command, PREFECT_HOME=str(home))
+    # Prefect breaks lines where they become long, also between words that are asked for.
+    return call(root, *command, PREFECT_HOME=str(home), COLUMNS="1000")
 
 
 def test_the_served_deployment_does_what_dvc_repro_does(

@@ -26,6 +26,7 @@ def kill_server(process: "subprocess.Popen[str]") -> None:
 def test_a_run_ends_soon_and_truthfully_without_its_server(tmp_path: Path, fails: bool) -> None:
     root = make_toy(tmp_path / "toy")
     (root / "branch@left.sleep").write_text("3")
+    (root / "branch@left.steps").write_text("4")
     if fails:
         (root / "join.fail").touch()
     with subprocess.Popen(

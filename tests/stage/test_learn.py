@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pipeline.models.hybridsn.settings import HybridSN
 from pipeline.models.recogniser_parts.principal_components import principal_components
 from pipeline.models.recogniser_parts.recogniser_building import build_recogniser
 from pipeline.recognition.labelled.samples import Labelled, Part, write_labelled
+from pipeline.running.progress_file import PROGRESS_VARIABLE, read_progress
 from pipeline.settings.params import Recipe
 from pipeline.training.loop import TrainingDivergedError, TrainingStoppedError
 from stages.learn import learn
@@ -158,6 +160,24 @@ def test_the_curve_has_a_point_every_so_many_steps(tmp_path: Path) -> None:
     assert [row["learning_rate"] for row in rows] == ["0.01"] * 3
     validated = [float(row["accuracy_validation"]) for row in rows]
     assert [round(4 * share) / 4 for share in validated] == validated  # four samples of 24
+
+
+def test_whoever_watches_is_told_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "progress.json"
+    monkeypatch.setenv(PROGRESS_VARIABLE, str(told))
+
+    run(tmp_path)
+
+    progress = read_progress(told)
+    assert progress is not None
+    assert progress.percent == 100
+    assert re.fullmatch(
+        r"step 6 of 6, score [\d.]+ of the training samples, [\d.]+ of the validation part, "
+        r"loss [\d.e-]+",
+        progress.in_words,
+    )
 
 
 def test_without_a_validation_part_nothing_is_validated(tmp_path: Path) -> None:

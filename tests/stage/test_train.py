@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 
 from pipeline.arrays.patches import PatchBank
 from pipeline.degradations.settings import Degradation
+from pipeline.running.progress_file import PROGRESS_VARIABLE, read_progress
 from pipeline.settings.params import Recipe
 from pipeline.training.loop import TrainingDivergedError, TrainingStoppedError
 from stages.train import train
@@ -166,6 +168,24 @@ def test_the_curve_has_a_point_every_so_many_steps(tmp_path: Path) -> None:
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert lines[0] == "step,loss,psnr_train_patches,learning_rate"
     assert [line.split(",")[0] for line in lines[1:]] == ["2", "4", "6"]
+
+
+def test_whoever_watches_is_told_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "below" / "progress.json"
+    monkeypatch.setenv(PROGRESS_VARIABLE, str(told))
+
+    run(tmp_path, "watched")
+
+    progress = read_progress(told)
+    assert progress is not None
+    assert progress.percent == 100
+    assert re.fullmatch(
+        rf"step {RECIPE.steps} of {RECIPE.steps}, "
+        r"PSNR [\d.]+ dB of the training patches, loss [\d.e-]+",
+        progress.in_words,
+    )
 
 
 def test_no_checkpoint_is_left_when_the_training_is_done(tmp_path: Path) -> None:

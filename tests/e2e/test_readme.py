@@ -275,6 +275,8 @@ def test_an_experiment_is_launched_by_editing_the_params(project: Path) -> None:
     estimate = run(project, "restore", "plan", "--estimate").stdout
     output = run(project, "dvc", "repro").stdout
     difference = run(project, "dvc", "metrics", "diff").stdout
+    run(project, "git", "add", ".")
+    run(project, "git", "-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "-qm", "Add one")
     columns = ("--drop", ".*", "--keep", ".*/dncnn_s25.json:(psnr|gain)")
     shown = run(project, "dvc", "exp", "show", *columns, "--csv").stdout
     results = run(project, "restore", "report").stdout

@@ -5,6 +5,9 @@ from pipeline.running.stage_runner import prepare_to_compute, run_stage
 if __name__ == "__main__":
     prepare_to_compute()
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +27,23 @@ from pipeline.machine.processor import computed_on, processor
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
 from pipeline.running.outputs import new_file
+from pipeline.running.process import usable_threads
 from pipeline.running.training_record import training_run
-from pipeline.settings.params import RANDOM, Recipe
+from pipeline.settings.params import RANDOM, Recipe, Resources
 from pipeline.training.checkpoints import CheckpointFile, digest_of, digest_of_code
 from pipeline.training.choosing import choose_way
-from pipeline.training.loop import CurvePoint, Training, TrainingStoppedError
+from pipeline.training.loop import (
+    CurvePoint,
+    Training,
+    TrainingDivergedError,
+    TrainingStoppedError,
+)
 from pipeline.training.network_cost import multiply_adds
 from pipeline.training.pairs import Pairs
 from pipeline.training.running import run_to_end
+from pipeline.training.shared_batch import SharedBatch, shared_batch
 from pipeline.training.start import take_over
+from pipeline.training.step import Way
 from pipeline.training.trained_files import write_weights
 
 
@@ -48,7 +59,7 @@ def train(
     out: Path,
     curve: Path,
     seed: int,
-    threads: int,
+    resources: Resources,
 ) -> None:
     """Write trained weights, their model card and the training curve.
 
@@ -67,67 +78,114 @@ def train(
         out: Folder to make: ``weights.safetensors`` and ``card.json``.
         curve: CSV to write: step, loss, PSNR of the training patches, learning rate.
         seed: Seed of the params.
-        threads: CPU threads to compute with.
+        resources: CPU threads to compute with, and the processes that share each batch, of which
+            the first one writes all of this.
 
     Raises:
         TrainingStoppedError: SIGTERM or Ctrl-C came; the checkpoint is written.
         TrainingDivergedError: The loss or a weight is infinite or not a number.
         BusyTrainingError: Another process trains this experiment.
-        ValueError: There are fewer patches than one batch, or the weights to start from are those
-            of another network.
+        OtherProcessEndedError: Another process of this training is not there any more.
+        ValueError: There are fewer patches than one batch, or samples in a batch than processes;
+            or the weights to start from are those of another network.
     """
-    device = pick_device(threads)
-    network = build_model(model, seed_of(seed, experiment, "weights"))
-    started = take_over(network, start / "weights.safetensors") if start.name != RANDOM else None
-    network = network.to(device)
-    data = TrainingSet(training_set)
-    batches = Pairs(
-        clean=data.bank.clean,
-        degraded=data.degraded,
-        noise=data.noise,
-        key=(seed, experiment),
-        batch=recipe.batch,
-        augment=recipe.augment,
-        device=device,
-        noise_map=model.takes_noise_map,
-    )
-    way = choose_way(network, batches, recipe)
-    causes = {
-        "experiment": experiment,
-        "model": {"class": type(model).__name__, **model.model_dump()},
-        "pairs": data.name,
-        "degradation": data.degradation,
-        "recipe": recipe.model_dump(),
-        "start": None if started is None else {"experiment": start.name, **started},
-        "seed": seed,
-        "computed": {
-            **computed_on(device),
+    device = pick_device(resources.threads)
+    with shared_batch(resources.train.processes, recipe.batch, device) as shared:
+        network = build_model(model, seed_of(seed, experiment, "weights"))
+        begun = take_over(network, start / "weights.safetensors") if start.name != RANDOM else None
+        network = network.to(device)
+        data = TrainingSet(training_set)
+        batches = Pairs(
+            clean=data.bank.clean,
+            degraded=data.degraded,
+            noise=data.noise,
+            key=(seed, experiment),
+            batch=recipe.batch,
+            augment=recipe.augment,
+            device=device,
+            noise_map=model.takes_noise_map,
+        )
+        way = _chosen_way(network, batches, recipe, shared)
+        # What a number of processes changes are last bits, so that a checkpoint outlasts it.
+        threads = usable_threads(resources.threads)
+        computed: dict[str, Any] = {
+            **computed_on(device, threads),
             "precision": way.precision.value,
             "compiled": way.compiled,
-        },
-    }
-    digest = sha256_of_folder(training_set)
-    decides = {"data": digest, "code": _code(type(network)), "processor": processor()}
-    checkpoint = CheckpointFile(checkpoints, digest_of({**causes, **decides}))
-    with checkpoint.owned():
-        training = Training(network, batches, recipe, way=way, checkpoint=checkpoint)
-        inputs = {data.name: (training_set, digest)}
-        with training_run(experiment, causes, inputs, TrainingStoppedError) as run:
-            run_to_end(
-                training, experiment, lambda point: run.log_point(point.step, _values(point))
-            )
-            card = {
-                **causes,
-                "data": {data.name: digest},
-                "trained_on": _trained_on(data),
-                "receptive_field": model.receptive_field,
-                "multiply_adds_256": multiply_adds(model),
-            }
-            weights = write_weights(training, card, out)
-            with new_file(curve) as file:
-                write_table(file, RestoringPoint, map(_row, training.curve))
-            run.finish(weights, out, curve)
-        training.checkpoint.remove()
+        }
+        causes = {
+            "experiment": experiment,
+            "model": {"class": type(model).__name__, **model.model_dump()},
+            "pairs": data.name,
+            "degradation": data.degradation,
+            "recipe": recipe.model_dump(),
+            "start": None if begun is None else {"experiment": start.name, **begun},
+            "seed": seed,
+            "computed": computed,
+        }
+        digest = sha256_of_folder(training_set)
+        decides = {"data": digest, "code": _code(type(network)), "processor": processor(threads)}
+        checkpoint = CheckpointFile(checkpoints, digest_of({**causes, **decides}))
+
+        def begin() -> Training:
+            return Training(network, batches, recipe, way=way, checkpoint=checkpoint, shared=shared)
+
+        if shared is not None:
+            shared.check_alike(digest_of({**causes, **decides, "processor": None}))
+            causes["computed"] = {**computed, "processes": shared.processes}
+            if not shared.is_first:
+                _follow(begin(), experiment, shared)
+                return
+        with checkpoint.owned(), _told_together(shared):
+            training = begin()
+            inputs = {data.name: (training_set, digest)}
+            with training_run(experiment, causes, inputs, TrainingStoppedError) as run:
+                run_to_end(
+                    training, experiment, lambda point: run.log_point(point.step, _values(point))
+                )
+                card = {
+                    **causes,
+                    "data": {data.name: digest},
+                    "trained_on": _trained_on(data),
+                    "receptive_field": model.receptive_field,
+                    "multiply_adds_256": multiply_adds(model),
+                }
+                weights = write_weights(training, card, out)
+                with new_file(curve) as file:
+                    write_table(file, RestoringPoint, map(_row, training.curve))
+                run.finish(weights, out, curve)
+            training.checkpoint.remove()
+
+
+def _chosen_way(
+    network: nn.Module, batches: Pairs, recipe: Recipe, shared: SharedBatch | None
+) -> Way:
+    """Return how to compute, of several processes what the first one chooses."""
+    way = choose_way(network, batches, recipe) if shared is None or shared.is_first else None
+    chosen = way if shared is None else shared.of_first(way)
+    if chosen is None:
+        raise ValueError("expected a way to compute from the first process, came none")
+    return chosen
+
+
+@contextmanager
+def _told_together(shared: SharedBatch | None) -> Iterator[None]:
+    """Let what all processes know end them together: torchrun ends the others with the first."""
+    try:
+        yield
+    except (TrainingStoppedError, TrainingDivergedError):
+        if shared is not None:
+            shared.wait()
+        raise
+
+
+def _follow(training: Training, experiment: str, shared: SharedBatch) -> None:
+    """Train along with the first process, which alone writes and says what comes of it."""
+    try:
+        with _told_together(shared):
+            run_to_end(training, experiment, lambda _: None)
+    except (TrainingStoppedError, TrainingDivergedError):
+        sys.exit(1)
 
 
 def _trained_on(data: TrainingSet) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _MODELS, _RAW = "data/models/", "data/raw/"
 _TRAINING = ("train@", "learn@")
 """Stages whose runs MLflow records."""
 
-_NO_CAUSE = ("resources.threads",)
+_NO_CAUSE = ("resources", "resources.threads")
 """Values that stages read and that decide no result."""
 
 _MOST_LINES = 6

@@ -1,11 +1,13 @@
 """What the machine offers to compute on."""
 
+import os
 import platform
 import sys
 
 import torch
 
 from pipeline.running.process import usable_threads
+from pipeline.running.several_processes import position, processes_here
 
 
 def pick_device(threads: int) -> torch.device:
@@ -13,12 +15,15 @@ def pick_device(threads: int) -> torch.device:
 
     Args:
         threads: CPU threads that torch may use; more than there are cores would wait for each
-            other, so then it is as many as there are cores.
+            other, so then it is as many as there are cores. Processes of one training share them.
+
+    Raises:
+        ValueError: A training has more processes on this machine than there are GPUs.
     """
     usable = usable_threads(threads)
     if usable < threads:
         say(f"params.yaml has resources.threads {threads}, this machine {usable}: using {usable}")
-    torch.set_num_threads(usable)
+    torch.set_num_threads(max(1, usable // processes_here()))
     # As use_deterministic_algorithms does, which imports the compiler for it: two seconds.
     torch.set_deterministic_debug_mode("error")
     # Nothing here reads uninitialised memory, so filling it would only cost time.
@@ -26,7 +31,23 @@ def pick_device(threads: int) -> torch.device:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return _own_gpu() if processes_here() > 1 else torch.device("cuda")
+
+
+def _own_gpu() -> torch.device:
+    """Return the GPU of this process of several."""
+    gpus = torch.cuda.device_count()
+    if processes_here() > gpus:
+        raise ValueError(
+            f"resources.train.processes: expected at most the {gpus} GPUs that this stage may use, "
+            f"came {processes_here()} processes on this machine: lower it, or have more of them in "
+            "CUDA_VISIBLE_DEVICES"
+        )
+    device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    torch.cuda.set_device(device)
+    return device
 
 
 def supports_tf32(device: torch.device) -> bool:
@@ -57,4 +78,5 @@ def _has_onednn() -> bool:
 
 def say(line: str) -> None:
     """Tell whoever started the stage, in one line, what the machine does not allow."""
-    sys.stderr.write(f"{line}\n")
+    if position() == 0:  # of several processes one is enough
+        sys.stderr.write(f"{line}\n")

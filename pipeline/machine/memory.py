@@ -12,6 +12,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from pipeline.running.several_processes import processes_here
+
 _GROUPS = Path("/proc/self/cgroup")
 _CGROUP = Path("/sys/fs/cgroup")
 _WITHOUT_MEMORY = (
@@ -33,14 +35,16 @@ _LITTLE = 0.25
 def free_memory(device: torch.device) -> int:
     """Return how many bytes this process can still get on ``device``.
 
-    On a CPU the limits of its container and its own limits count, not the machine alone.
+    On a CPU the limits of its container and its own limits count, not the machine alone; the
+    processes of one training share what is free.
     """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free) + int(cached)
     free_here: int = psutil.virtual_memory().available
-    return max(0, min(free_here, _in_container(), _in_own_limits()))
+    shared = min(free_here, _in_container()) // processes_here()
+    return max(0, min(shared, _in_own_limits()))
 
 
 def _in_container() -> int:

@@ -21,6 +21,13 @@ from typing import Any
 
 from pipeline.checking.params_file import load_params
 from pipeline.running.process import compute_environment, restart_with, usable_threads
+from pipeline.running.several_processes import (
+    is_one_of_several,
+    position,
+    processes_each,
+    processes_here,
+    start_processes,
+)
 from pipeline.settings.params import Params
 
 PARAMS = Path("params.yaml")
@@ -45,6 +52,7 @@ ENTRY_SECTIONS = {
 SECTIONS = {
     "seed": "seed",
     "threads": "resources.threads",
+    "resources": "resources",
     "tile": "inference.tile",
     "precision": "inference.precision",
     "pairs": "pairs",
@@ -66,13 +74,25 @@ SECTIONS = {
 def prepare_to_compute() -> None:
     """Start this process again with the threads and the allocator that a network needs.
 
-    To be called by a stage's file before it imports torch, which takes a second each time.
+    To be called by a stage's file before it imports torch, which takes a second each time. A
+    training of several processes goes on in those, and this process ends with them.
     """
     try:
-        threads = usable_threads(load_params(PARAMS).resources.threads)
+        resources = load_params(PARAMS).resources
+        threads = usable_threads(resources.threads)
+        processes = resources.train.processes if _is_training() else 1
+        here = processes_here() if is_one_of_several() else processes_each(processes)
     except ValueError:
         return  # the stage meets the same fault, and ``run_stage`` says what is wrong
-    restart_with(compute_environment(threads))
+    environment = compute_environment(max(1, threads // here))
+    if processes > 1 and not is_one_of_several():
+        sys.exit(start_processes(processes, environment))
+    restart_with(environment)
+
+
+def _is_training() -> bool:
+    module = sys.modules["__main__"].__spec__
+    return module is not None and module.name == "stages.train"
 
 
 def run_stage(stage: Callable[..., None], *, afterwards: Callable[[], None] | None = None) -> None:
@@ -146,4 +166,6 @@ def _explain(stage: str, error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         free = shutil.disk_usage(Path.cwd()).free / 2**20
         message = f"{message}; {free:.0f} MiB are free: make room and start again, nothing is lost"
+    if is_one_of_several():
+        stage = f"{stage} (process {position()})"
     return f"stage {stage} failed: {message}\n(RESTORE_TRACEBACK=1 shows where)"

@@ -393,6 +393,14 @@ class Inference(Section):
     """Of the convolutions; what the shorter formats cost is measured and reported."""
 
 
+class TrainingResources(Section):
+    """What one training of the stage ``train`` may use."""
+
+    processes: PositiveInt = 1
+    """Processes that share each batch, on a machine with GPUs each on one of its own. They share
+    the threads of the stage, and give what one process gives but for the last bits."""
+
+
 class Resources(Section):
     """What one stage may use of the machine.
 
@@ -401,6 +409,7 @@ class Resources(Section):
 
     threads: PositiveInt
     """CPU threads of a stage that computes; stages run side by side while cores are left."""
+    train: TrainingResources = TrainingResources()
 
 
 class Params(Section):

@@ -137,10 +137,12 @@ def fit_into_memory(step: Step, batches: Batches, tell: Callable[[str], None] = 
     """
     if step.device.type != "cpu":
         return
+    if step.shared is not None and step.is_normalised:
+        return  # nothing could be shrunk, and to measure it all processes would have to take part
     free = free_memory(step.device)
     each = _bytes_each(step.network, batches.shape)
-    while each * step.micro_batch * _SCRATCH > free and not step.offloads:
-        needed = each * step.micro_batch * _SCRATCH / 2**20
+    while each * step.largest_part * _SCRATCH > free and not step.offloads:
+        needed = each * step.largest_part * _SCRATCH / 2**20
         shortage = f"a step needs about {needed:.0f} MiB, free are {free / 2**20:.0f}"
         try:
             tell(f"{shortage}: {step.shrink()}")

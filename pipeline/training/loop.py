@@ -16,7 +16,8 @@ from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.choosing import fit_into_memory
 from pipeline.training.objectives import Objective
 from pipeline.training.optimisation import learning_rate
-from pipeline.training.step import Step, Way
+from pipeline.training.shared_batch import SharedBatch
+from pipeline.training.step import SharedShortageError, Step, Way
 
 
 class TrainingStoppedError(RuntimeError):
@@ -73,6 +74,8 @@ class Training:
             asked at each point of the curve.
         keep_best: End with the weights of the point of the curve that ``validate`` scored
             highest, the first of equals, instead of the last ones.
+        shared: The part of this process in a training of several, of which the first one writes
+            the checkpoints. They do not depend on how many there are.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Training:
         objective: Objective | None = None,
         validate: Callable[[nn.Module], float] | None = None,
         keep_best: bool = False,
+        shared: SharedBatch | None = None,
     ) -> None:
         if keep_best and validate is None:
             raise ValueError("expected something to validate on where the best weights are kept")
@@ -99,7 +103,8 @@ class Training:
         self._validate = validate
         self._keep_best = keep_best
         self._best: tuple[float, dict[str, Tensor]] | None = None
-        self._step = Step(network, recipe, way, objective)
+        self._shared = shared
+        self._step = Step(network, recipe, way, objective, shared)
         if not self._resume():
             fit_into_memory(self._step, batches)
 
@@ -155,7 +160,7 @@ class Training:
         should_stop: Callable[[], bool],
     ) -> None:
         while self.step < self.recipe.steps:
-            if should_stop():
+            if self._stops(should_stop):
                 self._save()
                 raise TrainingStoppedError(
                     f"stopped after {self.step} of {self.recipe.steps} steps; resumable: start the "
@@ -169,6 +174,13 @@ class Training:
             if self.step % self.recipe.checkpoint_every == 0 and self.step < self.recipe.steps:
                 self._save()
         self._finish()
+
+    def _stops(self, should_stop: Callable[[], bool]) -> bool:
+        """Tell whether to stop; of several processes all do, one step after the first is asked."""
+        if self._shared is None:
+            return should_stop()
+        self._shared.ask_to_stop(should_stop())
+        return self._shared.agreed().stop
 
     def _finish(self) -> None:
         """Check the weights of the last step, and take the best ones if those are kept."""
@@ -207,6 +219,8 @@ class Training:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
+            if self._shared is not None and not isinstance(error, SharedShortageError):
+                raise  # the others do not know, so they end with this process
         else:
             self.step += 1
             return True
@@ -253,6 +267,8 @@ class Training:
 
     def _save(self) -> None:
         self._check_weights()
+        if self._shared is not None and not self._shared.is_first:
+            return
         self.checkpoint.save(
             {
                 "step": self.step,
@@ -269,7 +285,7 @@ class Training:
 
     def _resume(self) -> bool:
         """Take over the state of the checkpoint; tell whether there is one."""
-        state: dict[str, Any] | None = self.checkpoint.load(self.batches.device)
+        state = self._stored()
         if state is None:
             return False
         self.network.load_state_dict(state["network"])
@@ -281,6 +297,15 @@ class Training:
         self.halved_at = state["halved_at"]
         self.step = state["step"]
         return True
+
+    def _stored(self) -> dict[str, Any] | None:
+        """Return the checkpoint, of several processes that of the first one."""
+        if self._shared is None:
+            return self.checkpoint.load(self.batches.device)
+        first = self._shared.is_first
+        # Each brings it to its own device.
+        own = self.checkpoint.load(torch.device("cpu")) if first else None
+        return self._shared.of_first(own)
 
 
 def _diverged(what: str, first: int, last: int) -> TrainingDivergedError:

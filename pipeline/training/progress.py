@@ -7,6 +7,7 @@ from typing import Self
 
 from tqdm import tqdm
 
+from pipeline.running.several_processes import position
 from pipeline.settings.params import Recipe
 from pipeline.training.loop import CurvePoint
 
@@ -39,7 +40,7 @@ class Progress:
             initial=done * recipe.batch,
             unit=f" {unit}",
             unit_scale=True,
-            disable=None if sys.stderr.isatty() else True,
+            disable=None if sys.stderr.isatty() and position() == 0 else True,
         )
 
     def __enter__(self) -> Self:

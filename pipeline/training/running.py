@@ -1,10 +1,10 @@
 """A training as a stage runs it: with a bar for people, and an ear for being asked to stop."""
 
-import os
 import signal
 import types
 from collections.abc import Callable
 
+from pipeline.running.several_processes import Starter
 from pipeline.training.loop import CurvePoint, Training
 from pipeline.training.progress import Progress
 
@@ -34,7 +34,7 @@ def run_to_end(
     def note(number: int, frame: types.FrameType | None) -> None:  # noqa: ARG001  (a handler)
         signals.append(number)
 
-    parent = os.getppid()
+    starter = Starter()
     handlers = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     bar = Progress(name, training.recipe, training.step, unit=unit, shown=training.objective.shown)
     try:
@@ -46,7 +46,7 @@ def run_to_end(
 
             for point in training.curve:
                 on_point(point)
-            training.run(progress.advance, show, lambda: bool(signals) or os.getppid() != parent)
+            training.run(progress.advance, show, lambda: bool(signals) or starter.is_gone)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

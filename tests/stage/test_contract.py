@@ -303,7 +303,11 @@ def test_every_section_of_the_params_is_used_by_a_stage() -> None:
 
 
 def test_stages_reserve_the_cores_that_they_use() -> None:
-    threaded = {name for name in GRAPH if "threads" in inspect.signature(function(name)).parameters}
+    threaded = {
+        name
+        for name in GRAPH
+        if {"threads", "resources"} & inspect.signature(function(name)).parameters.keys()
+    }
     importers = imports().find_modules_that_directly_import("pipeline.running.workers")
     using = {module for module in importers if not decides_nothing(module)}
     side_by_side = {

@@ -21,6 +21,8 @@ class Dropout(nn.Module):
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
+        self.samples_before = 0
+        """Samples of the batch that other processes have, before those of this one."""
         # Each layer starts at a count of its own: two of them do not drop alike.
         self.register_buffer("position", torch.randint(_BITS, ()))
 
@@ -33,7 +35,8 @@ class Dropout(nn.Module):
         if not self.training:
             return features
         self.position += 1
-        numbers = torch.arange(features.numel(), device=features.device)
+        first = self.samples_before * features[0].numel()
+        numbers = torch.arange(first, first + features.numel(), device=features.device)
         drawn = _mixed(numbers ^ _mixed(self.position & _BITS)).reshape(features.shape)
         kept = (drawn >= self.share * _BITS).to(features.dtype)
         return features * kept / (1 - self.share)

@@ -87,7 +87,7 @@ def start_processes(processes: int, environment: Mapping[str, str]) -> int:
     command = [
         *(sys.executable, "-m", "pipeline.training.torchrun"),
         *("--nproc-per-node", str(processes_each(processes)), *(_options() or _ONE_MACHINE)),
-        *("-m", module.name, *sys.argv[1:]),
+        *("-m", module.name, "--", *sys.argv[1:]),
     ]
     signals: list[int] = []
 

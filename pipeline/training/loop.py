@@ -143,6 +143,8 @@ class Training:
             OSError: A checkpoint cannot be written.
         """
         self.network.train()
+        if self._shared is not None:
+            self._shared.forget()
         if self.step == 0:
             self._save()  # what a step that finds no memory goes back to
         while True:

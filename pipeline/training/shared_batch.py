@@ -81,6 +81,11 @@ class SharedBatch:
         """Return the samples of this process."""
         return batch[self.first : self.first + self.size]
 
+    def forget(self) -> None:
+        """Forget what was agreed on in a training before."""
+        self._wish.zero_()
+        self._notes.zero_()
+
     def ask_to_stop(self, asked: bool) -> None:
         """Let the others know, with the next step, whether this process was asked to stop."""
         self._wish.fill_(float(asked))

@@ -106,8 +106,8 @@ class _Normalised(torch.autograd.Function):
         return batch_norm(values, mean, variance, weight, bias, training=False, eps=layer.eps)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        values, weight, mean, inverse, count = ctx.saved_tensors
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        values, weight, mean, inverse, count = ctx.saved_tensors  # type: ignore[attr-defined]
         centred = values - _of_channels(mean)
         # Of the own values: the gradients of all processes are added up later.
         of_bias = gradient.sum(_PIXELS)

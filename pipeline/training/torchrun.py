@@ -11,8 +11,12 @@ if __name__ == "__main__":
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import get_args_parser, run
 
+    # Its parser would take options of the stage for abbreviations of its own.
+    end = sys.argv.index("--")
+    arguments = get_args_parser().parse_args(sys.argv[1:end])
+    arguments.training_script_args = sys.argv[end + 1 :]
     try:
-        run(get_args_parser().parse_args(sys.argv[1:]))  # type: ignore[no-untyped-call]
+        run(arguments)  # type: ignore[no-untyped-call]
     except ChildFailedError as error:
         failures = sorted(error.failures.items())
         for rank, failure in failures:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.checking.faults import name_faults, undefined, undefined_names, wrong_network
 from pipeline.checking.outside_contradictions import outside_faults
+from pipeline.checking.process_contradictions import process_faults, process_warnings
 from pipeline.checking.program_contradictions import program_faults
 from pipeline.checking.recognition_contradictions import recognition_faults
 from pipeline.checking.training_sets import bank_of, degradation_of
@@ -46,7 +47,12 @@ def warnings(params: Params) -> list[str]:
         for name, experiment in params.experiments.items()
         for warning in _experiment_warnings(experiment, params)
     ]
-    return [*found, *_restored_warnings(params), *_comparison_warnings(params)]
+    return [
+        *found,
+        *_restored_warnings(params),
+        *_comparison_warnings(params),
+        *process_warnings(params),
+    ]
 
 
 def _comparison_warnings(params: Params) -> Iterator[str]:
@@ -124,6 +130,7 @@ def contradictions(params: Params) -> Iterator[str]:
     yield from _comparison_faults(params)
     yield from _acceptance_faults(params)
     yield from recognition_faults(params)
+    yield from process_faults(params)
 
 
 def _imported_faults(params: Params) -> Iterator[str]:

@@ -1,16 +1,16 @@
-"""torchrun, silent about failures: the process that failed has said what went wrong."""
+"""torchrun, which is silent about failures that the failed process has told of."""
 
-import os
+import logging
+import signal
 import sys
 
 if __name__ == "__main__":
-    # Its own news are of signals and exit codes; a fault of its own still shows as a traceback.
-    os.environ.setdefault("LOGLEVEL", "CRITICAL")
-
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import get_args_parser, run
 
+    # News of each signal and exit code; a fault of torchrun itself still shows as a traceback.
+    logging.disable(logging.CRITICAL)
     # Its parser would take options of the stage for abbreviations of its own.
     end = sys.argv.index("--")
     arguments = get_args_parser().parse_args(sys.argv[1:end])
@@ -18,12 +18,12 @@ if __name__ == "__main__":
     try:
         run(arguments)  # type: ignore[no-untyped-call]
     except ChildFailedError as error:
-        failures = sorted(error.failures.items())
-        for rank, failure in failures:
-            if failure.exitcode < 0:
+        for rank, failure in sorted(error.failures.items()):
+            # Those that end because another one did get SIGTERM.
+            if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM:
                 sys.stderr.write(
-                    f"process {rank} of the training was ended by signal {-failure.exitcode}; all "
-                    "others are ended too, start the same stage again to go on\n"
+                    f"process {rank} of the training was ended by signal {-failure.exitcode}, and "
+                    "so are the others: start the same stage again to go on\n"
                 )
         sys.exit(1)
     except SignalException:

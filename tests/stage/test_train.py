@@ -15,12 +15,8 @@ from safetensors.torch import load_file
 
 from pipeline.arrays.patches import PatchBank
 from pipeline.degradations.settings import Degradation
-<<<<<<< HEAD
 from pipeline.running.progress_file import PROGRESS_VARIABLE, read_progress
-from pipeline.settings.params import Recipe
-=======
 from pipeline.settings.params import Recipe, Resources
->>>>>>> aa5df02 (Train with several processes that share each batch)
 from pipeline.training.loop import TrainingDivergedError, TrainingStoppedError
 from stages.train import train
 from tests.stage.graph_data import (

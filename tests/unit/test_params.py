@@ -38,6 +38,8 @@ from pipeline.settings.params import (
     Params,
     Recipe,
     Recognition,
+    Resources,
+    TrainingResources,
     Trial,
 )
 from pipeline.settings.programs import Program
@@ -76,10 +78,12 @@ DEFAULTS_ALLOWED = {
     (Program, "compare_with"),
     (Outside, "compare_with"),
     (Recognition, "compare_with"),
+    (Resources, "train"),
+    (TrainingResources, "processes"),
 }
 """An architecture that nobody uses may be left out, and so may a row of the literature, and
 perceptual measures, which are then not taken; and the entry of a file, in place of which a rule is
-followed, in code that the stage depends on."""
+followed, in code that the stage depends on. One process trains where nothing is said of several."""
 
 SRCNN_915 = {
     "channels": 1,

@@ -396,7 +396,7 @@ class Inference(Section):
 class TrainingResources(Section):
     """What one training of the stage ``train`` may use."""
 
-    processes: PositiveInt = 1
+    processes: PositiveInt
     """Processes that share each batch, on a machine with GPUs each on one of its own. They share
     the threads of the stage, and give what one process gives but for the last bits."""
 
@@ -409,7 +409,8 @@ class Resources(Section):
 
     threads: PositiveInt
     """CPU threads of a stage that computes; stages run side by side while cores are left."""
-    train: TrainingResources = TrainingResources()
+    train: TrainingResources = TrainingResources(processes=1)
+    """Without it a training is one process."""
 
 
 class Params(Section):

@@ -39,7 +39,6 @@ from pipeline.settings.params import (
     Recipe,
     Recognition,
     Resources,
-    TrainingResources,
     Trial,
 )
 from pipeline.settings.programs import Program
@@ -79,7 +78,6 @@ DEFAULTS_ALLOWED = {
     (Outside, "compare_with"),
     (Recognition, "compare_with"),
     (Resources, "train"),
-    (TrainingResources, "processes"),
 }
 """An architecture that nobody uses may be left out, and so may a row of the literature, and
 perceptual measures, which are then not taken; and the entry of a file, in place of which a rule is

@@ -35,7 +35,7 @@ from pipeline.commands import (
     ui,
     weights,
 )
-from pipeline.commands.graph import add_selection, read_graph
+from pipeline.commands.graph import add_engine, add_selection, read_engine, read_graph
 from pipeline.graph.project import ProjectError, find_other_code, find_root
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="start no more stages after a failure (otherwise those that do not need it go on)",
     )
+    add_engine(parser)
 
 
 def _add_serve_options(parser: argparse.ArgumentParser) -> None:
@@ -167,6 +168,7 @@ def _positive(text: str) -> int:
 def _run(root: Path, options: argparse.Namespace) -> int:
     from pipeline.graph import dag
 
+    engine, engine_options = read_engine(options)
     selection = read_graph(root, options.experiments)
     if not options.force and not dag.affected(selection.chosen):
         print(selection.nothing_to_do)
@@ -185,6 +187,8 @@ def _run(root: Path, options: argparse.Namespace) -> int:
         parallel=options.parallel,
         keep_going=not options.stop_on_failure,
         force=options.force,
+        engine=engine,
+        engine_options=engine_options,
         when_known=lambda well, message: lost.watch(SUCCESS if well else FAILURE, message),
     )
     if not well:

@@ -24,6 +24,38 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="also what is up to date")
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that say where the stages run."""
+    parser.add_argument(
+        "--engine",
+        default="local",
+        metavar="ENGINE",
+        help="where the stages run: 'local', on this machine",
+    )
+    parser.add_argument(
+        "--engine-options",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="what the engine is to know",
+    )
+
+
+def read_engine(options: argparse.Namespace) -> tuple[str, dict[str, str]]:
+    """Return which engine is asked for, and with which options.
+
+    Raises:
+        CommandError: An option is no pair.
+    """
+    pairs: dict[str, str] = {}
+    for given in options.engine_options:
+        key, equals, value = given.partition("=")
+        if not (key and equals):
+            raise CommandError(f"--engine-options: expected KEY=VALUE, came '{given}'", USAGE)
+        pairs[key] = value
+    return options.engine, pairs
+
+
 @dataclass(frozen=True)
 class Selection:
     """The stages of the project, and which are asked for."""

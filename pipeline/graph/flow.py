@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,8 @@ from pydantic import Field
 
 from pipeline.checking.params_file import ParamsError
 from pipeline.graph import dag
+from pipeline.graph.engines.choosing import open_engine
+from pipeline.graph.engines.engine import Engine, EngineError
 from pipeline.graph.fanout import Ended, Fanout
 from pipeline.graph.launch import open_launch
 from pipeline.graph.left_stale import describe_left_stale
@@ -49,11 +52,8 @@ from pipeline.graph.prefect_pages import (
     showing_progress,
 )
 from pipeline.graph.project import ProjectError, find_root
-from pipeline.graph.slots import Slots, list_gpus
-from pipeline.graph.supervise import Children
-from pipeline.running.environment import child_environment
 from pipeline.running.progress_file import PROGRESS_VARIABLE
-from pipeline.running.workers import CORES_VARIABLE, count_cores
+from pipeline.running.workers import CORES_VARIABLE
 
 DEPLOYMENT = "train-all"
 
@@ -102,6 +102,8 @@ def restore(
     parallel: Annotated[int, Field(ge=1)] | None = None,
     keep_going: bool = True,
     force: bool = False,
+    engine: str = "local",
+    engine_options: dict[str, str] | None = None,
 ) -> State[None]:
     """Bring the experiments of the project in the current folder up to date.
 
@@ -113,19 +115,23 @@ def restore(
             permit when left out.
         keep_going: After a failure, still run the stages that do not need the failed one.
         force: Run the stages even if they are up to date.
+        engine: What runs the commands of the stages: this machine, or a cluster.
+        engine_options: What that is to know, such as the ``address`` of a cluster.
     """
     served = bool(runtime.deployment.name)  # the server, which may be gone later, is asked for it
     root = None
     try:
         root = find_root(Path.cwd())
         with _one_run_at_a_time(root):
-            state = _bring_up_to_date(root, experiments, parallel, keep_going, force)
+            at = partial(open_engine, engine, engine_options or {}, root=root)
+            state = _bring_up_to_date(root, experiments, parallel, keep_going, force, at)
     except (
         ProjectError,
         dag.GraphError,
         dag.UnknownStageError,
         ParamsError,
         BusyError,
+        EngineError,
         OSError,
     ) as error:
         state = Failed(message=str(error))
@@ -145,6 +151,8 @@ def run_here(
     parallel: int | None,
     keep_going: bool,
     force: bool,
+    engine: str,
+    engine_options: dict[str, str],
     when_known: Callable[[bool, str], None],
 ) -> tuple[bool, str]:
     """Run the flow in this process.
@@ -154,6 +162,8 @@ def run_here(
         parallel: Limit on the stages at once.
         keep_going: Whether a failure leaves the other stages going.
         force: Whether to run what is up to date.
+        engine: What runs the commands of the stages.
+        engine_options: What that is to know.
         when_known: Told what is returned, before Prefect records it, which may take long.
 
     Returns:
@@ -161,7 +171,8 @@ def run_here(
     """
     _when_known.set(when_known)
     try:
-        return _in_words(restore(experiments, parallel, keep_going, force, return_state=True))
+        asked = (experiments, parallel, keep_going, force, engine, engine_options)
+        return _in_words(restore(*asked, return_state=True))
     except Exception as error:  # of Prefect itself: what the flow raises is in its state
         why = first_line(error)
         return False, f"Prefect does not run the stages: {why}; see to its server, and try again"
@@ -185,18 +196,18 @@ def serve_deployment(announce: Callable[[], None]) -> None:
     asyncio.run(runner.start())
 
 
-@task(task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)
+@task(task_run_name="{stage.name}", cache_policy=NO_CACHE, persist_result=False)
 def reproduce(
-    stage: str, root: Path, force: bool, environment: Mapping[str, str], children: Children
+    stage: dag.Stage, root: Path, force: bool, environment: Mapping[str, str], engine: Engine
 ) -> State[None]:
     """Bring one stage up to date; the stages that it needs are so already.
 
     Args:
-        stage: Its name.
+        stage: Which one.
         root: Folder of the project.
         force: Run it even if DVC finds it up to date.
         environment: Variables to add to those of a child.
-        children: Ends the stage when the flow ends.
+        engine: Runs it, and ends it when the flow ends.
     """
     logger = get_run_logger()
     command = [
@@ -206,24 +217,31 @@ def reproduce(
         "--wait-for-lock",
         "repro",
         "--single-item",
-        stage,
+        stage.name,
     ]
     if force:
         command.append("--force")
-    progress = root / ".restore" / "progress" / f"{stage}.json"
-    variables = child_environment() | {**environment, PROGRESS_VARIABLE: str(progress)}
-    process = children.start(command, cwd=root, environment=variables)
+    progress = root / ".restore" / "progress" / f"{stage.name}.json"
     said: deque[str] = deque(maxlen=_LINES_KEPT)
-    exited: re.Match[str] | None = None
-    with showing_progress(stage, progress, logger.warning), process:
-        for line in process.stdout or ():
-            exited = _EXITED.fullmatch(line) or exited
-            if line.strip() and not line.startswith(_NOISE) and not exited:
-                logger.info(line.rstrip())
-                said.append(line.rstrip())
-    if process.returncode:
-        code = int(exited[1]) if exited else process.returncode
-        show_failure(stage, code, list(said), logger.warning)
+    exits: list[int] = []
+
+    def say(line: str) -> None:
+        exited = _EXITED.fullmatch(line)
+        if exited:
+            exits.append(int(exited[1]))
+        elif not exits and line.strip() and not line.startswith(_NOISE):
+            logger.info(line.rstrip())
+            said.append(line.rstrip())
+
+    variables = {**environment, PROGRESS_VARIABLE: str(progress)}
+    try:
+        with showing_progress(stage.name, progress, logger.warning):
+            code = engine.run(stage, command, cwd=root, environment=variables, say=say)
+    except EngineError as error:
+        return Failed(message=str(error))
+    if code:
+        code = exits[-1] if exits else code
+        show_failure(stage.name, code, list(said), logger.warning)
         end = list(said)[-_LINES_IN_STATE:]
         fault = [f"exit code {code}; the end of its output:", *end]
         return Failed(message="\n".join(fault))
@@ -252,6 +270,7 @@ def _bring_up_to_date(
     parallel: int | None,
     keep_going: bool,
     force: bool,
+    open_engine_of_run: Callable[..., Engine],
 ) -> State[None]:
     logger = get_run_logger()
     whole = dag.read_mended_graph(root, logger.warning)
@@ -270,9 +289,10 @@ def _bring_up_to_date(
     rename_run(describe(list(stages)), logger.warning)
     show_plan(stages, logger.warning)
     show_tracker(logger.warning)
-    with open_launch(root, door=door(), warn=logger.warning) as launch, Children() as children:
+    engine = open_engine_of_run(warn=logger.warning)
+    with open_launch(root, door=door(), warn=logger.warning) as launch, engine:
         submitted: dict[str, PrefectFuture[Any]] = {}
-        cores = count_cores()
+        cores = engine.cores
 
         def start(stage: dag.Stage, gpus: tuple[str, ...], ended: Ended) -> None:
             granted = {CORES_VARIABLE: str(min(stage.cpus, cores))}
@@ -281,11 +301,11 @@ def _bring_up_to_date(
             for folder in stage.gathers:  # DVC runs no stage that lacks one
                 folder.mkdir(parents=True, exist_ok=True)
             future = reproduce.submit(
-                stage=stage.name,
+                stage=stage,
                 root=root,
                 force=force,
                 environment=launch.environment | granted,
-                children=children,
+                engine=engine,
                 return_state=False,
                 wait_for=[submitted[needed] for needed in stage.needs if needed in submitted],
             )
@@ -294,7 +314,7 @@ def _bring_up_to_date(
 
         fanout = Fanout(
             stages,
-            slots=Slots(cores=cores, gpus=list_gpus(), at_once=parallel),
+            slots=engine.slots(parallel),
             keep_going=keep_going,
             start=start,
             recheck=lambda names: dag.why_stale(root, names),

@@ -1,0 +1,4 @@
+"""Where the command of a stage runs: here, on a Ray cluster, as jobs of Slurm.
+
+The order of the stages, and what is out of date, are no engine's business.
+"""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands import USAGE, CommandError
+from pipeline.graph.engines import ENGINES
 
 if TYPE_CHECKING:
     from pipeline.graph.dag import Stage
@@ -28,16 +29,22 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     """Declare the options that say where the stages run."""
     parser.add_argument(
         "--engine",
+        choices=ENGINES,
         default="local",
-        metavar="ENGINE",
-        help="where the stages run: 'local', on this machine",
+        help="where the stages run: on this machine, on a Ray cluster, or as jobs of Slurm "
+        "(see docs/clusters.md)",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="the head of the Ray cluster (otherwise that of the cluster that this machine is in)",
     )
     parser.add_argument(
         "--engine-options",
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="what the engine is to know",
+        help="what the engine is to know, such as partition=gpu time=120 for Slurm",
     )
 
 
@@ -53,6 +60,8 @@ def read_engine(options: argparse.Namespace) -> tuple[str, dict[str, str]]:
         if not (key and equals):
             raise CommandError(f"--engine-options: expected KEY=VALUE, came '{given}'", USAGE)
         pairs[key] = value
+    if options.address is not None:
+        pairs["address"] = options.address
     return options.engine, pairs
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import json
+import math
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -47,8 +48,8 @@ class Stage:
     """Stages whose outputs it reads."""
     cpus: int
     """Cores it keeps busy; ``meta.cpus``, otherwise 1."""
-    gpus: int
-    """GPUs it can use; ``meta.gpus``, otherwise 0."""
+    gpus: float
+    """GPUs it can use, or which part of one; ``meta.gpus``, otherwise 0."""
     follows: tuple[str, ...]
     """Those of them that may change what it reads; the others write the same, by
     ``meta.constant``, whenever they succeed."""
@@ -57,6 +58,9 @@ class Stage:
     gathers: tuple[Path, ...] = ()
     """Folders of which it takes what is there, and does without the rest; with ``meta.gathers``
     those that other stages write into, otherwise none."""
+    memory: float = 0.0
+    """GiB of memory that a cluster is to keep for it; ``meta.memory``, otherwise 0, which leaves
+    it to the cluster."""
 
 
 def read_graph(root: Path) -> dict[str, Stage]:
@@ -78,13 +82,14 @@ def read_graph(root: Path) -> dict[str, Stage]:
                 name=name,
                 needs=tuple(sorted(needs[name][1])),
                 cpus=_count(name, needs[name][0].meta, "cpus", default=1, least=1),
-                gpus=_count(name, needs[name][0].meta, "gpus", default=0, least=0),
+                gpus=_gpus(name, needs[name][0].meta),
                 follows=tuple(
                     needed
                     for needed in sorted(needs[name][1])
                     if _may_change(needs[name][0], needs[needed][0])
                 ),
                 gathers=_gathered(needs[name][0]),
+                memory=_memory(name, needs[name][0].meta),
                 stale=_why_stale(needs[name][0]),
             )
             for name in _in_order({name: upstream for name, (_, upstream) in needs.items()})
@@ -454,6 +459,25 @@ def _count(stage: str, meta: object, key: str, *, default: int, least: int) -> i
             f"stage {stage}, meta.{key}: expected an integer of at least {least}, came {value!r}"
         )
     return value
+
+
+def _gpus(stage: str, meta: object) -> float:
+    value = meta.get("gpus", 0) if isinstance(meta, dict) else 0
+    if isinstance(value, float) and 0 < value < 1:
+        return value
+    if type(value) is not int or value < 0:
+        raise GraphError(
+            f"stage {stage}, meta.gpus: expected an integer of at least 0, or a part of one GPU "
+            f"between 0 and 1, came {value!r}"
+        )
+    return value
+
+
+def _memory(stage: str, meta: object) -> float:
+    value = meta.get("memory", 0) if isinstance(meta, dict) else 0
+    if type(value) not in (int, float) or not 0 <= value < math.inf:
+        raise GraphError(f"stage {stage}, meta.memory: expected a number of GiB, came {value!r}")
+    return float(value)
 
 
 def _explain_unknown(name: str, graph: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """Which stages fit beside each other on this machine: cores, GPUs, and how many at once."""
 
+import math
 import os
 import re
 import shutil
@@ -24,15 +25,16 @@ class Slots:
         self._at_once = at_once
         self._taken: dict[str, tuple[int, tuple[str, ...]]] = {}
 
-    def take(self, stage: str, *, cpus: int, gpus: int) -> tuple[str, ...] | None:
+    def take(self, stage: str, *, cpus: int, gpus: float) -> tuple[str, ...] | None:
         """Reserve what ``stage`` needs.
 
-        A stage that needs more than the machine has gets all of it, alone.
+        A stage that needs more than the machine has gets all of it, alone; one that needs a part
+        of a GPU gets a whole one.
 
         Returns:
             The GPUs that it may use, or None if it has to wait.
         """
-        wanted = min(gpus, len(self._all_gpus))
+        wanted = min(math.ceil(gpus), len(self._all_gpus))
         alone = not self._taken
         if not alone and (
             cpus > self._free_cores

@@ -2,3 +2,6 @@
 
 The order of the stages, and what is out of date, are no engine's business.
 """
+
+ENGINES = ("local", "ray", "slurm")
+"""Their names, as people give them."""

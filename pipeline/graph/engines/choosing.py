@@ -1,12 +1,10 @@
 """Engines by the names that people give."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from pipeline.graph.engines import ENGINES
 from pipeline.graph.engines.engine import Engine, EngineError
-from pipeline.graph.engines.local import LocalEngine
-
-ENGINES = ("local",)
 
 
 def open_engine(
@@ -23,9 +21,24 @@ def open_engine(
     Raises:
         EngineError: The name or an option is not known, or the engine cannot be had.
     """
-    if name not in ENGINES:
-        raise EngineError(f"engine: expected one of {', '.join(ENGINES)}, came '{name}'")
-    del root, warn
-    if options:
-        raise EngineError(f"the engine 'local' takes no options, came {', '.join(options)}")
-    return LocalEngine()
+    if name == "local":
+        from pipeline.graph.engines.local import LocalEngine
+
+        _refuse_others(name, options, ())
+        return LocalEngine()
+    if name == "ray":
+        from pipeline.graph.engines.ray_cluster import RayEngine
+
+        _refuse_others(name, options, ("address",))
+        return RayEngine(options.get("address", "auto"), root=root, warn=warn)
+    if name == "slurm":
+        from pipeline.graph.engines.slurm_jobs import SlurmEngine
+
+        return SlurmEngine(options, root=root, warn=warn)
+    raise EngineError(f"engine: expected one of {', '.join(ENGINES)}, came '{name}'")
+
+
+def _refuse_others(name: str, options: Mapping[str, str], known: Collection[str]) -> None:
+    if others := options.keys() - known:
+        takes = f"only {', '.join(known)}" if known else "no options"
+        raise EngineError(f"the engine '{name}' takes {takes}, came {', '.join(sorted(others))}")

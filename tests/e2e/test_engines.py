@@ -5,13 +5,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.graph.supervise import Children
 from tests.project import ROOT
 from tests.toy import (
     MARK,
@@ -47,18 +50,30 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield the address of a Ray cluster with a node of one core and one of two."""
-    pytest.importorskip("ray")
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.ray_nodes", "1", "2"],
-        env=surroundings(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as nodes:
-        assert nodes.stdout is not None
-        yield next(line.split()[1] for line in nodes.stdout if line.startswith("address"))
+    ray = pytest.importorskip("ray")
+    folder = tmp_path_factory.mktemp("ray")
+    port = str(free_port())
+    found = f"{ray.util.get_node_ip_address()}:{port}"
+    with Children() as nodes:
+        head = ("--head", "--port", port, "--include-dashboard=false", "--num-cpus", "1")
+        started = [start_node(nodes, folder / "head", *head)]
+        started += [start_node(nodes, folder / "node", "--address", found, "--num-cpus", "2")]
+        yield found
+        for node in started:  # they take long to end by themselves
+            for process in psutil.Process(node.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+
+def start_node(nodes: Children, log: Path, *options: str) -> "subprocess.Popen[str]":
+    """Start a node of Ray that ends with ``nodes`` at the latest."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options]
+    with log.open("w") as output:
+        node = nodes.start(command, cwd=ROOT, environment=surroundings(), output=output)
+    wait_for(log, lambda: "Ray runtime started" in log.read_text())
+    return node
 
 
 @pytest.fixture(params=["ray", "slurm"])
@@ -102,9 +117,9 @@ def drive(root: Path, engine: list[str], *stages: str) -> str:
         return driver.communicate(timeout=90)[0]
 
 
-def wait_for(path: Path, seconds: float = 60.0) -> None:
+def wait_for(path: Path, come: Callable[[], bool] | None = None, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
-    while not path.exists():
+    while not (come or path.exists)():
         assert time.monotonic() < deadline, f"{path.name} did not come within {seconds:g} s"
         time.sleep(0.05)
 

@@ -30,6 +30,19 @@ from tests.toy import (
 
 pytestmark = pytest.mark.slow
 
+SBATCH = """\
+#!/bin/sh
+cp "$1" asked
+SLURM_JOB_ID=7 SLURM_CPUS_PER_TASK=3 setsid sh "$1" >/dev/null 2>&1 &
+echo Submitted batch job 7
+"""
+SRUN = """\
+#!/bin/sh
+shift 5
+exec "$@"
+"""
+"""What stands for Slurm where there is none; ``srun`` has five words of options."""
+
 SLURM = ["slurm", "cluster=local", "silence=3"]
 
 
@@ -99,21 +112,21 @@ def lock(root: Path) -> Any:
     return YAML(typ="safe", pure=True).load(root / "dvc.lock")
 
 
-def begin(root: Path, engine: list[str], *stages: str) -> "subprocess.Popen[str]":
+def begin(root: Path, engine: list[str], *stages: str, **variables: str) -> "subprocess.Popen[str]":
     """Run stages of a toy on an engine, without Prefect and DVC."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.engine_driver", *engine, "--", *stages],
         cwd=root,
-        env=surroundings(**{MARK: str(root)}),
+        env=surroundings(**{MARK: str(root), **variables}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def drive(root: Path, engine: list[str], *stages: str) -> str:
+def drive(root: Path, engine: list[str], *stages: str, **variables: str) -> str:
     """Return what was printed while stages ran on an engine, to their end."""
-    with begin(root, engine, *stages) as driver:
+    with begin(root, engine, *stages, **variables) as driver:
         return driver.communicate(timeout=90)[0]
 
 
@@ -214,6 +227,31 @@ def test_jobs_of_a_killed_run_end_before_the_next_ones_begin(toy: Path) -> None:
     assert "jobs of a run that was killed are ended first" in said
     assert (toy / "seed.checkpoint").exists()
     assert left_behind(toy) == []
+
+
+def test_slurm_is_asked_for_what_a_stage_needs(toy: Path, tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    for name, text in (("sbatch", SBATCH), ("srun", SRUN)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+
+    said = drive(
+        toy,
+        ["slurm", "partition=gpu", "time=240", "account=me"],
+        "seed",
+        PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+    )
+
+    asked = (toy / "asked").read_text().splitlines()
+    assert {
+        "#SBATCH --partition=gpu",
+        "#SBATCH --time=240",
+        "#SBATCH --account=me",
+        "#SBATCH --cpus-per-task=1",
+        "#SBATCH --requeue",
+    } <= set(asked)
+    assert "working on seed with 3 core(s)" in said
+    assert "seed ended with 0" in said
 
 
 def test_an_address_without_a_cluster_is_named(toy: Path) -> None:

@@ -625,6 +625,7 @@ def test_the_deployments_of_prefect_yaml_can_be_deployed(toy: Path, server: dict
 
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     assert "restore/train-all" in deployed.stdout
+    assert "restore/train-all-ray" in deployed.stdout
 
 
 def test_a_worker_runs_the_flow(fresh: Path, done: Path, server: dict[str, str]) -> None:

@@ -31,6 +31,14 @@ from tests.toy import free_port
 
 GRAPH, FLOW = "tests/e2e/test_graph.py", "tests/e2e/test_flow.py"
 WHEEL = "tests/e2e/test_wheel.py"
+ON_RAY = (
+    "tests/e2e/test_engines.py",
+    "test_stages_on_the_nodes_of_ray_leave_the_lock_file_of_dvc_and_too_large_ones_are_cut",
+)
+AS_JOBS = (
+    "tests/e2e/test_engines.py",
+    "test_stages_as_jobs_leave_the_lock_file_of_dvc_and_a_failure_spares_the_others",
+)
 
 TUTORIAL = ("tests/e2e/test_tutorial.py", "test_its_lines_work_one_after_the_other")
 
@@ -98,6 +106,14 @@ ELSEWHERE = {
         "tests/unit/test_command_app.py",
         "test_a_photograph_is_looked_at_and_comes_back_as_the_command_makes_it",
     ),
+    "RAY_USAGE_STATS_ENABLED=0 ray start --head --port 6379 --include-dashboard=false": ON_RAY,
+    "ray start --address 10.0.0.1:6379": ON_RAY,
+    "restore run --engine ray --address 10.0.0.1:6379": ON_RAY,
+    "restore run --engine slurm --engine-options partition=gpu time=240 gpus=1": (
+        "tests/e2e/test_engines.py",
+        "test_slurm_is_asked_for_what_a_stage_needs",
+    ),
+    "restore run --engine slurm --engine-options cluster=local": AS_JOBS,
     "prefect work-pool create --type process restore-pool": (FLOW, "test_a_worker_runs_the_flow"),
     "prefect deploy --all": (FLOW, "test_a_worker_runs_the_flow"),
     "prefect worker start --pool restore-pool": (FLOW, "test_a_worker_runs_the_flow"),
@@ -105,6 +121,9 @@ ELSEWHERE = {
 """Commands that a test of another file runs, with its own names and values where they matter."""
 
 BY_CI = {
+    "pip install --quiet --constraint .ci/constraints.txt --editable '.[cluster]'": (
+        "pip install --quiet --constraint .ci/constraints.txt --editable '.[cluster]'"
+    ),
     "pip install --quiet --constraint .ci/constraints.txt --editable '.[dev]'": (
         "pip install --quiet --constraint .ci/constraints.txt --editable '.[dev]'"
     ),

@@ -84,6 +84,24 @@ def test_a_stage_can_be_said_to_write_the_same_always(toy: Path) -> None:
     assert graph["branch@left"].follows == ()
 
 
+def test_a_stage_can_ask_for_a_part_of_a_gpu_and_for_memory(toy: Path) -> None:
+    edit(toy / "dvc.yaml", "cpus: ${cpus}", "gpus: 0.5\n        memory: 12")
+
+    graph = dag.read_graph(toy)
+
+    assert (graph["branch@left"].gpus, graph["branch@left"].memory) == (0.5, 12.0)
+    assert (graph["seed"].gpus, graph["seed"].memory) == (0, 0.0)
+
+
+@pytest.mark.parametrize("wrong", ["gpus: 1.5", "gpus: -1", "memory: -2", "memory: much"])
+def test_a_wrong_number_of_gpus_or_gib_is_refused_with_its_place(toy: Path, wrong: str) -> None:
+    edit(toy / "dvc.yaml", "cpus: ${cpus}", wrong)
+    key, _, value = wrong.partition(": ")
+
+    with pytest.raises(GraphError, match=rf"branch@left, meta\.{key}: expected .*{value}"):
+        dag.read_graph(toy)
+
+
 def test_a_wrong_need_is_refused_with_its_place(toy: Path) -> None:
     edit(toy / "settings.yaml", "cpus: 1", "cpus: many")
 

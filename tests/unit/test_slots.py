@@ -14,6 +14,14 @@ def test_stages_start_while_cores_are_left() -> None:
     assert granted == [(), (), None]
 
 
+def test_a_part_of_a_gpu_is_a_whole_one_here() -> None:
+    slots = Slots(cores=4, gpus=["0", "1"], at_once=None)
+
+    granted = [slots.take(name, cpus=1, gpus=0.5) for name in "abc"]
+
+    assert granted == [("0",), ("1",), None]
+
+
 def test_a_stage_that_ends_makes_room() -> None:
     slots = Slots(cores=2, gpus=[], at_once=None)
     slots.take("a", cpus=2, gpus=0)

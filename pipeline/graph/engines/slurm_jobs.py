@@ -289,5 +289,6 @@ def _number(name: str, text: str, *, whole: bool = False) -> float:
     if whole and math.isinf(value):
         return sys.maxsize
     if not 0 <= value < math.inf or (whole and value != int(value)):
-        raise EngineError(f"{name}: expected a number of at least 0, came '{text}'")
+        kind = "a whole number" if whole else "a number"
+        raise EngineError(f"{name}: expected {kind} of at least 0, came '{text}'")
     return value

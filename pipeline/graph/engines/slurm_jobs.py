@@ -68,7 +68,7 @@ class SlurmEngine:
         self._submitit = _load(self._options["cluster"])
         self._executor({}, Stage("check", (), 1, 0, (), ()))  # says now which option is wrong
         _end_left_jobs(jobs, warn)
-        self._folder.mkdir(parents=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._alive = self._folder / ALIVE
         self._alive.touch()
         self._closed = threading.Event()
@@ -153,7 +153,7 @@ class SlurmEngine:
                 raise EngineError("not started, all is being stopped")
             try:
                 job = self._executor(work.environment, stage).submit(work)
-            except (self._submitit.core.utils.FailedJobError, RuntimeError, OSError) as error:
+            except (RuntimeError, OSError) as error:
                 raise EngineError(f"Slurm does not take its job: {error}") from error
             self._jobs[work.files] = job
         try:

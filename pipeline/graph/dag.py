@@ -333,6 +333,16 @@ def read_sources(root: Path) -> list[str]:
         )
 
 
+def read_results(root: Path) -> list[str]:
+    """Return the files and folders that stages write, as ``read_sources`` has paths.
+
+    Raises:
+        GraphError: The graph cannot be read.
+    """
+    with _open(root, wait=True) as repo:
+        return sorted({out.def_path for out in repo.index.outs if out.protocol == "local"})
+
+
 def read_cache_folder(root: Path) -> Path:
     """Return where DVC keeps the content of outputs, and which run made them.
 

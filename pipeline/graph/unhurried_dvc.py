@@ -9,9 +9,12 @@ import sys
 
 from dvc.cli import main
 
+from pipeline.graph.engines.guard import heed_guard
+
 if __name__ == "__main__":
     # Not SIG_IGN, which the stage would inherit.
     signal.signal(signal.SIGTERM, lambda *_: None)
+    heed_guard()
     code = main()
     # Now it may be: Python lets a signal kill it again while it shuts down, which would be a lie.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

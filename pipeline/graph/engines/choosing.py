@@ -35,6 +35,10 @@ def open_engine(
         from pipeline.graph.engines.slurm_jobs import SlurmEngine
 
         return SlurmEngine(options, root=root, warn=warn)
+    if name == "workers":
+        from pipeline.graph.engines.remote_workers import RemoteWorkers
+
+        return RemoteWorkers.open(options, root=root, warn=warn)
     raise EngineError(f"engine: expected one of {', '.join(ENGINES)}, came '{name}'")
 
 

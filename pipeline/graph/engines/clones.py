@@ -10,6 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pipeline.graph.engines.pushed_commit import without_password
+
 FOLDER_VARIABLE = "RESTORE_WORK_FOLDER"
 """Where clones are, ``~/.cache/restore`` where it is not set."""
 
@@ -63,14 +65,14 @@ def _check_out(clone: Path, repository: str, commit: str) -> None:
     if not (clone / ".git").is_dir():
         _git(clone.parent, "clone", "--quiet", "--no-checkout", repository, clone.name)
     _git(clone, "fetch", "--quiet", "--tags", "--force", "origin")
-    _git(clone, *_NO_HOOKS, "checkout", "--quiet", "--force", "--detach", commit)
+    _git(clone, "checkout", "--quiet", "--force", "--detach", commit)
     kept = [word for path in _KEPT for word in ("--exclude", path)]
     _git(clone, "clean", "-ffdx", "--quiet", *kept)
 
 
 def _git(folder: Path, *arguments: str) -> None:
     done = subprocess.run(  # noqa: S603 - arguments of our own
-        ["git", *arguments],  # noqa: S607 - the user's Git
+        ["git", *_NO_HOOKS, *arguments],  # noqa: S607 - the user's Git
         cwd=folder,
         env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
         stdin=subprocess.DEVNULL,
@@ -79,7 +81,5 @@ def _git(folder: Path, *arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise CloneError(
-            f"this worker cannot have the commit: git {arguments[0]}: "
-            f"{' '.join(done.stderr.split())}"
-        )
+        said = without_password(" ".join(done.stderr.split()))
+        raise CloneError(f"this worker cannot have the commit: git {arguments[0]}: {said}")

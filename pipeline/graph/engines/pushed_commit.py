@@ -54,7 +54,7 @@ def find_pushed_commit(
     remote = _remote_of(root)
     _refuse_unpushed(root, remote, commit)
     address = repository or _git(root, "remote", "get-url", remote)
-    return PushedCommit(repository=_without_password(address), commit=commit)
+    return PushedCommit(repository=without_password(address), commit=commit)
 
 
 def _refuse_edits(root: Path, written: Collection[str]) -> None:
@@ -125,11 +125,12 @@ def _git(root: Path, *arguments: str) -> str:
     except OSError as error:
         raise EngineError(f"git cannot be started: {error.strerror}") from error
     if done.returncode:
-        raise EngineError(_without_password(" ".join(done.stderr.split()) or "git failed"))
+        raise EngineError(without_password(" ".join(done.stderr.split()) or "git failed"))
     return done.stdout.strip("\n")
 
 
-def _without_password(text: str) -> str:
+def without_password(text: str) -> str:
+    """Return a text whose addresses have no user and password."""
     return re.sub(r"(\w+://)[^/\s@]*:[^/\s@]*@", r"\1", text)
 
 

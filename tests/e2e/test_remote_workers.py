@@ -47,17 +47,19 @@ def worker(home: Path, server: dict[str, str]) -> Iterator["subprocess.Popen[byt
         "TOY_STARTED": str(home / "train.started"),
         "PREFECT_WORKER_QUERY_SECONDS": "1",
     }
-    process = subprocess.Popen(
-        [program("prefect"), "worker", "start", "--pool", "restore-workers"],
-        cwd=home,
-        env=environment(**server, **told),
-        stdout=(home / "log").open("wb"),
-        stderr=subprocess.STDOUT,
-    )
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [program("prefect"), "worker", "start", "--pool", "restore-workers"],
+            cwd=home,
+            env=environment(**server, **told),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
         yield process
     finally:
-        for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+        process.kill()
+        for one in flows_of(home):
             one.kill()
         process.wait(timeout=60)
 
@@ -82,18 +84,18 @@ def test_a_worker_that_dies_is_replaced_by_one_that_goes_on_from_its_checkpoint(
         stderr=subprocess.STDOUT,
         text=True,
     ) as run:
-        with worker(tmp_path / "one", server) as first:
-            wait_for(tmp_path / "one/train.started")
-            first.kill()
-            (of_train,) = [
-                child
-                for child in flows_of(tmp_path / "one")
-                if any(" train.py" in line for line in lines_below(child))
-            ]
-            of_train.send_signal(signal.SIGTERM)
-            wait_for(tmp_path / "remote/restore/checkpoints/data/checkpoints/net/a.pt")
-        with worker(tmp_path / "other", server):
-            said, _ = run.communicate(timeout=240)
+        try:
+            with worker(tmp_path / "one", server) as first:
+                wait_for(tmp_path / "one/train.started")
+                first.kill()
+                for flow in flows_of(tmp_path / "one"):
+                    flow.send_signal(signal.SIGTERM)
+                wait_for(tmp_path / "remote/restore/checkpoints/data/checkpoints/net/a.pt")
+                time.sleep(1)  # its last words to the server
+            with worker(tmp_path / "other", server):
+                said, _ = run.communicate(timeout=240)
+        finally:
+            run.kill()
 
     alone = clone(tmp_path, "alone")
     (alone / "data/checkpoints/net").mkdir(parents=True)
@@ -114,16 +116,11 @@ def flows_of(folder: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             of_worker = process.environ().get(FOLDER_VARIABLE) == str(folder)
-            if of_worker and "prefect" in " ".join(process.cmdline()[:4]):
+            if of_worker and "prefect.engine" in process.cmdline():
                 found.append(process)
         except psutil.Error:
             continue
     return found
-
-
-def lines_below(process: psutil.Process) -> list[str]:
-    """Return the command lines of what a process started."""
-    return [" ".join(child.cmdline()) for child in process.children(recursive=True)]
 
 
 def lock(root: Path) -> dict[str, object]:

@@ -119,9 +119,13 @@ class _Work:
             [sys.executable, *words], cwd=self._clone, environment=self._environment
         )
         with process:
-            for line in process.stdout or ():
-                if line.strip():
-                    self._say(line.rstrip())
+            try:
+                for line in process.stdout or ():
+                    if line.strip():
+                        self._say(line.rstrip())
+            except BaseException:  # Prefect raises one where it is told to end
+                children.stop()  # otherwise the end of this block waits for the whole stage
+                raise
         return process.returncode
 
     @contextmanager

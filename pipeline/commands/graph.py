@@ -31,8 +31,8 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--engine",
         choices=ENGINES,
         default="local",
-        help="where the stages run: on this machine, on a Ray cluster, or as jobs of Slurm "
-        "(see docs/clusters.md)",
+        help="where the stages run: on this machine, on a Ray cluster, as jobs of Slurm "
+        "(docs/clusters.md), or on workers far away (docs/remote-workers.md)",
     )
     parser.add_argument(
         "--address",

@@ -618,8 +618,9 @@ def wait_for(path: Path, process: "subprocess.Popen[Any]", seconds: float = 60.0
 def test_the_deployments_of_prefect_yaml_can_be_deployed(toy: Path, server: dict[str, str]) -> None:
     (toy / "prefect.yaml").write_text((ROOT / "prefect.yaml").read_text())
     (toy / "pipeline").symlink_to(ROOT / "pipeline")
-    pool = ("work-pool", "create", "--type", "process", "restore-pool")
-    assert call(toy, "prefect", *pool, **server).returncode == 0
+    for pool in ("restore-pool", "restore-workers"):
+        created = ("work-pool", "create", "--overwrite", "--type", "process", pool)
+        assert call(toy, "prefect", *created, **server).returncode == 0
 
     deployed = call(toy, "prefect", "--no-prompt", "deploy", "--all", **server)
 
@@ -633,7 +634,8 @@ def test_a_worker_runs_the_flow(fresh: Path, done: Path, server: dict[str, str])
     (fresh / "pipeline").symlink_to(ROOT / "pipeline")
     pool = ("work-pool", "create", "--overwrite", "--type", "process", "restore-pool")
     assert call(fresh, "prefect", *pool, **server).returncode == 0
-    assert call(fresh, "prefect", "--no-prompt", "deploy", "--all", **server).returncode == 0
+    deploy = ("--no-prompt", "deploy", "--name", "train-all")
+    assert call(fresh, "prefect", *deploy, **server).returncode == 0
     asked = call(fresh, "prefect", "deployment", "run", "restore/train-all", **server)
 
     worker = ("worker", "start", "--pool", "restore-pool", "--run-once")

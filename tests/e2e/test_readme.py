@@ -39,6 +39,10 @@ AS_JOBS = (
     "tests/e2e/test_engines.py",
     "test_stages_as_jobs_leave_the_lock_file_of_dvc_and_a_failure_spares_the_others",
 )
+WORKERS = (
+    "tests/e2e/test_remote_workers.py",
+    "test_a_worker_that_dies_is_replaced_by_one_that_goes_on_from_its_checkpoint",
+)
 
 TUTORIAL = ("tests/e2e/test_tutorial.py", "test_its_lines_work_one_after_the_other")
 
@@ -115,8 +119,12 @@ ELSEWHERE = {
     ),
     "restore run --engine slurm --engine-options cluster=local": AS_JOBS,
     "prefect work-pool create --type process restore-pool": (FLOW, "test_a_worker_runs_the_flow"),
-    "prefect deploy --all": (FLOW, "test_a_worker_runs_the_flow"),
+    "prefect deploy --name train-all": (FLOW, "test_a_worker_runs_the_flow"),
     "prefect worker start --pool restore-pool": (FLOW, "test_a_worker_runs_the_flow"),
+    "prefect work-pool create --type process restore-workers": WORKERS,
+    "prefect deploy --name worker": WORKERS,
+    "prefect worker start --pool restore-workers --limit 1": WORKERS,
+    "restore run --engine workers": WORKERS,
 }
 """Commands that a test of another file runs, with its own names and values where they matter."""
 

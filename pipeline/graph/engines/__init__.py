@@ -1,7 +1,7 @@
-"""Where the command of a stage runs: here, on a Ray cluster, as jobs of Slurm.
+"""Where the command of a stage runs: here, on a Ray cluster, as jobs of Slurm, on workers far away.
 
 The order of the stages, and what is out of date, are no engine's business.
 """
 
-ENGINES = ("local", "ray", "slurm")
+ENGINES = ("local", "ray", "slurm", "workers")
 """Their names, as people give them."""

@@ -117,7 +117,8 @@ class WorkerRuns:
         except ObjectNotFound as error:
             raise EngineError(
                 f"Prefect's server at {self._client.api_url} knows of no {self._deployment}: set "
-                "PREFECT_API_URL to the server that the workers ask, and `prefect deploy --all`"
+                "PREFECT_API_URL to the server that the workers ask, and "
+                "`prefect deploy --name worker`"
             ) from error
 
 

@@ -75,7 +75,8 @@ def test_a_worker_that_dies_is_replaced_by_one_that_goes_on_from_its_checkpoint(
     tmp_path: Path, server: dict[str, str]
 ) -> None:
     head = make_shared_toy(tmp_path)
-    command = [program("restore"), "run", "--engine", "workers", "--experiments", "train", "left"]
+    command = [program("restore"), "run", "--engine", "workers", "--engine-options", "silence=20"]
+    command += ["--experiments", "train", "left"]
     with subprocess.Popen(
         command,
         cwd=head,

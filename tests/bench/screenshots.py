@@ -87,7 +87,8 @@ def shoot_prefect(browser: "Browser", folder: Path) -> None:
             page.add_init_script(
                 f"localStorage.setItem('prefect-password', '{base64.b64encode(secret).decode()}')"
             )
-            started = run(project, "prefect", "deployment", "run", "restore/train-all").stdout
+            asked = ("run", "restore/train-all", "--param", 'experiments=["dncnn_s25", "vdsr_x23"]')
+            started = run(project, "prefect", "deployment", *asked).stdout
             identity = started.split("UUID: ")[1].split()[0]
             page.goto(f"http://127.0.0.1:{port}/v2/runs/flow-run/{identity}?tab=Artifacts")
             _reload_until(page, re.compile("^step "))
@@ -101,7 +102,7 @@ def shoot_prefect(browser: "Browser", folder: Path) -> None:
 def _make_slow_and_broken(project: Path) -> None:
     """Let trainings last long enough to be looked at, and a stage fail."""
     params = project / "params.yaml"
-    params.write_text(params.read_text().replace("steps: 12\n", "steps: 2400\n"))
+    params.write_text(params.read_text().replace("steps: 12\n", "steps: 1200\n"))
     stage = project / "stages" / "baseline.py"
     stage.write_text(stage.read_text() + '\nraise OSError("made to fail, for a picture")\n')
 

@@ -75,7 +75,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         started += [start_node(nodes, folder / "node", "--address", found, "--num-cpus", "2")]
         yield found
         for node in started:  # they take long to end by themselves
-            for process in psutil.Process(node.pid).children(recursive=True):
+            supervisor = psutil.Process(node.pid)
+            for process in [*supervisor.children(recursive=True), supervisor]:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
 

@@ -6,6 +6,8 @@ if __name__ == "__main__":
     prepare_to_compute()
 
 import json
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ from pipeline.machine.devices import pick_device
 from pipeline.machine.precision import Precision, choose_precision
 from pipeline.models.parts.pooling import average_locally, averages_globally
 from pipeline.models.parts.settings import Model
+from pipeline.running.evaluation_record import log_speed
 from pipeline.running.outputs import new_folder
 from pipeline.tiling.ensemble import SelfEnsemble
 from pipeline.tiling.halo import halo_of
 from pipeline.tiling.precision_loss import precision_loss
 from pipeline.tiling.restorer import Restorer
+from pipeline.tiling.rows import NpyRows
 from pipeline.tiling.streaming import restore_file
 from pipeline.tiling.trained_network import load_network
 
@@ -86,12 +90,15 @@ def reconstruct(
     )
     sigmas = drawn_sigmas(benchmark) if model.takes_noise_map else {}
     images = list(degraded_images(benchmark))
+    took: list[tuple[float, float]] = []
     with new_folder(out) as folder:
         for place, degraded in images:
             path = folder / place / degraded.name
             path.parent.mkdir(parents=True, exist_ok=True)
             sigma = sigmas.get(path.relative_to(folder)) if model.takes_noise_map else None
+            began = time.perf_counter()
             restore_file(degraded, path, path.with_suffix(".png"), restorer, sigma)
+            took.append((time.perf_counter() - began, _megapixels(path)))
         facts: dict[str, Any] = {
             "model": model_name,
             "weights_sha256": read_json(weights / "card.json")["weights_sha256"],
@@ -107,6 +114,19 @@ def reconstruct(
                 for place, path in sorted(first.items())
             }
         (folder / "tiling.json").write_text(json.dumps(facts) + "\n")
+    _tell_speed(out.name, facts["weights_sha256"], took)
+
+
+def _tell_speed(experiment: str, weights: str, took: Sequence[tuple[float, float]]) -> None:
+    """Tell the tracker how long a megapixel took, without the first image, which warms up."""
+    if took:
+        seconds, megapixels = map(sum, zip(*took[1:] or took, strict=True))
+        log_speed(experiment, weights, round(seconds / megapixels, 4))
+
+
+def _megapixels(path: Path) -> float:
+    height, width, _ = NpyRows(path).shape
+    return height * width / 1e6
 
 
 def _patch_size(weights: Path) -> int:

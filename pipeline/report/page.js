@@ -150,7 +150,7 @@ function unfold() {
 }
 
 addEventListener("beforeprint", () => {
-  costs?.querySelectorAll("figure").forEach((figure) => { figure.hidden = false; });
+  costs?.querySelectorAll("figure").forEach((figure) => { figure.hidden = figure.dataset.cost !== cost.value; });
 });
 addEventListener("afterprint", () => costs && showFigure());
 

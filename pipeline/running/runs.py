@@ -14,6 +14,9 @@ PROTOCOLS: tuple[str, ...] = (*get_args(Protocol), "train-patches-float")
 EXPERIMENT_TAG = "restore.experiment"
 """Tag of a run: the name of its experiment."""
 
+SPEED = "seconds_per_megapixel"
+"""Metric of a run: how long restoring takes."""
+
 LAUNCH, LAUNCHED_BY = "launch", "restore.launched_by"
 """Tags of a run: the name of its launch, and the id of the run of that."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.checking.params_file import load_params
 from pipeline.measuring.protocols import first_places
-from pipeline.running.runs import EXPERIMENT_TAG, LAUNCH, size_of
+from pipeline.running.runs import EXPERIMENT_TAG, LAUNCH, SPEED, size_of
 from pipeline.running.stage_runner import PARAMS
 from pipeline.running.trial_records import Run, training_seconds
 from pipeline.settings.params import Params, Trial
@@ -33,6 +33,7 @@ _COLUMNS = {
     "metrics.`parameters`": 100,
     "metrics.`multiply_adds_256`": 150,
     "metrics.`training_seconds`": 140,
+    f"metrics.`{SPEED}`": 170,
     "tags.`data_set`": 105,
     "tags.`degradation`": 110,
     "tags.`protocol`": 100,

@@ -75,7 +75,7 @@ def test_a_node_as_this_machine_has_no_fault() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
-        ("rai", {}, "expected one of local, ray, slurm, came 'rai'"),
+        ("rai", {}, "expected one of local, ray, slurm, workers, came 'rai'"),
         ("local", {"address": "a:1"}, "'local' takes no options, came address"),
         ("ray", {"adress": "a:1"}, "'ray' takes only address, came adress"),
         ("slurm", {"cluster": "pbs"}, "cluster: expected slurm or local, came 'pbs'"),

@@ -11,7 +11,14 @@ from pipeline.images.benchmarks import BenchmarkImage
 from pipeline.images.files import write_png
 from pipeline.images.resize import resize
 from pipeline.measuring.metrics import measure
-from pipeline.measuring.score_table import INPUT, Score, inputs_of, mean_scores, rows_of
+from pipeline.measuring.score_table import (
+    INPUT,
+    Score,
+    inputs_of,
+    mean_scores,
+    rows_of,
+    summarise_scores,
+)
 from pipeline.settings.params import Trial
 
 
@@ -132,3 +139,37 @@ def test_table_without_rows_has_its_header(tmp_path: Path) -> None:
     write_table(tmp_path / "scores.csv", Score, [])
 
     assert (tmp_path / "scores.csv").read_text() == ",".join(columns_of(Score)) + "\n"
+
+
+def scores(psnr: float | None, psnr_input: float, ssim: float = 0.81234567) -> dict[str, float]:
+    found = {"ssim": ssim, "psnr_input": psnr_input, "ssim_input": 0.5}
+    return found if psnr is None else {"psnr": psnr, **found}
+
+
+def test_the_summary_is_of_the_first_place_with_the_mean_gain_over_all() -> None:
+    means = {
+        "set": {
+            "jpeg_10": {"y-uint8": scores(30.126, 28.0), "y-float": scores(99.0, 1.0)},
+            "jpeg_40": {"y-uint8": scores(34.0, 33.0)},
+        }
+    }
+
+    found = summarise_scores(means, [("set", "jpeg_10", "y-uint8"), ("set", "jpeg_40", "y-uint8")])
+
+    assert found == {
+        "psnr": 30.13,
+        "gain": 2.13,
+        "ssim": 0.8123,
+        "mean_gain": 1.56,
+        "test": "set jpeg_10 y-uint8",
+    }
+
+
+def test_the_summary_of_one_place_has_no_mean_gain_and_leaves_out_what_is_infinite() -> None:
+    place = ("set", "identity", "y-uint8")
+
+    plain = summarise_scores({"set": {"identity": {"y-uint8": scores(30.0, 28.0)}}}, [place])
+    exact = summarise_scores({"set": {"identity": {"y-uint8": scores(None, 28.0, 1.0)}}}, [place])
+
+    assert set(plain) == {"psnr", "gain", "ssim", "test"}
+    assert exact == {"ssim": 1.0, "test": "set identity y-uint8"}

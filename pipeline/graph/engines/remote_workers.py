@@ -27,6 +27,7 @@ from pipeline.graph.engines.worker_runs import Look, WorkerRuns, open_worker_run
 from pipeline.graph.slots import Slots
 from pipeline.graph.supervise import Children
 from pipeline.running.environment import child_environment
+from pipeline.running.progress_file import PROGRESS_VARIABLE
 
 DEPLOYMENT = "restore-stage/worker"
 TRACKER_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -41,7 +42,7 @@ _SILENCE_BEFORE_START = 900.0
 """Images of containers may have to be fetched."""
 _POLL = 0.5
 _PATIENCE_AT_END = 60.0
-_LEFT_TO_WORKERS = ("CUDA_VISIBLE_DEVICES",)
+_LEFT_TO_WORKERS = ("CUDA_VISIBLE_DEVICES", PROGRESS_VARIABLE)
 
 
 @dataclass(frozen=True)

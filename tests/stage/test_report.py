@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.arrays.pixels import Array, Bytes, to_8bit
-from pipeline.arrays.tables import columns_of, write_table
+from pipeline.arrays.tables import columns_of, write_mappings, write_table
 from pipeline.contamination.overlap_table import OverlapRow
 from pipeline.degradations.settings import Gaussian
 from pipeline.images.benchmarks import write_trials
@@ -166,6 +166,12 @@ class Project:
                 write_png(place / "clean" / f"{image}.png", picture(number))
                 np.save(place / "degraded" / f"{image}.npy", picture(number) + picture(99) - 0.5)
         write_trials(self.folders["benchmark_images"] / name, self.benchmarks["denoise"])
+        cards = [
+            {"data_set": "bsd68", "image": image, "label": level, "sigma_8bit": level.split("_")[1]}
+            for level in self.levels
+            for image in IMAGES
+        ]
+        write_mappings(self.folders["benchmark_images"] / name / "card.csv", cards)
         baselines = self.folders["baselines"] / name / "scores.csv"
         self.write_scores(baselines, INPUT, INPUT, 20, (0, 0))
         self.write_scores(baselines, "tv", "tv", 26.5, more=True)
@@ -612,6 +618,17 @@ def test_of_many_levels_the_first_and_the_last_are_shown(tmp_path: Path) -> None
 
     shown = re.findall(r"<h4>\s*Gaussian noise, \w\s(\d+)\s", project.page())
     assert shown == ["10", "70", "10"]
+
+
+def test_gains_are_drawn_against_the_sigma_on_the_cards_of_the_images(tmp_path: Path) -> None:
+    project = Project(tmp_path, sigmas=(15, 25, 50))
+
+    project.report()
+
+    (figure,) = re.findall(r'<section id="strengths">.*?</section>', project.page(), re.DOTALL)
+    assert "sigma on the scale of 0 to 255" in figure
+    assert re.findall(r'<text class="x" [^>]*>(\d+)</text>', figure) == ["15", "25", "50"]
+    assert re.search(r"net: \+\d\.\d\d dB at 15, \+\d\.\d\d dB at 25, ", figure)
 
 
 def test_windows_follow_detail_and_error(project: Project) -> None:

@@ -31,6 +31,7 @@ from pipeline.commands import (
     photo,
     plan,
     report,
+    sweep,
     trying,
     ui,
     weights,
@@ -284,6 +285,7 @@ _COMMANDS = {
     ),
     "plan": _Command(plan.run, plan.SUMMARY, plan.add_options),
     "try": _Command(trying.run, trying.SUMMARY, trying.add_options),
+    "sweep": _Command(sweep.run, sweep.SUMMARY, sweep.add_options),
     "doctor": _Command(
         _doctor, "check the installation and say how to mend it", _add_doctor_options
     ),

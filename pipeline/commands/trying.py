@@ -4,7 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,27 +83,73 @@ def run(root: Path, options: argparse.Namespace) -> int:
 # ------------------------------------------------------------------------------------ to try
 
 
-def _try(root: Path, options: argparse.Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A try that may run: nothing about it is wrong.
+
+    Args:
+        trial: What it is.
+        entries: Those of ``params.yaml`` that it needs, the experiment last.
+        text: That of the ``params.yaml`` of its workspace.
+        params: Those of the main line.
+    """
+
+    trial: "Trial"
+    entries: "Sequence[NewEntry]"
+    text: str
+    params: "Params"
+
+
+def plan(root: Path, experiment: str, changes: Sequence[str], name: str | None = None) -> Planned:
+    """Return what to try, if it can be.
+
+    Args:
+        root: Folder of the project.
+        experiment: What to change.
+        changes: Each ``KEY=VALUE``.
+        name: Of the changed experiment; None for one made of the changes.
+
+    Raises:
+        CommandError: There is no such experiment, or a change is refused.
+    """
     from pipeline.graph.trial_workspace import Trial, TrialWorkspace
 
     params = read_params(root / "params.yaml")
-    _refuse_unknown(options.experiment, params)
-    name, entries = _entries(root, options, params)
+    _refuse_unknown(experiment, params)
+    name, entries = _entries(root, experiment, changes, name, params)
     trial = Trial(
-        name=name,
-        experiment=options.experiment,
-        changes=tuple(options.changes),
-        entries=_by_section(entries),
+        name=name, experiment=experiment, changes=tuple(changes), entries=_by_section(entries)
     )
     text = text_with(root / "params.yaml", entries)
-    workspace = TrialWorkspace(root, name)
+    _refuse_another(TrialWorkspace(root, name).read(), trial)
+    return Planned(trial=trial, entries=entries, text=text, params=params)
+
+
+def carry_out(root: Path, planned: Planned) -> "list[ScorePair]":
+    """Run a try, and return how it compares with its original.
+
+    Raises:
+        CommandError: Its workspace cannot be written, or a stage failed.
+        TrialBusyError: It is being run already.
+    """
+    from pipeline.graph.trial_workspace import TrialWorkspace
+
+    workspace = TrialWorkspace(root, planned.trial.name)
     with workspace.alone():
-        _refuse_another(workspace.read(), trial)
-        _prepare(workspace, trial, text)
-        _run(workspace, trial)
-        pairs = _compared(workspace, trial, params, entries)
-        workspace.write(replace(trial, result=_result(pairs)))
-        _print_result(workspace, trial, pairs)
+        _refuse_another(workspace.read(), planned.trial)
+        _prepare(workspace, planned.trial, planned.text)
+        _run(workspace, planned.trial)
+        pairs = _compared(workspace, planned.trial, planned.params, planned.entries)
+        workspace.write(replace(planned.trial, result=_result(pairs)))
+    return pairs
+
+
+def _try(root: Path, options: argparse.Namespace) -> int:
+    from pipeline.graph.trial_workspace import TrialWorkspace
+
+    planned = plan(root, options.experiment, options.changes, options.name)
+    pairs = carry_out(root, planned)
+    _print_result(TrialWorkspace(root, planned.trial.name), planned.trial, pairs)
     return SUCCESS
 
 
@@ -124,7 +170,7 @@ def _refuse_unknown(experiment: str, params: "Params") -> None:
 
 
 def _entries(
-    root: Path, options: argparse.Namespace, params: "Params"
+    root: Path, experiment: str, texts: Sequence[str], name: str | None, params: "Params"
 ) -> "tuple[str, list[NewEntry]]":
     """Return the name of the changed experiment, and what it needs in params.yaml."""
     from pipeline.checking.changed_experiment import (
@@ -135,15 +181,14 @@ def _entries(
     )
     from pipeline.section import NAME
 
-    if not options.changes:
+    if not texts:
         raise CommandError(
-            f"nothing to try: say what to change of {options.experiment}, such as "
-            "--set recipe.steps=3000",
+            f"nothing to try: say what to change of {experiment}, such as --set recipe.steps=3000",
             USAGE,
         )
     try:
-        changes = [parse_change(text) for text in options.changes]
-        name = options.name or name_of(options.experiment, changes)
+        changes = [parse_change(text) for text in texts]
+        name = name or name_of(experiment, changes)
         if not re.fullmatch(NAME, name):
             raise CommandError(f"--name {name}: expected letters, digits, _ and -", USAGE)
         if len(name) > _LONGEST_NAME:
@@ -156,7 +201,7 @@ def _entries(
                 "up to date; or give --name NAME",
                 USAGE,
             )
-        return name, changed_entries(_written(root), options.experiment, changes, name)
+        return name, changed_entries(_written(root), experiment, changes, name)
     except ChangeError as error:
         raise CommandError(str(error), USAGE) from error
 

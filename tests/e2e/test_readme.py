@@ -72,6 +72,10 @@ ELSEWHERE = {
         WHEEL,
         "test_the_wheel_has_every_file_of_the_code_and_no_other",
     ),
+    "restore sweep dncnn_s25 recipe.learning_rate=1.0e-3,2.0e-3,4.0e-3 recipe.steps=750,1500": (
+        "tests/e2e/test_try.py",
+        "test_a_sweep_tries_every_combination_ranks_them_and_goes_on_after_a_failure",
+    ),
     "dvc metrics show": (GRAPH, "test_what_dvc_shows_is_little_and_says_of_what_it_is"),
     "dvc plots show": (GRAPH, "test_what_dvc_shows_is_little_and_says_of_what_it_is"),
     "restore doctor": (FLOW, "test_the_doctor_sees_the_server_start"),

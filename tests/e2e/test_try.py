@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -113,6 +114,27 @@ def test_a_try_is_compared_and_kept_without_training_again(project: Path) -> Non
     assert len(runs(project)["dncnn_s25_steps_16"]) == 1
     assert "is deleted" in dropped.stdout
     assert not (project / ".restore/tries/dncnn_s25_steps_16").exists()
+
+
+def test_a_sweep_tries_every_combination_ranks_them_and_goes_on_after_a_failure(
+    project: Path,
+) -> None:
+    before = main_line(project)
+    (project / ".restore/tries/dncnn_s25_steps_10").mkdir(parents=True)
+    (project / ".restore/tries/dncnn_s25_steps_10/project").write_text("no folder")
+    values = "recipe.steps=10,16,24"
+
+    swept = run(project, "restore", "sweep", "dncnn_s25", values, check=False)
+
+    assert swept.returncode == 1
+    table = [line for line in swept.stdout.splitlines() if line.startswith("dncnn_s25")]
+    tried = {line.split()[0] for line in table}
+    assert tried == {"dncnn_s25", "dncnn_s25_steps_16", "dncnn_s25_steps_24"}
+    psnr = [float(re.findall(r" (\d+\.\d\d)(?: |$)", line)[0]) for line in table]
+    assert psnr == sorted(psnr, reverse=True)
+    assert "1 of 3 tries failed" in swept.stderr
+    assert main_line(project) == before
+    assert {"dncnn_s25_steps_16", "dncnn_s25_steps_24"} <= set(runs(project))
 
 
 def test_a_change_of_the_degradation_has_pairs_of_its_own(project: Path) -> None:

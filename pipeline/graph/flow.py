@@ -7,9 +7,7 @@ runs is one task.
 
 import asyncio
 import logging
-import re
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -51,6 +49,7 @@ from pipeline.graph.prefect_pages import (
     show_tracker,
     showing_progress,
 )
+from pipeline.graph.printed_lines import PrintedLines
 from pipeline.graph.project import ProjectError, find_root
 from pipeline.running.progress_file import PROGRESS_VARIABLE
 from pipeline.running.workers import CORES_VARIABLE
@@ -58,21 +57,7 @@ from pipeline.running.workers import CORES_VARIABLE
 DEPLOYMENT = "train-all"
 
 _SECONDS_BETWEEN_QUERIES = 2.0
-_LINES_KEPT = 200
 _LINES_IN_STATE = 4
-_NOISE = (
-    "Updating lock file",
-    "Generating lock file",
-    "To track the changes with git, run:",
-    "\tgit add",
-    "To enable auto staging, run:",
-    "\tdvc config core.autostage true",
-    "Use `dvc push` to send your updates",
-)
-"""What DVC says after each stage, which is nothing to do in the middle of a run."""
-
-_EXITED = re.compile(r"ERROR: failed to reproduce '.*': failed to run: .*, exited with (-?\d+)\s*")
-"""What DVC says of a command that failed: its own exit code is another one."""
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -222,16 +207,11 @@ def reproduce(
     if force:
         command.append("--force")
     progress = root / ".restore" / "progress" / f"{stage.name}.json"
-    said: deque[str] = deque(maxlen=_LINES_KEPT)
-    exits: list[int] = []
+    printed = PrintedLines()
 
     def say(line: str) -> None:
-        exited = _EXITED.fullmatch(line)
-        if exited:
-            exits.append(int(exited[1]))
-        elif not exits and line.strip() and not line.startswith(_NOISE):
+        if printed.hear(line):
             logger.info(line.rstrip())
-            said.append(line.rstrip())
 
     variables = {**environment, PROGRESS_VARIABLE: str(progress)}
     try:
@@ -240,10 +220,9 @@ def reproduce(
     except EngineError as error:
         return Failed(message=str(error))
     if code:
-        code = exits[-1] if exits else code
-        show_failure(stage.name, code, list(said), logger.warning)
-        end = list(said)[-_LINES_IN_STATE:]
-        fault = [f"exit code {code}; the end of its output:", *end]
+        code = code if printed.exit_code is None else printed.exit_code
+        show_failure(stage.name, code, printed.lines, logger.warning)
+        fault = [f"exit code {code}; the end of its output:", *printed.lines[-_LINES_IN_STATE:]]
         return Failed(message="\n".join(fault))
     return Completed(message="up to date")
 

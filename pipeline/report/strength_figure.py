@@ -1,6 +1,7 @@
 """The figures of strengths: what networks gain where the degradation is weak, and where strong."""
 
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -120,7 +121,7 @@ def draw_strengths(
         headline: Places of the protocol that each trial leads with.
         drawn: What was drawn for each image.
     """
-    gains: dict[tuple[str, str, str], dict[str, list[tuple[float, float]]]] = {}
+    gains: dict[tuple[str, str, str, str], dict[str, list[tuple[float, float]]]] = {}
     classical: set[str] = set()
     for place, results in groups.items():
         if place not in headline:
@@ -129,11 +130,13 @@ def draw_strengths(
             if result.is_baseline:
                 classical.add(result.experiment)
             for value, strength, gain in _strengths(result, drawn):
-                key = (result.data_set, result.protocol, value)
+                # Rounded or small images are another degradation than others of the same sigma.
+                form = re.sub(r"[\d.]+", "#", result.degradation)
+                key = (result.data_set, result.protocol, value, form)
                 gains.setdefault(key, {}).setdefault(result.experiment, []).append((strength, gain))
     return [
         figure
-        for (data_set, protocol, value), lines in gains.items()
+        for (data_set, protocol, value, _), lines in gains.items()
         if (figure := _draw(data_set, protocol, STRENGTHS[value], lines, classical))
     ]
 

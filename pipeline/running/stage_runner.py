@@ -80,14 +80,16 @@ def prepare_to_compute() -> None:
     try:
         resources = load_params(PARAMS).resources
         threads = usable_threads(resources.threads)
-        processes = resources.train.processes if _is_training() else 1
-        here = processes_here() if is_one_of_several() else processes_each(processes)
     except ValueError:
         return  # the stage meets the same fault, and ``run_stage`` says what is wrong
-    environment = compute_environment(max(1, threads // here))
+    processes = resources.train.processes if _is_training() else 1
     if processes > 1 and not is_one_of_several():
-        sys.exit(start_processes(processes, environment))
-    restart_with(environment)
+        try:
+            each = threads // processes_each(processes)
+            sys.exit(start_processes(processes, compute_environment(max(1, each))))
+        except ValueError as error:
+            sys.exit(f"stage train failed: {error}")
+    restart_with(compute_environment(max(1, threads // processes_here())))
 
 
 def _is_training() -> bool:

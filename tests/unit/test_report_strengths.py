@@ -90,6 +90,18 @@ def test_each_value_of_a_card_has_its_own_figure() -> None:
     }
 
 
+def test_rounded_images_are_no_points_of_the_line_of_others() -> None:
+    rounded = [at(sigma, 5.0, degradation=f"gaussian_{sigma}_8bit") for sigma in (15, 25, 50)]
+    cards = SIGMAS | {f"{name}_8bit": one for name, one in SIGMAS.items()}
+
+    found = figures(at(15, 6.0), at(25, 8.0), at(50, 11.0), *rounded, **cards)
+
+    assert [one.strands[0].summary for one in found] == [
+        "net: +6.00 dB at 15, +8.00 dB at 25, +11.00 dB at 50",
+        "net: +5.00 dB at 15, +5.00 dB at 25, +5.00 dB at 50",
+    ]
+
+
 def test_what_leaves_the_image_alone_has_no_line_and_the_best_methods_have_one() -> None:
     methods = {"identity": 0.0, "tv": 3.0, "nl_means": 5.0, "bayes_shrink": 4.0}
     results = [

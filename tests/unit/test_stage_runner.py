@@ -2,7 +2,9 @@
 
 import errno
 import logging
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -287,3 +289,31 @@ def test_nothing_comes_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(SystemExit):
         run_stage(failing, afterwards=lambda: pytest.fail("the stage has failed"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--nnodes 2 --node-rank 0", "expected a multiple of the 2 machines that RESTORE_TORCHRUN"),
+        ("--nnodes many", "expected '--nnodes' and the number of machines, came 'many'"),
+    ],
+)
+def test_processes_that_machines_cannot_share_are_refused_in_words(
+    tmp_path: Path, root: Path, options: str, said: str
+) -> None:
+    smoke = (root / "pipeline/checking/presets/smoke.yaml").read_text(encoding="utf-8")
+    resources = "resources:\n"
+    (tmp_path / "params.yaml").write_text(
+        smoke.replace(resources, f"{resources}  train: {{processes: 3}}\n")
+    )
+    variables = {**os.environ, "PYTHONPATH": str(root), "RESTORE_TORCHRUN": options}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.train"],
+        cwd=tmp_path, env=variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("stage train failed: ")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -190,7 +190,8 @@ class SlurmEngine:
             executor = make(self._folder, max_num_timeout=_REQUEUES, python=python)
             executor.update_parameters(**self._parameters(stage, bool(environment)))
         except (RuntimeError, ValueError, TypeError) as error:
-            raise EngineError(f"the engine 'slurm': {error}") from error
+            first = str(error).strip().partition("\n")[0]
+            raise EngineError(f"the engine 'slurm': {first}") from error
         return executor
 
     def _parameters(self, stage: Stage, named: bool) -> dict[str, Any]:

@@ -99,9 +99,10 @@ def test_data_that_git_does_not_have_are_refused(head: Path) -> None:
         find(head, read=("raw.txt", "out/photos"))
 
 
-def test_workers_may_know_the_repository_by_another_address_without_its_password(
-    head: Path,
+@pytest.mark.parametrize("user", ["somebody:hunter2", "hunter2"])
+def test_workers_may_know_the_repository_by_another_address_without_its_secret(
+    head: Path, user: str
 ) -> None:
-    found = find(head, at="https://somebody:hunter2@git.example.com/toy.git")
+    found = find(head, at=f"https://{user}@git.example.com/toy.git")
 
     assert found.repository == "https://git.example.com/toy.git"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.graph.engines.pushed_commit import without_password
+from pipeline.graph.engines.addresses import without_password
 
 FOLDER_VARIABLE = "RESTORE_WORK_FOLDER"
 """Where clones are, ``~/.cache/restore`` where it is not set."""

@@ -10,7 +10,6 @@ nor ``push --run-cache`` carries outputs that Git keeps, such as metrics.
 """
 
 import argparse
-import re
 import shlex
 import signal
 import sys
@@ -29,6 +28,7 @@ from dvc.stage.serialize import to_single_stage_lockfile
 from ruamel.yaml import YAML
 
 from pipeline.graph import dag
+from pipeline.graph.engines.addresses import without_password
 from pipeline.graph.engines.guard import heed_guard
 from pipeline.graph.engines.remote_store import RemoteStore
 from pipeline.graph.lock_file import LOCK
@@ -305,8 +305,7 @@ def _explain(error: BaseException) -> str:
     cause = error.__cause__
     if isinstance(error, DvcException) and cause is not None:
         said.append(str(cause))
-    line = " ".join(": ".join(said).split())
-    return re.sub(r"//[^/\s@]+@", "//", line)
+    return without_password(" ".join(": ".join(said).split()))
 
 
 if __name__ == "__main__":

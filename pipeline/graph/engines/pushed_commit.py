@@ -1,12 +1,12 @@
 """The commit that other machines are to clone: all that stages read must be in it, and be there."""
 
 import os
-import re
 import subprocess
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.graph.engines.addresses import without_password
 from pipeline.graph.engines.engine import EngineError
 from pipeline.graph.lock_file import LOCK
 
@@ -19,7 +19,7 @@ class PushedCommit:
     """A commit that others can have."""
 
     repository: str
-    """Where from: what ``git clone`` takes, without any password."""
+    """Where from: what ``git clone`` takes, without any password or token."""
     commit: str
 
 
@@ -127,11 +127,6 @@ def _git(root: Path, *arguments: str) -> str:
     if done.returncode:
         raise EngineError(without_password(" ".join(done.stderr.split()) or "git failed"))
     return done.stdout.strip("\n")
-
-
-def without_password(text: str) -> str:
-    """Return a text whose addresses have no user and password."""
-    return re.sub(r"(\w+://)[^/\s@]*:[^/\s@]*@", r"\1", text)
 
 
 def _is_in(path: str, folders: Iterable[str]) -> bool:

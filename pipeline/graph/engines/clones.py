@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,11 +64,26 @@ def borrowed_clone(repository: str, commit: str) -> Iterator[Path]:
 
 def _check_out(clone: Path, repository: str, commit: str) -> None:
     if not (clone / ".git").is_dir():
-        _git(clone.parent, "clone", "--quiet", "--no-checkout", repository, clone.name)
+        unfinished = clone.with_name(f"{clone.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _git(clone.parent, "clone", "--quiet", "--no-checkout", repository, unfinished.name)
+        unfinished.replace(clone)
+    _forget_the_killed(clone)
     _git(clone, "fetch", "--quiet", "--tags", "--force", "origin")
     _git(clone, "checkout", "--quiet", "--force", "--detach", commit)
     kept = [word for path in _KEPT for word in ("--exclude", path)]
     _git(clone, "clean", "-ffdx", "--quiet", *kept)
+
+
+def _forget_the_killed(clone: Path) -> None:
+    """Remove what a program that was killed holds of a clone, which nobody else uses now.
+
+    Git's locks, and DVC's list of who uses which file. DVC's own locks end with their process.
+    """
+    of_git = clone / ".git"
+    users = clone / ".dvc" / "tmp" / "rwlock"
+    for path in [users, *of_git.glob("*.lock"), *(of_git / "refs").rglob("*.lock")]:
+        path.unlink(missing_ok=True)
 
 
 def _git(folder: Path, *arguments: str) -> None:

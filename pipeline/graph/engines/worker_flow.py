@@ -15,6 +15,7 @@ from typing import Any
 
 from prefect import flow, get_client, get_run_logger, runtime
 from prefect.client.schemas.objects import State
+from prefect.logging.handlers import APILogHandler
 from prefect.states import Completed, Failed
 
 from pipeline.graph.engines.clones import CloneError, borrowed_clone
@@ -61,6 +62,9 @@ def restore_stage(
             code = work.do(force)
     except (CloneError, OSError) as error:
         return Failed(message=str(error))
+    finally:
+        # Prefect sends lines every two seconds; who waits for the end reads on no longer.
+        APILogHandler().flush()
     return Failed(message=f"exit code {code}") if code else Completed(message="done")
 
 

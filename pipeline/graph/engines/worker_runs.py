@@ -86,14 +86,19 @@ class WorkerRuns:
 
     def news(self, run: UUID) -> list[str]:
         """Return the lines of a run's stage that came since the last call."""
-        logs = self._client.read_logs(
-            LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])),
-            limit=_LINES_AT_ONCE,
-            offset=self._lines_read.get(run, 0),
-            sort=LogSort.TIMESTAMP_ASC,
-        )
-        self._lines_read[run] = self._lines_read.get(run, 0) + len(logs)
-        return [log.message for log in logs if log.name.endswith(f".{STAGE_LOGGER}")]
+        lines: list[str] = []
+        while True:
+            read = self._lines_read.get(run, 0)
+            logs = self._client.read_logs(
+                LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])),
+                limit=_LINES_AT_ONCE,
+                offset=read,
+                sort=LogSort.TIMESTAMP_ASC,
+            )
+            self._lines_read[run] = read + len(logs)
+            lines += [log.message for log in logs if log.name.endswith(f".{STAGE_LOGGER}")]
+            if len(logs) < _LINES_AT_ONCE:
+                return lines
 
     def cancel(self, run: UUID) -> None:
         """Have the worker end a run."""

@@ -13,6 +13,7 @@ from prefect.states import Failed, Scheduled
 
 from pipeline.graph.dag import Stage
 from pipeline.graph.engines import worker_runs
+from pipeline.graph.engines.engine import EngineError
 from pipeline.graph.engines.guard import MAY_COMPUTE
 from pipeline.graph.engines.remote_workers import RemoteWorkers
 from pipeline.graph.engines.worker_flow import STAGE_LOGGER
@@ -89,3 +90,15 @@ def test_all_lines_of_a_stage_that_failed_are_said(head: Path, server: Server) -
 
     assert code == 1
     assert said == [*map(str, range(250, 700)), "exit code 1"]
+
+
+def test_a_run_that_is_asked_for_while_all_is_being_stopped_is_stopped_too(
+    head: Path, server: Server
+) -> None:
+    engine = RemoteWorkers.open({}, root=head, warn=pytest.fail)
+    server.on_ask = engine.close
+
+    with pytest.raises(EngineError, match="told to stop"):
+        run(engine, head, pytest.fail)
+
+    assert server.state.name == "Cancelled"

@@ -178,6 +178,8 @@ class RemoteWorkers:
         """Say what a run says until it has ended, or its worker is silent for too long."""
         self._going_on.add(run)
         try:
+            if self._ending.is_set():  # ``close`` may have looked before
+                runs.cancel(run)
             last, since = None, time.monotonic()
             while True:
                 look = runs.look(run)

@@ -1,5 +1,6 @@
 """What the machine that leads does with what Prefect's server says of its runs."""
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -8,7 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Failed, Scheduled
 
 from pipeline.graph.dag import Stage
@@ -17,7 +20,9 @@ from pipeline.graph.engines.engine import EngineError
 from pipeline.graph.engines.guard import MAY_COMPUTE
 from pipeline.graph.engines.remote_workers import RemoteWorkers
 from pipeline.graph.engines.worker_flow import STAGE_LOGGER
+from pipeline.graph.engines.worker_runs import open_worker_runs
 from tests.shared_toy import make_shared_toy
+from tests.toy import free_port
 
 _PATIENCE = 5
 
@@ -102,3 +107,33 @@ def test_a_run_that_is_asked_for_while_all_is_being_stopped_is_stopped_too(
         run(engine, head, pytest.fail)
 
     assert server.state.name == "Cancelled"
+
+
+def test_a_head_whose_server_is_gone_may_compute_again_when_it_is_closed(
+    head: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = RemoteWorkers.open({}, root=head, warn=pytest.fail)
+
+    closes = iter([engine.close])
+
+    def be_gone(_: object) -> None:
+        for close in closes:
+            close()
+        raise httpx.ConnectError("connection refused")
+
+    monkeypatch.setattr(server, "read_flow_run", be_gone)
+    with pytest.raises(EngineError, match="connection refused"):
+        run(engine, head, pytest.fail)
+
+    assert MAY_COMPUTE not in os.environ
+
+
+def test_a_server_that_does_not_answer_is_named() -> None:
+    address = f"http://somebody:hunter2@127.0.0.1:{free_port()}/api"
+
+    with (
+        temporary_settings({PREFECT_API_URL: address}),
+        pytest.raises(EngineError, match=r"server at http://127\.0\.0\.1:.*PREFECT_API_URL"),
+        open_worker_runs("restore-stage/worker") as runs,
+    ):
+        assert runs.pool

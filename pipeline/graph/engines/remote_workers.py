@@ -208,18 +208,24 @@ class RemoteWorkers:
     def close(self) -> None:
         """Have the workers end, as ``Engine`` has it."""
         self._ending.set()
-        if self._going_on:
-            with open_worker_runs(self._options.deployment) as runs:
-                for run in list(self._going_on):
-                    runs.cancel(run)
-            deadline = time.monotonic() + _PATIENCE_AT_END
-            while self._going_on and time.monotonic() < deadline:
-                time.sleep(_POLL)
-        self._children.close()
-        if self._before is None:
-            os.environ.pop(MAY_COMPUTE, None)
-        else:
-            os.environ[MAY_COMPUTE] = self._before
+        try:
+            self._end_runs()
+        finally:
+            self._children.close()
+            if self._before is None:
+                os.environ.pop(MAY_COMPUTE, None)
+            else:
+                os.environ[MAY_COMPUTE] = self._before
+
+    def _end_runs(self) -> None:
+        if not self._going_on:
+            return
+        with open_worker_runs(self._options.deployment) as runs:
+            for run in list(self._going_on):
+                runs.cancel(run)
+        deadline = time.monotonic() + _PATIENCE_AT_END
+        while self._going_on and time.monotonic() < deadline:
+            time.sleep(_POLL)
 
     def __enter__(self) -> Self:
         return self

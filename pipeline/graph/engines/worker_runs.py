@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
@@ -15,6 +16,7 @@ from prefect.client.schemas.sorting import LogSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Crashed
 
+from pipeline.graph.engines.addresses import without_password
 from pipeline.graph.engines.engine import EngineError
 from pipeline.graph.engines.worker_flow import ALIVE, STAGE_LOGGER
 
@@ -132,7 +134,18 @@ def open_worker_runs(deployment: str) -> Iterator[WorkerRuns]:
     """Yield the runs of a deployment, at the server that Prefect is set to.
 
     Raises:
-        EngineError: The server does not answer.
+        EngineError: The server does not answer, refuses, or knows no more of what is asked.
     """
-    with get_client(sync_client=True) as client:
-        yield WorkerRuns(client, deployment)
+    address = ""
+    try:
+        with get_client(sync_client=True) as client:
+            address = str(client.api_url)
+            yield WorkerRuns(client, deployment)
+    except (httpx.HTTPError, ObjectNotFound) as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise EngineError(
+            without_password(
+                f"Prefect's server at {address} does not answer as expected: {said}; see whether "
+                "it runs, and PREFECT_API_URL"
+            )
+        ) from error

@@ -84,7 +84,9 @@ def run(engine: RemoteWorkers, root: Path, say: Callable[[str], None]) -> int:
     return engine.run(stage, [sys.executable], cwd=root, environment={}, say=say)
 
 
-def test_all_lines_of_a_stage_that_failed_are_said(head: Path, server: Server) -> None:
+def test_all_lines_of_a_stage_that_failed_are_said_and_nothing_of_it_stays(
+    head: Path, server: Server
+) -> None:
     server.state = Failed(message="exit code 1")
     names = ["flow_runs"] * 250 + [f"flow_runs.{STAGE_LOGGER}"] * 450
     server.logs = [SimpleNamespace(name=name, message=str(at)) for at, name in enumerate(names)]
@@ -95,6 +97,7 @@ def test_all_lines_of_a_stage_that_failed_are_said(head: Path, server: Server) -
 
     assert code == 1
     assert said == [*map(str, range(250, 700)), "exit code 1"]
+    assert not any((head.parent / "remote/restore").iterdir())
 
 
 def test_a_run_that_is_asked_for_while_all_is_being_stopped_is_stopped_too(

@@ -1,9 +1,10 @@
 """What machines that share a DVC remote tell one another through it, stage by stage.
 
-As ``python -m pipeline.graph.engines.exchange ACTION ...`` in a project: ``lend`` and ``take`` on
-the machine that leads, ``prepare``, ``send`` and ``keep`` on the one that computes. Content goes
-where DVC has it, so that ``dvc pull`` finds it, and a stage's result into the run-cache too, so
-that ``dvc repro --pull`` does; requests, records and checkpoints go into a folder of ours.
+As ``python -m pipeline.graph.engines.exchange ACTION ...`` in a project: ``lend``, ``take`` and
+``drop`` on the machine that leads, ``prepare``, ``send`` and ``keep`` on the one that computes.
+Content goes where DVC has it, so that ``dvc pull`` finds it, and a stage's result into the
+run-cache too, so that ``dvc repro --pull`` does; requests, records and checkpoints go into a folder
+of ours.
 
 DVC's own commands do not do: ``repro --pull`` copies the whole run-cache each time, and neither it
 nor ``push --run-cache`` carries outputs that Git keeps, such as metrics.
@@ -107,6 +108,12 @@ def take(root: Path, name: str, key: str) -> None:
             f"what the worker sent is not the result of {name} as it is here: "
             f"{', '.join(reasons)}; expected the same files on both machines"
         )
+
+
+def drop(root: Path, key: str) -> None:
+    """Delete the request of a stage that came to nothing, with what workers answered."""
+    with _open(root) as repo:
+        _store(repo).remove(key)
 
 
 # ---------------------------------------------------------- on the machine that computes
@@ -275,6 +282,7 @@ _ACTIONS: Mapping[str, Any] = {
     "check": check,
     "lend": lend,
     "take": take,
+    "drop": drop,
     "prepare": prepare,
     "send": send,
     "keep": keep,

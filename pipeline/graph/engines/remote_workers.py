@@ -4,6 +4,7 @@ This machine computes nothing: it says what is to run, takes the results from th
 writes them down. A worker that dies is replaced, and a stage done twice comes to the same.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -148,12 +149,19 @@ class RemoteWorkers:
             "beat": self._options.silence / 6,
             "environment": _for_workers(environment, say),
         }
-        with open_worker_runs(self._options.deployment) as runs:
-            end = self._ask_until_one_answers(runs, parameters, say)
-        if end.state == "FAILED":
-            say(end.message)
-            return 1
-        _exchange(self._children, cwd, "take", stage.name, key)
+        taken = False
+        try:
+            with open_worker_runs(self._options.deployment) as runs:
+                end = self._ask_until_one_answers(runs, parameters, say)
+            if end.state == "FAILED":
+                say(end.message)
+                return 1
+            _exchange(self._children, cwd, "take", stage.name, key)
+            taken = True
+        finally:
+            if not taken and not self._ending.is_set():
+                with contextlib.suppress(EngineError, RuntimeError):  # small files stay
+                    _exchange(self._children, cwd, "drop", key)
         return 0
 
     def _ask_until_one_answers(

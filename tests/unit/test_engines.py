@@ -13,6 +13,7 @@ from pipeline.graph.dag import Stage
 from pipeline.graph.engines.choosing import open_engine
 from pipeline.graph.engines.engine import EngineError
 from pipeline.graph.engines.node_facts import NodeFacts, find_fault
+from pipeline.graph.engines.ray_cluster import cause_of
 from pipeline.graph.engines.sharing import Share, cut_to_fit
 
 SMALL, LARGE = Share(4.0, 0.0, 64.0), Share(16.0, 0.0, 32.0)
@@ -98,6 +99,29 @@ def test_a_package_that_lacks_is_named_with_what_installs_it(
 
     with pytest.raises(EngineError, match=r"pip install .*\[cluster\]"):
         open_engine(name, {}, root=tmp_path, warn=pytest.fail)
+
+
+OF_CODE = """\
+ray::RayStage.run() (pid=7, ip=10.0.0.2)
+  File "ray_stage.py", line 42, in run
+    process = self._children.start(
+FileNotFoundError: [Errno 2] No such file or directory: '/project'
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "in_code", "cause"),
+    [
+        (OF_CODE, True, "FileNotFoundError: [Errno 2] No such file or directory: '/project'"),
+        ("The actor died.\n\tclass_name: RayStage", False, "The actor died."),
+        ("", True, "RuntimeError"),
+        (" \n", False, "RuntimeError"),
+    ],
+)
+def test_the_line_of_an_error_of_ray_that_says_the_cause_is_told(
+    text: str, in_code: bool, cause: str
+) -> None:
+    assert cause_of(RuntimeError(text), in_code=in_code) == cause
 
 
 def ask(*words: str) -> tuple[str, dict[str, str]]:

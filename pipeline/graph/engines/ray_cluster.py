@@ -68,7 +68,7 @@ class RayEngine:
     @property
     def cores(self) -> int:
         """Cores of the largest node."""
-        return int(max(node.cores for node in self._nodes()))
+        return int(max((node.cores for node in self._nodes()), default=1))
 
     def slots(self, at_once: int | None) -> Slots:
         """Leave all sharing to Ray, as ``Engine`` has it."""
@@ -96,10 +96,12 @@ class RayEngine:
                 code = None
                 for item in items:
                     code = self._take(actor, self._ray.get(item), say)
+        except errors.RayTaskError as error:
+            raise EngineError(f"its node cannot run it: {cause_of(error, in_code=True)}") from error
         except errors.RayError as error:
-            first = str(error).strip().splitlines()[0]
+            cause = cause_of(error, in_code=False)
             raise EngineError(
-                f"its node was lost, or Ray ended it: {first}; `restore run` goes on with it"
+                f"its node was lost, or Ray ended it: {cause}; `restore run` goes on with it"
             ) from error
         if code is None:
             raise EngineError("Ray did not say how it ended; look into the logs of its node")
@@ -299,10 +301,22 @@ def _ask_nodes(ray: Ray, nodes: list[dict[str, Any]], probe: Path) -> dict[str, 
                 raise EngineError(f"{host} did not answer in {_PATIENCE_TO_PROBE:.0f} s")
             python, engine, has_python, shares_files = ray.get(answer)
         except ray.exceptions.RayError as error:
-            first = str(error).strip().splitlines()[0]
-            raise EngineError(f"{host} cannot run anything: {first}") from error
+            cause = cause_of(error, in_code=isinstance(error, ray.exceptions.RayTaskError))
+            raise EngineError(f"{host} cannot run anything: {cause}") from error
         found[node["NodeID"]] = NodeFacts(host, python, engine, has_python, shares_files)
     return found
+
+
+def cause_of(error: Exception, *, in_code: bool) -> str:
+    """Return the line of an error of Ray that says what happened.
+
+    Args:
+        error: Its text may be empty.
+        in_code: The code that Ray ran has raised it; what Ray says ends with the cause then, and
+            begins with it otherwise.
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1 if in_code else 0].strip()
 
 
 def _make_look() -> Callable[[str, str, str], tuple[str, str, bool, bool]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dvc_objects.fs.base import FileSystem
+from dvc_objects.fs.base import FileSystem, ObjectFileSystem
 
 _FOLDER = "restore"
 
@@ -23,6 +23,7 @@ class RemoteStore:
     def __init__(self, fs: FileSystem, base: str) -> None:
         self._fs = fs
         self._base = base
+        self._has_folders = not isinstance(fs, ObjectFileSystem)
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file; who reads it meanwhile has the old one or the new one."""
@@ -45,13 +46,13 @@ class RemoteStore:
     def _whole(self, name: str) -> Iterator[str]:
         """Yield where to write a file that is to be there whole or not at all."""
         path = self._path(name)
-        if self._fs.protocol != "local":  # an object comes whole
+        self._fs.makedirs(self._fs.parent(path), exist_ok=True)
+        if not self._has_folders:  # an object comes whole
             yield path
             return
-        self._fs.makedirs(self._fs.parent(path), exist_ok=True)
         unfinished = f"{path}.{secrets.token_hex(4)}"
         yield unfinished
-        Path(unfinished).replace(path)
+        self._fs.move(unfinished, path)
 
     def get(self, name: str) -> bytes | None:
         """Return the content of a file, None if there is none."""
@@ -85,9 +86,9 @@ class RemoteStore:
         for name in self.list(folder):
             with contextlib.suppress(FileNotFoundError):
                 self._fs.remove(self._path(f"{folder}/{name}"))
-        if self._fs.protocol == "local":
-            with contextlib.suppress(OSError):
-                Path(self._path(folder)).rmdir()
+        if self._has_folders:
+            with contextlib.suppress(Exception):  # another one writes into it, or it is gone
+                self._fs.rm(self._path(folder))
 
     def probe(self) -> None:
         """Write a small file, read it and delete it.

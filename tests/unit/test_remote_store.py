@@ -8,7 +8,7 @@ from dvc_objects.fs.local import LocalFileSystem
 from pipeline.graph.engines.remote_store import RemoteStore
 
 
-class OtherFileSystem(LocalFileSystem):  # type: ignore[misc]
+class OtherFileSystem(LocalFileSystem):
     """The files of this machine, as if another one had them."""
 
     protocol = "other"
@@ -16,7 +16,8 @@ class OtherFileSystem(LocalFileSystem):  # type: ignore[misc]
 
 @pytest.fixture
 def store(tmp_path: Path) -> RemoteStore:
-    return RemoteStore(OtherFileSystem(), str(tmp_path / "remote"))
+    files = OtherFileSystem()  # type: ignore[no-untyped-call]
+    return RemoteStore(files, str(tmp_path / "remote"))
 
 
 def test_a_remote_with_folders_is_fit(store: RemoteStore, tmp_path: Path) -> None:

@@ -82,6 +82,8 @@ def test_a_node_as_this_machine_has_no_fault() -> None:
         ("slurm", {"cluster": "pbs"}, "cluster: expected slurm or local, came 'pbs'"),
         ("slurm", {"silence": "long"}, "silence: expected a number of at least 0, came 'long'"),
         ("slurm", {"gpus": "0.5"}, "gpus: expected a whole number of at least 0, came '0.5'"),
+        ("workers", {"silence": "0"}, "silence: expected seconds, at least 1, came '0'"),
+        ("workers", {"repository": "https://t0ken@a.b/c"}, "without a password or a token"),
     ],
 )
 def test_a_wrong_name_or_option_is_refused(

@@ -21,6 +21,7 @@ from uuid import UUID
 
 from pipeline.graph import dag
 from pipeline.graph.dag import Stage
+from pipeline.graph.engines.addresses import without_password
 from pipeline.graph.engines.engine import EngineError
 from pipeline.graph.engines.guard import MAY_COMPUTE
 from pipeline.graph.engines.pushed_commit import PushedCommit, find_pushed_commit
@@ -66,10 +67,16 @@ class _Options:
             silence = float(given.get("silence", _SILENCE))
         except ValueError:
             silence = 0.0
+        repository = given.get("repository")
+        if repository is not None and without_password(repository) != repository:
+            raise EngineError(
+                "repository: expected an address without a password or a token, as everybody who "
+                "sees Prefect's pages sees it; give the workers credentials where they are"
+            )
         if not 1 <= silence < float("inf"):
             raise EngineError(f"silence: expected seconds, at least 1, came {given['silence']!r}")
         return cls(
-            repository=given.get("repository"),
+            repository=repository,
             deployment=given.get("deployment", DEPLOYMENT),
             silence=silence,
         )

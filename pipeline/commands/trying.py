@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pipeline.commands.score_comparison import ScorePair, Scores
     from pipeline.graph.trial_workspace import Trial, TrialWorkspace
     from pipeline.settings.params import Params
-    from pipeline.settings.params import Trial as Benchmark
 
 SUMMARY = "put a changed experiment to the test beside the main line, params.yaml untouched"
 
@@ -297,23 +296,13 @@ def _compared(
 ) -> "list[ScorePair]":
     """Compare the two experiments where their benchmarks lead."""
     from pipeline.commands.score_comparison import compare_scores
+    from pipeline.measuring.protocols import named_places
 
     before, after = (_scores(workspace, name) for name in (trial.experiment, trial.name))
     tested_on = params.benchmarks[entries[-1].value["test_on"]]
     if params.experiments[trial.experiment].test_on != entries[-1].value["test_on"]:
         return []  # images of one name may be other images there
-    return compare_scores(before, after, _leading(tested_on))
-
-
-def _leading(trials: "Sequence[Benchmark]") -> list[tuple[str, str, str]]:
-    from pipeline.degradations.levels import levels
-
-    return [
-        (trial.dataset, level.label, protocol)
-        for trial in trials
-        for level in levels(trial.degradation)
-        for protocol in trial.protocols
-    ]
+    return compare_scores(before, after, named_places(tested_on))
 
 
 def _scores(workspace: "TrialWorkspace", name: str) -> "Scores":

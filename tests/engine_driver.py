@@ -7,6 +7,7 @@ lines of the stages and how each ended.
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from pipeline.graph.dag import Stage
@@ -20,7 +21,7 @@ def main(arguments: list[str]) -> None:
     name, *pairs = arguments[:split]
     options = dict(pair.split("=", 1) for pair in pairs)
     began = time.perf_counter()
-    with open_engine(name, options, root=Path.cwd(), warn=say) as engine:
+    with closing(open_engine(name, options, root=Path.cwd(), warn=say)) as engine:
         opened = time.perf_counter()
 
         def run(stage: str) -> None:

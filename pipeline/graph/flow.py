@@ -9,7 +9,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
@@ -269,7 +269,7 @@ def _bring_up_to_date(
     show_plan(stages, logger.warning)
     show_tracker(logger.warning)
     engine = open_engine_of_run(warn=logger.warning)
-    with open_launch(root, door=door(), warn=logger.warning) as launch, engine:
+    with open_launch(root, door=door(), warn=logger.warning) as launch, closing(engine):
         submitted: dict[str, PrefectFuture[Any]] = {}
         cores = engine.cores
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.graph.engines import exchange
-from pipeline.graph.engines.guard import MAY_COMPUTE
+from pipeline.graph.engines import MAY_COMPUTE, exchange
 from tests.shared_toy import clone, make_shared_toy
 from tests.toy import call, edit, environment
 

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +15,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Failed, Scheduled
 
 from pipeline.graph.dag import Stage
-from pipeline.graph.engines import worker_runs
+from pipeline.graph.engines import MAY_COMPUTE, worker_runs
 from pipeline.graph.engines.engine import EngineError
-from pipeline.graph.engines.guard import MAY_COMPUTE
 from pipeline.graph.engines.remote_workers import RemoteWorkers
 from pipeline.graph.engines.worker_flow import STAGE_LOGGER
 from pipeline.graph.engines.worker_runs import open_worker_runs
@@ -92,7 +91,7 @@ def test_all_lines_of_a_stage_that_failed_are_said_and_nothing_of_it_stays(
     server.logs = [SimpleNamespace(name=name, message=str(at)) for at, name in enumerate(names)]
     said: list[str] = []
 
-    with RemoteWorkers.open({}, root=head, warn=pytest.fail) as engine:
+    with closing(RemoteWorkers.open({}, root=head, warn=pytest.fail)) as engine:
         code = run(engine, head, said.append)
 
     assert code == 1

@@ -5,3 +5,6 @@ The order of the stages, and what is out of date, are no engine's business.
 
 ENGINES = ("local", "ray", "slurm", "workers")
 """Their names, as people give them."""
+
+MAY_COMPUTE = "RESTORE_MAY_COMPUTE"
+"""Variable that names the one stage that DVC may compute; empty: none; not set: every stage."""

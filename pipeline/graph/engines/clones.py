@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.graph.engines.addresses import without_password
+from pipeline.graph.engines.git_command import GitError, run_git
 
 FOLDER_VARIABLE = "RESTORE_WORK_FOLDER"
 """Where clones are, ``~/.cache/restore`` where it is not set."""
@@ -87,15 +86,9 @@ def _forget_the_killed(clone: Path) -> None:
 
 
 def _git(folder: Path, *arguments: str) -> None:
-    done = subprocess.run(  # noqa: S603 - arguments of our own
-        ["git", *_NO_HOOKS, *arguments],  # noqa: S607 - the user's Git
-        cwd=folder,
-        env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = without_password(" ".join(done.stderr.split()))
-        raise CloneError(f"this worker cannot have the commit: git {arguments[0]}: {said}")
+    try:
+        run_git(folder, *_NO_HOOKS, *arguments)
+    except GitError as error:
+        raise CloneError(
+            f"this worker cannot have the commit: git {arguments[0]}: {error}"
+        ) from error

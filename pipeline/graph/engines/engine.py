@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from pipeline.graph.dag import Stage
 from pipeline.graph.slots import Slots
@@ -14,7 +13,7 @@ class EngineError(RuntimeError):
 
 
 class Engine(Protocol):
-    """Runs commands somewhere; they end when its ``with`` block or this process ends."""
+    """Runs commands somewhere; they end when it is closed or this process ends."""
 
     @property
     def cores(self) -> int:
@@ -61,17 +60,4 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """End what runs as ``supervise`` does, wait for that, and run nothing any more."""
-        ...
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
         ...

@@ -9,8 +9,7 @@ import os
 from dvc.exceptions import DvcException
 from dvc.stage import Stage, run
 
-MAY_COMPUTE = "RESTORE_MAY_COMPUTE"
-"""Names the one stage that DVC may compute; empty: none; not set: every stage."""
+from pipeline.graph.engines import MAY_COMPUTE
 
 
 class ComputingRefusedError(DvcException):  # type: ignore[misc]

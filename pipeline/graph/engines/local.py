@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from pipeline.graph.dag import Stage
 from pipeline.graph.slots import Slots, list_gpus
@@ -48,14 +46,3 @@ class LocalEngine:
     def close(self) -> None:
         """End all commands, as ``Engine`` has it."""
         self._children.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

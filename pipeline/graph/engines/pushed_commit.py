@@ -1,13 +1,12 @@
 """The commit that other machines are to clone: all that stages read must be in it, and be there."""
 
-import os
-import subprocess
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.graph.engines.addresses import without_password
 from pipeline.graph.engines.engine import EngineError
+from pipeline.graph.engines.git_command import GitError, run_git
 from pipeline.graph.lock_file import LOCK
 
 _PATIENCE = 60.0
@@ -110,23 +109,9 @@ def _refuse_unpushed(root: Path, remote: str, commit: str) -> None:
 
 def _git(root: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(  # noqa: S603 - arguments of our own
-            ["git", *arguments],  # noqa: S607 - the user's Git
-            cwd=root,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise EngineError(f"no answer in {_PATIENCE:.0f} s") from error
-    except OSError as error:
-        raise EngineError(f"git cannot be started: {error.strerror}") from error
-    if done.returncode:
-        raise EngineError(without_password(" ".join(done.stderr.split()) or "git failed"))
-    return done.stdout.strip("\n")
+        return run_git(root, *arguments, patience=_PATIENCE)
+    except GitError as error:
+        raise EngineError(str(error)) from error
 
 
 def _is_in(path: str, folders: Iterable[str]) -> bool:

@@ -13,8 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pipeline.graph.dag import Stage
 from pipeline.graph.engines.engine import EngineError
@@ -120,17 +119,6 @@ class RayEngine:
         with self._changed:
             self._changed.wait_for(lambda: not self._running, timeout=2 * GRACE)
         self._ray.shutdown()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _nodes(self) -> list[Share]:
         return [_share_of(node) for node in _nodes_that_compute(self._ray)]

@@ -14,16 +14,15 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from pipeline.graph import dag
 from pipeline.graph.dag import Stage
+from pipeline.graph.engines import MAY_COMPUTE
 from pipeline.graph.engines.addresses import without_password
 from pipeline.graph.engines.engine import EngineError
-from pipeline.graph.engines.guard import MAY_COMPUTE
 from pipeline.graph.engines.pushed_commit import PushedCommit, find_pushed_commit
 from pipeline.graph.engines.worker_runs import Look, WorkerRuns, open_worker_runs
 from pipeline.graph.slots import Slots
@@ -241,17 +240,6 @@ class RemoteWorkers:
         deadline = time.monotonic() + _PATIENCE_AT_END
         while self._going_on and time.monotonic() < deadline:
             time.sleep(_POLL)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _for_workers(environment: Mapping[str, str], say: Callable[[str], None]) -> dict[str, str]:

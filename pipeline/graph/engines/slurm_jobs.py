@@ -11,8 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pipeline.graph.dag import Stage
 from pipeline.graph.engines.engine import EngineError
@@ -128,17 +127,6 @@ class SlurmEngine:
         self._beating.join()
         if not self._jobs:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _beat(self) -> None:
         while not self._closed.wait(_BETWEEN_BEATS):

@@ -18,6 +18,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging.handlers import APILogHandler
 from prefect.states import Completed, Failed
 
+from pipeline.graph.engines import MAY_COMPUTE
 from pipeline.graph.engines.clones import CloneError, borrowed_clone
 from pipeline.graph.supervise import Children
 from pipeline.running.environment import child_environment
@@ -95,8 +96,7 @@ class _Work:
         self._environment = child_environment() | {
             **environment,
             CORES_VARIABLE: str(min(wanted, count_cores())),
-            # The name is that of the guard, which is DVC's side; this flow starts without DVC.
-            "RESTORE_MAY_COMPUTE": stage,
+            MAY_COMPUTE: stage,
         }
 
     def do(self, force: bool) -> int:

@@ -59,5 +59,5 @@ def run(root: Path, options: argparse.Namespace) -> int:
         "most_bytes": _MOST_BYTES,
         "networks": {name: (str(folder), colour) for name, (folder, colour) in networks.items()},
     }
-    code = hand_over("pipeline.photographs.app", request, ends=True)
+    code = hand_over("pipeline.photographs.app", request)
     return SUCCESS if code == INTERRUPTED else code  # which is how serving ends

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands import FAILURE, INTERRUPTED, CommandError
+from pipeline.running.request import lifeline
+
+_PATIENCE = 2.0
+"""Seconds in which what a terminal interrupted ends by itself."""
 
 
 def ask(root: Path, module: str, request: dict[str, Any], what: str, hint: str = "") -> Any:  # noqa: ANN401  (JSON)
@@ -22,39 +26,47 @@ def ask(root: Path, module: str, request: dict[str, Any], what: str, hint: str =
     Raises:
         CommandError: It ended otherwise than well.
     """
-    done = subprocess.run(  # noqa: S603  (a module of this project)
-        [sys.executable, "-m", module],
-        cwd=root,
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with lifeline() as kept:
+        done = subprocess.run(  # noqa: S603  (a module of this project)
+            [sys.executable, "-m", module],
+            cwd=root,
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            check=False,
+            **kept,
+        )
     if done.returncode != 0:
         last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
         raise CommandError(f"{what} ended with exit code {done.returncode} ({last}){hint}")
     return json.loads(done.stdout)
 
 
-def hand_over(module: str, request: dict[str, Any], *, ends: bool = False) -> int:
+def hand_over(module: str, request: dict[str, Any]) -> int:
     """Run a module that takes a request as JSON and speaks to people itself; return an exit code.
 
-    Ctrl-C in a terminal comes to it too.
+    It gets SIGTERM when this process is interrupted or ends, and Ctrl-C from a terminal at once.
 
     Args:
         module: Module to run.
         request: What it gets.
-        ends: Whether it is ended where an interruption came to this process alone; otherwise it
-            finishes what it does.
     """
-    process = subprocess.Popen(  # noqa: S603  (a module of this project)
-        [sys.executable, "-m", module], stdin=subprocess.PIPE, text=True
-    )
-    try:
-        process.communicate(json.dumps(request))
-    except KeyboardInterrupt:
-        if ends:
-            process.terminate()
-        process.wait()
-        return INTERRUPTED
+    with lifeline() as kept:
+        process = subprocess.Popen(  # noqa: S603  (a module of this project)
+            [sys.executable, "-m", module], stdin=subprocess.PIPE, text=True, **kept
+        )
+        try:
+            process.communicate(json.dumps(request))
+        except KeyboardInterrupt:
+            _end(process)
+            return INTERRUPTED
     return process.returncode if process.returncode >= 0 else FAILURE
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Wait for a process to end, and ask it to when nobody else has."""
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.wait()

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -211,15 +210,18 @@ def _print_costs(root: Path, path: Path, params: "Params", work: _Work) -> None:
 def _probe(path: Path, experiments: Sequence[str], threads: int) -> dict[str, Any]:
     """Time some steps of each training in a process of its own, which may load torch."""
     from pipeline.running.process import compute_environment, usable_threads
+    from pipeline.running.request import lifeline
 
     print("\ntiming some steps of each training ...", flush=True)
-    done = subprocess.run(  # noqa: S603  (this very interpreter)
-        [sys.executable, "-m", "pipeline.commands.probe", str(path), *experiments],
-        env={**os.environ, **compute_environment(usable_threads(threads))},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    with lifeline() as kept:
+        kept["env"] |= compute_environment(usable_threads(threads))
+        done = subprocess.run(  # noqa: S603  (this very interpreter)
+            [sys.executable, "-m", "pipeline.commands.probe", str(path), *experiments],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+            **kept,
+        )
     if done.returncode != SUCCESS:
         raise CommandError("the probe failed; its message is above", FAILURE)
     found: dict[str, Any] = json.loads(done.stdout)

@@ -22,6 +22,7 @@ from pipeline.machine.devices import pick_device
 from pipeline.machine.transfer import wait_for
 from pipeline.models.parts.building import build_model
 from pipeline.models.parts.settings import Model
+from pipeline.running.request import end_with_starter
 from pipeline.settings.params import Params, Recipe
 from pipeline.training.checkpoints import CheckpointFile
 from pipeline.training.choosing import choose_way
@@ -136,5 +137,6 @@ def probe(
 
 
 if __name__ == "__main__":
+    end_with_starter()
     _, _path, *_experiments = sys.argv
     sys.stdout.write(json.dumps(probe(load_params(Path(_path)), _experiments)))

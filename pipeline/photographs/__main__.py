@@ -3,7 +3,7 @@
 The command line must start at once and so must not import torch.
 """
 
-import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from pipeline.photographs.finding import Job
 from pipeline.photographs.reading import picture_size
 from pipeline.photographs.registered import fetch_weights
 from pipeline.photographs.working import Outcome, Wish, Workshop
+from pipeline.running.request import read_request
 
 FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 """Exit codes: some photographs could not be restored; none can; Ctrl-C."""
@@ -29,7 +30,7 @@ FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 
 def main() -> int:
     """Answer one request: ``{"registered", "jobs", "wish", "page"}``."""
-    request: dict[str, Any] = json.load(sys.stdin)
+    request: dict[str, Any] = read_request()
     jobs = [Job(Path(source), Path(target)) for source, target in request["jobs"]]
     wish = dict(request["wish"])
     try:
@@ -85,6 +86,7 @@ def _duration(seconds: float) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

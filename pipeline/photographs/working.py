@@ -1,6 +1,5 @@
 """Restore the photographs that were found, one after the other; one that fails stops no other."""
 
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from pipeline.photographs.picture import Picture, Values
 from pipeline.photographs.reading import read_picture
 from pipeline.photographs.restoring import Work, restore_picture
 from pipeline.photographs.weights_by_name import SHIPPED
-from pipeline.photographs.writing import write_picture
+from pipeline.photographs.writing import copy_picture, write_picture
 from pipeline.settings.params import Colour
 from pipeline.tiling.restorer import TooLittleMemoryError
 
@@ -146,7 +145,7 @@ class Workshop:
         if not wish.preview:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             if restored is None:
-                shutil.copyfile(job.source, job.target)
+                copy_picture(job.source, job.target)
             else:
                 write_picture(restored, job.target)
         if restored is None or not wish.shown:

@@ -1,9 +1,11 @@
 """Write restored pictures as files of the kind that they came from, whole or not at all."""
 
 import io
+import shutil
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,29 @@ def write_picture(picture: Picture, path: Path) -> None:
     Raises:
         OSError: There is no room or no permission.
     """
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with _whole(path) as part:
         if picture.values.dtype == np.uint16:
             _write_16_bits(picture, part)
         else:
             _write_8_bits(picture, part)
+
+
+def copy_picture(source: Path, path: Path) -> None:
+    """Write a picture that is left as it is.
+
+    Raises:
+        OSError: There is no room or no permission.
+    """
+    with _whole(path) as part:
+        shutil.copyfile(source, part)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Give a path to write to, whose file takes its name when all went well."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -9,13 +9,14 @@ import io
 import json
 import sys
 
+from pipeline.running.request import read_request
 from pipeline.running.runs_table import save_view
 from pipeline.running.tracking import Tracker, cause_of, describe, send_kept
 
 
 def main() -> None:
     """Deliver what waits, save the view, and say where runs and view are, with all warnings."""
-    json.load(sys.stdin)
+    read_request()
     warnings = io.StringIO()
     try:
         with contextlib.redirect_stderr(warnings):

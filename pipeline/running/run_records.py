@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any
 
+from pipeline.running.request import read_request
 from pipeline.running.tracking import Tracker
 from pipeline.running.trial_records import training_seconds
 
@@ -84,7 +85,7 @@ def _record(tracker: Tracker, run: Run) -> Record:
 
 def main() -> None:
     """Answer one request: tell of the runs that trained some weights, of one run, or of both."""
-    request = json.load(sys.stdin)
+    request = read_request()
     tracker = Tracker()
     weights = {
         experiment: record_of_weights(tracker, experiment, checksum)

@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any
 
+from pipeline.running.request import read_request
 from pipeline.running.runs import EXPERIMENT_TAG, LAUNCHED_BY
 from pipeline.running.tracking import Tracker
 
@@ -95,7 +96,7 @@ def _seconds(tracker: Tracker, run: Run) -> float:
 
 def main() -> None:
     """Answer one request: mark runs, tell durations, or both."""
-    request = json.load(sys.stdin)
+    request = read_request()
     tracker = Tracker()
     for name, experiment in request.get("mark", {}).items():
         mark_runs(tracker, name, experiment)

@@ -1,5 +1,6 @@
 """Photographs restored: what networks get of them, and what becomes of their result."""
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -334,6 +335,25 @@ def test_one_photograph_that_fails_stops_no_other(tmp_path: Path) -> None:
 
     assert [outcome.failed for outcome in outcomes] == [True, False]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+
+
+def test_a_picture_that_is_left_as_it_is_is_copied_whole_or_not_at_all(tmp_path: Path) -> None:
+    well = saved(tmp_path / "in/well.png", np.full((64, 64, 3), 90, np.uint8))
+    jobs = [Job(well, tmp_path / "out/well.png")]
+    wish = Wish("auto", None, None, 2, 1.0, None, preview=False, shown=False)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        without_room = list(Workshop(wish, CPU).restore(jobs))
+        left = list((tmp_path / "out").iterdir())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with_room = list(Workshop(wish, CPU).restore(jobs))
+
+    assert [outcome.failed for outcome in (*without_room, *with_room)] == [True, False]
+    assert left == []
+    assert (tmp_path / "out/well.png").read_bytes() == well.read_bytes()
 
 
 def test_a_scale_that_was_not_learnt_is_refused(tmp_path: Path) -> None:

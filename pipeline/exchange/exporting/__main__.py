@@ -10,12 +10,13 @@ from pathlib import Path
 
 from pipeline.exchange.exporting import ExportError
 from pipeline.exchange.exporting.checked_export import export
+from pipeline.running.request import read_request
 from pipeline.settings.architectures import NETWORKS
 
 
 def main() -> None:
     """Answer one request: ``{"name", "arch", "model", "weights", "to"}``."""
-    request = json.load(sys.stdin)
+    request = read_request()
     model = NETWORKS[request["arch"]].model_validate(request["model"])
     try:
         with contextlib.redirect_stdout(sys.stderr):

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
 from pipeline.exchange.foreign_weights.examining import examine
+from pipeline.running.request import read_request
 from pipeline.settings.architectures import NETWORKS, Models
 
 
 def main() -> None:
     """Answer one request: the arguments of ``examine`` in JSON."""
-    request = json.load(sys.stdin)
+    request = read_request()
     known = Models.model_validate(request["models"])
     models = {
         f"{arch}.{name}": model for arch in NETWORKS for name, model in known.named(arch).items()

@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 from pipeline.exchange.outside.handing_out import hand_out
+from pipeline.running.request import read_request
 
 
 def main() -> None:
     """Answer one request: ``{"benchmark", "to"}``, both folders."""
-    request = json.load(sys.stdin)
+    request = read_request()
     try:
         answer = hand_out(Path(request["benchmark"]), Path(request["to"]))
     except (OSError, ValueError) as error:

@@ -1,7 +1,6 @@
 """Serve the page in a process of its own: a request comes in as JSON, a browser does the rest."""
 
 import asyncio
-import json
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from pipeline.machine.devices import pick_device
 from pipeline.photographs.app.desk import Desk
 from pipeline.photographs.app.size_limit import SizeLimit
 from pipeline.photographs.working import Wish, Workshop
+from pipeline.running.request import read_request
 
 _HOST = "127.0.0.1"
 
@@ -29,7 +29,7 @@ _NOTHING = Wish("auto", None, None, 2, 1.0, None, preview=True, shown=True)
 
 def main() -> None:
     """Serve until interrupted: ``{"port", "show", "most_bytes", "networks"}``."""
-    request: dict[str, Any] = json.load(sys.stdin)
+    request: dict[str, Any] = read_request()
     networks = {
         name: (Path(folder), colour) for name, (folder, colour) in request["networks"].items()
     }

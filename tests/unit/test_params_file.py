@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 from pipeline.checking.contradictions import contradictions, warnings
 from pipeline.checking.params_file import ParamsError, load_params, read_yaml
 from pipeline.degradations.settings import Gaussian
+from pipeline.literature.published import SHIPPED, joined, read_published
+from pipeline.measuring.protocols import places_of
 from pipeline.models.vdsr.settings import VDSR
 from pipeline.settings.params import Params, Recipe
 
@@ -210,6 +212,17 @@ def test_good_params_are_read(file: Path) -> None:
 
 def test_project_runs_with_params_that_are_valid(root: Path) -> None:
     assert isinstance(load_params(root / "params.yaml"), Params)
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
+def test_a_system_that_a_preset_names_has_numbers_for_its_tests(preset: Path) -> None:
+    params = load_params(preset)
+    numbers = joined(read_published(SHIPPED)).keys()
+
+    for name, experiment in params.experiments.items():
+        system = experiment.compare_with
+        places = places_of(params.benchmarks[experiment.test_on])
+        assert system is None or any((system, *place) in numbers for place in places), name
 
 
 def test_there_are_presets() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.arrays.tables import columns_of
+from pipeline.literature.papers import read_papers
 from pipeline.literature.published import (
     MEASURED,
     NOT_MEASURED,
@@ -146,6 +147,21 @@ def test_every_shipped_number_is_of_a_degradation_that_its_protocol_is_for() -> 
             kind = number.degradation.partition("_")[0]
             assert number.metric in {"psnr", "ssim"}, number
             assert kind == kinds.get(number.protocol, kind), number
+
+
+def test_numbers_stand_at_levels_rounded_as_their_papers_rounded() -> None:
+    papers = read_papers()
+    compared = 0
+
+    for number in read_published(SHIPPED):
+        kind = number.degradation.partition("_")[0]
+        tests = papers[number.system].tests if number.system in papers else {}
+        rounded = next((how.quantised for name, how in tests.items() if name == kind), None)
+        if rounded is not None:
+            compared += 1
+            assert number.degradation.endswith("_8bit") == rounded, number
+
+    assert compared > 100
 
 
 def test_shipped_noisy_inputs_follow_from_their_sigma() -> None:

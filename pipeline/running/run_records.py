@@ -8,10 +8,9 @@ import sys
 from typing import Any
 
 from pipeline.running.request import read_request
+from pipeline.running.runs import LAUNCHED_BY
 from pipeline.running.tracking import Tracker
 from pipeline.running.trial_records import training_seconds
-
-_MOST_CHILDREN = 1000
 
 Run = Any
 """A run as MLflow's client returns it; only the tracker's own module imports MLflow."""
@@ -56,12 +55,12 @@ def record_of_run(tracker: Tracker, identity: str) -> Record | None:
     )
     if not found:
         return None
-    below = tracker.client.search_runs(
-        [tracker.experiment_id],
-        f"tags.`mlflow.parentRunId` = '{identity}'",
-        order_by=["attributes.start_time ASC"],
-        max_results=_MOST_CHILDREN,
-    )
+    # The second is what older databases have.
+    below = [
+        run
+        for tag in (LAUNCHED_BY, "mlflow.parentRunId")
+        for run in reversed(tracker.search(f"tags.`{tag}` = '{identity}'"))
+    ]
     names = [run.data.tags.get("restore.experiment", run.info.run_name) for run in below]
     return {**_record(tracker, found[0]), "below": names}
 

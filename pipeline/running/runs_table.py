@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 VIEW = "results"
 """Key of the view in the addresses of MLflow's pages."""
 
-_MOST_RUNS = 1000
-
 _MODELS = Path("data/models")
 
 _COLUMNS = {
@@ -92,7 +90,7 @@ def fill_table(tracker: "Tracker") -> None:
 
 def measured_runs(tracker: "Tracker") -> list[Run]:
     """Return the runs that have weights, the newest first."""
-    return _search(tracker, "tags.`restore.weights` != ''")
+    return tracker.search("tags.`restore.weights` != ''")
 
 
 def cards_by_weights() -> dict[str, dict[str, Any]]:
@@ -110,15 +108,8 @@ def cards_by_weights() -> dict[str, dict[str, Any]]:
     return found
 
 
-def _search(tracker: "Tracker", condition: str) -> list[Run]:
-    found: list[Run] = tracker.client.search_runs(
-        [tracker.experiment_id], condition, max_results=_MOST_RUNS
-    )
-    return found
-
-
 def _names_of_launches(tracker: "Tracker") -> dict[str, str]:
-    launches = _search(tracker, "tags.`restore.launch` != ''")
+    launches = tracker.search("tags.`restore.launch` != ''")
     return {run.info.run_id: run.info.run_name for run in launches}
 
 

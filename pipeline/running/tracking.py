@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -128,6 +128,26 @@ class Tracker:
             return self._create(run)
         with self._lock:  # whoever comes first makes it
             return self._find(run) or self._create(run)
+
+    def search(self, condition: str, *, at_once: int = 1000) -> list[Any]:
+        """Return all runs of this project that a condition in MLflow's words holds for.
+
+        Args:
+            condition: As MLflow's pages take it.
+            at_once: How many to ask for at a time.
+
+        Returns:
+            Runs as MLflow's client gives them, the newest first.
+        """
+        found: list[Any] = []
+        token: str | None = ""
+        while token is not None:
+            page = self.client.search_runs(
+                [self.experiment_id], condition, max_results=at_once, page_token=token or None
+            )
+            found += page
+            token = page.token or None
+        return found
 
     def apply(self, run: Run, run_id: str, event: Event) -> None:
         """Record one event of a run; one that ends it ends its launch too, if nobody else will."""

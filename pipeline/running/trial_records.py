@@ -14,8 +14,6 @@ from pipeline.running.tracking import Tracker
 TRY, TRY_OF = "restore.try", "restore.try_of"
 """Tags of a try's runs: its name, and the experiment that it changed."""
 
-_MOST_RUNS = 1000
-
 Run = Any
 """A run as MLflow's client returns it; only the tracker's own module imports MLflow."""
 
@@ -73,13 +71,7 @@ def training_seconds(tracker: Tracker, experiment: str, weights: str) -> float |
 
 def _runs_of(tracker: Tracker, experiment: str) -> list[Run]:
     """Return the runs of an experiment, the oldest first."""
-    found: list[Run] = tracker.client.search_runs(
-        [tracker.experiment_id],
-        f"tags.`{EXPERIMENT_TAG}` = '{experiment}'",
-        order_by=["attributes.start_time ASC"],
-        max_results=_MOST_RUNS,
-    )
-    return found
+    return tracker.search(f"tags.`{EXPERIMENT_TAG}` = '{experiment}'")[::-1]
 
 
 def _curve_ends(tracker: Tracker, run: Run) -> int | None:

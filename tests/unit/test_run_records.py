@@ -40,14 +40,23 @@ def test_weights_that_nobody_trained_have_no_record(tracker: Tracker) -> None:
     assert record_of_run(tracker, "0" * 32) is None
 
 
-def test_the_run_of_a_command_names_the_experiments_below_it(tracker: Tracker) -> None:
+@pytest.mark.parametrize("tag", ["restore.launched_by", "mlflow.parentRunId"])
+def test_the_run_of_a_command_names_the_experiments_that_it_ran(tag: str, tracker: Tracker) -> None:
     launch = record(tracker, {"restore.launch": "key"})
-    record(tracker, {"restore.experiment": "one", "mlflow.parentRunId": launch})
+    record(tracker, {"restore.experiment": "one", tag: launch})
 
     found = record_of_run(tracker, launch)
 
     assert found is not None
     assert (found["experiment"], found["below"]) == (None, ["one"])
+
+
+def test_all_runs_are_found_however_many_come_at_once(tracker: Tracker) -> None:
+    made = [record(tracker, {"restore.experiment": "many"}) for _ in range(5)]
+
+    found = tracker.search("tags.`restore.experiment` = 'many'", at_once=2)
+
+    assert sorted(run.info.run_id for run in found) == sorted(made)
 
 
 def test_requests_come_and_go_as_json(

@@ -56,6 +56,7 @@ from pipeline.report.same_crops import SameCrops
 from pipeline.report.strength_figure import StrengthFigure
 from pipeline.report.unmeasured import LeftOut
 from pipeline.report.words import (
+    break_name,
     decimal,
     describe_difference,
     describe_interval,
@@ -298,6 +299,7 @@ def _environment(degradations: Mapping[str, str]) -> Environment:
         "thousands": lambda value: f"{value:,}".replace(",", " "),
         "signed": signed,
         "words": degradations.__getitem__,
+        "name": break_name,
         "method": describe_method,
         "way": describe_way,
         "settings": describe_settings,

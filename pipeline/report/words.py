@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from markupsafe import Markup
+
 from pipeline.measuring.metrics import PROTOCOLS, Border, Measure
 from pipeline.measuring.protocols import PROTOCOL_COLOURS
 from pipeline.measuring.statistics import Difference, Interval
@@ -51,6 +53,11 @@ def list_names(names: Sequence[str]) -> str:
     if len(names) <= MOST_LISTED + 1:
         return ", ".join(names)
     return f"{', '.join(names[:MOST_LISTED])} and {len(names) - MOST_LISTED} others"
+
+
+def break_name(name: str) -> Markup:
+    """Return a name that a narrow column breaks behind an underscore, not within a word."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def decimal(value: float, digits: int) -> str:

@@ -6,6 +6,7 @@ from pipeline.degradations.settings import FloatRange, Gaussian
 from pipeline.measuring.metrics import PROTOCOLS
 from pipeline.measuring.statistics import Difference, Interval
 from pipeline.report.words import (
+    break_name,
     decimal,
     describe_difference,
     describe_interval,
@@ -89,3 +90,10 @@ def test_a_difference_without_interval_says_why() -> None:
 
 def test_intervals_have_two_digits() -> None:
     assert describe_interval(Interval(28.9, 29.456)) == "28.90 to 29.46"
+
+
+def test_a_name_may_break_behind_its_underscores_and_stays_what_it_is() -> None:
+    name = break_name("a_<b>_c")
+
+    assert name == "a_<wbr>&lt;b&gt;_<wbr>c"
+    assert name.striptags() == "a_<b>_c"

@@ -1,6 +1,7 @@
-"""spandrel and small networks of its architectures, for tests; without torchvision."""
+"""spandrel and small networks of its architectures, for tests; also without torchvision."""
 
 import sys
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -11,9 +12,9 @@ def spandrel_or_skip(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the package; skip where it is not installed.
 
     It needs torchvision for two of its networks alone, and no build of that goes with every build
-    of torch: a stand-in takes its place.
+    of torch: a stand-in takes its place where there is none.
     """
-    if "spandrel" not in sys.modules:
+    if "spandrel" not in sys.modules and find_spec("torchvision") is None:
         names = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
         functional = ModuleType(names[-1])
         for unused in ("InterpolationMode", "rotate", "normalize"):

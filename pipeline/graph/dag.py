@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from dvc.dependency import ParamsDependency
+from dvc.dvcfile import ProjectFile
 from dvc.exceptions import DvcException
 from dvc.lock import LockError, make_lock
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
 from dvc.stage import Stage as DvcStage
-from dvc.utils.serialize import LOADERS
 
 from pipeline.checking.params_file import load_params
+from pipeline.graph.lock_entries import by_entries
 from pipeline.graph.lock_file import LOCK, keep_copy, put_back
+from pipeline.graph.params_reading import reading_params_once
 from pipeline.graph.without_git import settle_without_git
 
 
@@ -75,7 +77,7 @@ def read_graph(root: Path) -> dict[str, Stage]:
         # Edges run from a stage to what it needs.
         needs = {
             name: (stage, [_name(needed) for needed in repo.index.graph.successors(stage)])
-            for name, stage in _stages_to_judge(repo).items()
+            for name, stage in _to_judge(repo.index.stages).items()
         }
         return {
             name: Stage(
@@ -224,8 +226,12 @@ def why_stale(root: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
     Raises:
         GraphError: The graph cannot be read.
     """
-    with _open(root, wait=True) as repo:
-        stages = _stages_to_judge(repo)
+    with _open(root, wait=True) as repo, by_entries():
+        # Few of many: the graph needs not be made for them.
+        at_top = ProjectFile(repo, str(root / "dvc.yaml")).stages
+        inner = set(names) - set(at_top)
+        stages = _to_judge(at_top[name] for name in names if name not in inner)
+        stages |= _to_judge(repo.index.stages if inner else ())
         return {name: _why_stale(stages[name]) for name in names}
 
 
@@ -367,7 +373,7 @@ def sends_analytics(root: Path) -> bool:
 def _open(root: Path, *, wait: bool) -> Iterator[Any]:
     settle_without_git(root)
     try:
-        with Repo(str(root), _wait_for_lock=wait) as repo, repo.lock, _parsing_once():
+        with Repo(str(root), _wait_for_lock=wait) as repo, repo.lock, reading_params_once():
             yield repo
     except LockError as error:
         raise GraphError(
@@ -385,25 +391,6 @@ def _open(root: Path, *, wait: bool) -> Iterator[Any]:
         # What is wrong in a file is often only said by the error below DVC's own.
         cause = f": {error.__cause__}" if error.__cause__ else ""
         raise GraphError(f"{root / 'dvc.yaml'}: {error}{hint}{cause}") from error
-
-
-@contextmanager
-def _parsing_once() -> Iterator[None]:
-    """Let DVC parse a file of params once, not once for every stage that has some of them."""
-    load = LOADERS[".yaml"]
-    known: dict[Path, object] = {}
-
-    def load_once(path: str, *args: object, **options: object) -> object:
-        place = Path(path).resolve()
-        if place not in known:
-            known[place] = load(path, *args, **options)
-        return known[place]
-
-    LOADERS[".yaml"] = load_once
-    try:
-        yield
-    finally:
-        LOADERS[".yaml"] = load
 
 
 def _ends_before_its_stages(lock: Path) -> bool:
@@ -523,8 +510,8 @@ _WHOLE = {
 }
 
 
-def _stages_to_judge(repo: Repo) -> dict[str, DvcStage]:
-    """Return all stages by name; they look at a path once that several of them have."""
+def _to_judge(stages: Iterable[DvcStage]) -> dict[str, DvcStage]:
+    """Return stages by name; they look at a path once that several of them have."""
     known: dict[tuple[str, ...], object] = {}
 
     def look_once(key: tuple[str, ...], look: Callable[[], object]) -> object:
@@ -532,12 +519,13 @@ def _stages_to_judge(repo: Repo) -> dict[str, DvcStage]:
             known[key] = look()
         return known[key]
 
-    for stage in repo.index.stages:
+    found = {_name(stage): stage for stage in stages}
+    for stage in found.values():
         for item in (*stage.deps, *stage.outs):
             if not isinstance(item, ParamsDependency):
                 key = (item.protocol, item.fs_path, item.hash_name)
                 item.get_hash = partial(look_once, key, item.get_hash)
-    return {_name(stage): stage for stage in repo.index.stages}
+    return found
 
 
 def _why_stale(stage: DvcStage) -> tuple[str, ...]:

@@ -10,12 +10,15 @@ import sys
 from dvc.cli import main
 
 from pipeline.graph.engines.guard import heed_guard
+from pipeline.graph.lock_entries import by_entries
+from pipeline.graph.params_reading import reading_params_once
 
 if __name__ == "__main__":
     # Not SIG_IGN, which the stage would inherit.
     signal.signal(signal.SIGTERM, lambda *_: None)
     heed_guard()
-    code = main()
+    with by_entries(), reading_params_once():
+        code = main()
     # Now it may be: Python lets a signal kill it again while it shuts down, which would be a lie.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(code)

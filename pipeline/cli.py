@@ -129,6 +129,19 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="start no more stages after a failure (otherwise those that do not need it go on)",
     )
+    parser.add_argument(
+        "--hours",
+        type=_hours,
+        metavar="H",
+        help="how long the run may take; then its stages write checkpoints, and the next goes on",
+    )
+    parser.add_argument(
+        "--retries",
+        type=int,
+        default=0,
+        metavar="N",
+        help="try a stage again, this often at most, when a server or a machine failed it",
+    )
     add_engine(parser)
 
 
@@ -163,6 +176,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not hours > 0:
+        raise argparse.ArgumentTypeError(f"expected a number of hours above 0, came {text}")
+    return hours
+
+
 # ------------------------------------------------------------------------- the commands
 
 
@@ -190,6 +210,8 @@ def _run(root: Path, options: argparse.Namespace) -> int:
         force=options.force,
         engine=engine,
         engine_options=engine_options,
+        hours=options.hours,
+        retries=options.retries,
         when_known=lambda well, message: lost.watch(SUCCESS if well else FAILURE, message),
     )
     if not well:

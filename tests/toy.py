@@ -1,7 +1,8 @@
 """A small project for tests of the orchestration: real DVC, stages that take no time.
 
 ``seed`` feeds ``branch@left`` and ``branch@right``, both feed ``join``; ``aside`` needs nobody.
-Files in the project's folder tell a stage how to behave: ``NAME.fail``, ``NAME.sleep``; with a
+Files in the project's folder tell a stage how to behave: ``NAME.fail``, ``NAME.sleep``;
+``NAME.unreachable`` says how often something outside fails it; with a
 model card ``NAME.card`` it evaluates those weights, and with ``NAME.steps``, how many steps it has,
 it says that it has done one.
 """
@@ -89,6 +90,11 @@ if Path(f"{name}.steps").exists():
     note_progress(Progress(step=1, steps=steps, values={"train/loss": 0.5}))
 if Path(f"{name}.fail").exists():
     sys.exit(f"{name} was told to fail")
+outside = Path(f"{name}.unreachable")
+if outside.exists() and int(outside.read_text()):
+    outside.write_text(str(int(outside.read_text()) - 1))
+    print(f"{name} was told to reach nobody")
+    sys.exit(75)
 if Path(f"{name}.sleep").exists():
     helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "toy-helper"])
     Path(f"{name}.started").touch()

@@ -23,11 +23,15 @@ _log = logging.getLogger(__name__)
 
 
 class DownloadError(Exception):
-    """No URL has the file; ``faults`` says of each what went wrong."""
+    """No URL has the file; ``faults`` says of each what went wrong.
 
-    def __init__(self, faults: dict[str, str]) -> None:
+    ``may_pass`` tells whether one of them may have it later.
+    """
+
+    def __init__(self, faults: dict[str, str], *, may_pass: bool) -> None:
         super().__init__(faults)
         self.faults = faults
+        self.may_pass = may_pass
 
 
 class _WrongContentError(ValueError):
@@ -83,7 +87,7 @@ def download(
             except OSError:
                 partial.forget()
                 raise
-    raise DownloadError(faults)
+    raise DownloadError(faults, may_pass=bool(worth_asking))
 
 
 class _Partial:

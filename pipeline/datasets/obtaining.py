@@ -25,6 +25,7 @@ from pipeline.datasets.storage import free_space, storage_faults
 from pipeline.datasets.terms import require_acceptance, shown
 from pipeline.images.files import SUFFIXES, ImageError, read_8bit
 from pipeline.images.raw_images import DatasetError
+from pipeline.running.passing import PassingError
 from pipeline.running.workers import each
 
 DOWNLOADS_AT_ONCE = 6
@@ -36,13 +37,18 @@ _log = logging.getLogger(__name__)
 _recording = threading.Lock()
 
 
+class UnreachableError(DatasetError, PassingError):
+    """A file cannot be had now, as a server or the way to it fails."""
+
+
 def obtain(catalogue: Catalogue, places: Places) -> dict[PublishedFile, Path]:
     """Return where every file of a set is: in a package, in a mirror, downloaded before, or now.
 
     Checksums that nobody published are recorded, and held against from then on.
 
     Raises:
-        DatasetError: The terms were not accepted, or a file cannot be had from any place.
+        DatasetError: The terms were not accepted, or a file cannot be had from any place; it is
+            ``UnreachableError`` where that may be otherwise later.
         StorageError: Downloads cannot be written.
     """
     require_acceptance(catalogue, places.accepted_terms)
@@ -168,7 +174,8 @@ def _download(
             *(f"  {where}: {fault}" for where, fault in tried.items()),
             *_ways_out(file, catalogue, places),
         ]
-        raise DatasetError("\n".join(lines)) from error
+        refused = UnreachableError if error.may_pass else DatasetError
+        raise refused("\n".join(lines)) from error
     # At once: if another file of the set cannot be had, this one is known next time.
     with _recording:
         record({file: path}, places.checksums)

@@ -63,6 +63,8 @@ class Stage:
     memory: float = 0.0
     """GiB of memory that a cluster is to keep for it; ``meta.memory``, otherwise 0, which leaves
     it to the cluster."""
+    hours: float = math.inf
+    """How long it may take; ``meta.hours``, otherwise as long as it likes."""
 
 
 def read_graph(root: Path) -> dict[str, Stage]:
@@ -92,6 +94,7 @@ def read_graph(root: Path) -> dict[str, Stage]:
                 ),
                 gathers=_gathered(needs[name][0]),
                 memory=_memory(name, needs[name][0].meta),
+                hours=_hours(name, needs[name][0].meta),
                 stale=_why_stale(needs[name][0]),
             )
             for name in _in_order({name: upstream for name, (_, upstream) in needs.items()})
@@ -474,6 +477,15 @@ def _memory(stage: str, meta: object) -> float:
     value = meta.get("memory", 0) if isinstance(meta, dict) else 0
     if type(value) not in (int, float) or not 0 <= value < math.inf:
         raise GraphError(f"stage {stage}, meta.memory: expected a number of GiB, came {value!r}")
+    return float(value)
+
+
+def _hours(stage: str, meta: object) -> float:
+    value = meta.get("hours", math.inf) if isinstance(meta, dict) else math.inf
+    if type(value) not in (int, float) or not value > 0:
+        raise GraphError(
+            f"stage {stage}, meta.hours: expected a number of hours above 0, came {value!r}"
+        )
     return float(value)
 
 

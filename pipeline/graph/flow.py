@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from filelock import FileLock, Timeout
-from prefect import flow, get_run_logger, runtime, task
+from prefect import flow, get_client, get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import State
-from prefect.exceptions import FailedRun
+from prefect.exceptions import FailedRun, ObjectNotFound
 from prefect.futures import PrefectFuture
 from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL
@@ -31,6 +32,14 @@ from pydantic import Field
 
 from pipeline.checking.params_file import ParamsError
 from pipeline.graph import dag
+from pipeline.graph.attempts import (
+    UNATTENDED_RETRIES,
+    Attempts,
+    Fault,
+    PauseError,
+    read_first_pause,
+)
+from pipeline.graph.engines import OUT_OF_TIME
 from pipeline.graph.engines.choosing import open_engine
 from pipeline.graph.engines.engine import Engine, EngineError
 from pipeline.graph.fanout import Ended, Fanout
@@ -51,6 +60,8 @@ from pipeline.graph.prefect_pages import (
 )
 from pipeline.graph.printed_lines import PrintedLines
 from pipeline.graph.project import ProjectError, find_root
+from pipeline.graph.supervise import TIMED_OUT
+from pipeline.running.passing import MAY_PASS, PassingError
 from pipeline.running.progress_file import PROGRESS_VARIABLE
 from pipeline.running.workers import CORES_VARIABLE
 
@@ -89,6 +100,8 @@ def restore(
     force: bool = False,
     engine: str = "local",
     engine_options: dict[str, str] | None = None,
+    hours: Annotated[float, Field(gt=0)] | None = None,
+    retries: Annotated[int, Field(ge=0)] = 0,
 ) -> State[None]:
     """Bring the experiments of the project in the current folder up to date.
 
@@ -102,14 +115,19 @@ def restore(
         force: Run the stages even if they are up to date.
         engine: What runs the commands of the stages: this machine, or a cluster.
         engine_options: What that is to know, such as the ``address`` of a cluster.
+        hours: How long the run may take: then its stages write their checkpoints and end, and the
+            next run goes on with them. As long as it likes when left out.
+        retries: How often a stage is tried again whose failure has its cause outside, such as a
+            server of images that does not answer, or a node that is lost.
     """
     served = bool(runtime.deployment.name)  # the server, which may be gone later, is asked for it
     root = None
     try:
         root = find_root(Path.cwd())
+        attempts = Attempts(retries, hours, read_first_pause())
         with _one_run_at_a_time(root):
             at = partial(open_engine, engine, engine_options or {}, root=root)
-            state = _bring_up_to_date(root, experiments, parallel, keep_going, force, at)
+            state = _bring_up_to_date(root, experiments, parallel, keep_going, force, attempts, at)
     except (
         ProjectError,
         dag.GraphError,
@@ -117,6 +135,7 @@ def restore(
         ParamsError,
         BusyError,
         EngineError,
+        PauseError,
         OSError,
     ) as error:
         state = Failed(message=str(error))
@@ -138,6 +157,8 @@ def run_here(
     force: bool,
     engine: str,
     engine_options: dict[str, str],
+    hours: float | None,
+    retries: int,
     when_known: Callable[[bool, str], None],
 ) -> tuple[bool, str]:
     """Run the flow in this process.
@@ -149,6 +170,8 @@ def run_here(
         force: Whether to run what is up to date.
         engine: What runs the commands of the stages.
         engine_options: What that is to know.
+        hours: How long the run may take.
+        retries: How often a stage is tried again whose failure has its cause outside.
         when_known: Told what is returned, before Prefect records it, which may take long.
 
     Returns:
@@ -156,7 +179,7 @@ def run_here(
     """
     _when_known.set(when_known)
     try:
-        asked = (experiments, parallel, keep_going, force, engine, engine_options)
+        asked = (experiments, parallel, keep_going, force, engine, engine_options, hours, retries)
         return _in_words(restore(*asked, return_state=True))
     except Exception as error:  # of Prefect itself: what the flow raises is in its state
         why = first_line(error)
@@ -175,15 +198,37 @@ def serve_deployment(announce: Callable[[], None]) -> None:
     """
     # Two runs of one project would be in each other's way, so the second waits.
     runner = Runner(query_seconds=_SECONDS_BETWEEN_QUERIES, limit=1)
-    deployment = restore.to_deployment(DEPLOYMENT, entrypoint_type=EntrypointType.MODULE_PATH)
-    runner.add_deployment(deployment)  # type: ignore[arg-type]
+    deployment: Any = restore.to_deployment(
+        DEPLOYMENT,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        parameters={"retries": UNATTENDED_RETRIES},
+    )
+    # Offering a deployment again would take away what was added to it since.
+    deployment.schedules = _schedules_of(f"{restore.name}/{DEPLOYMENT}")
+    runner.add_deployment(deployment)
     announce()
     asyncio.run(runner.start())
 
 
+def _schedules_of(deployment: str) -> list[DeploymentScheduleCreate]:
+    """Return the schedules that the server has for a deployment; none if it does not know it."""
+    kept = set(DeploymentScheduleCreate.model_fields)
+    with get_client(sync_client=True) as client:
+        try:
+            known = client.read_deployment_by_name(deployment).schedules
+        except ObjectNotFound:
+            return []
+    return [DeploymentScheduleCreate(**one.model_dump(include=kept)) for one in known]
+
+
 @task(task_run_name="{stage.name}", cache_policy=NO_CACHE, persist_result=False)
 def reproduce(
-    stage: dag.Stage, root: Path, force: bool, environment: Mapping[str, str], engine: Engine
+    stage: dag.Stage,
+    root: Path,
+    force: bool,
+    environment: Mapping[str, str],
+    engine: Engine,
+    attempts: Attempts,
 ) -> State[None]:
     """Bring one stage up to date; the stages that it needs are so already.
 
@@ -193,8 +238,27 @@ def reproduce(
         force: Run it even if DVC finds it up to date.
         environment: Variables to add to those of a child.
         engine: Runs it, and ends it when the flow ends.
+        attempts: How often, and how long.
     """
+    once = partial(_reproduce_once, stage, root, force, environment, engine, attempts)
+    # Not Prefect's own retries, whose pauses nobody could end.
+    fault = attempts.make(once, get_run_logger().warning)
+    if fault is None:
+        return Completed(message="up to date")
+    return Failed(name=OUT_OF_TIME if fault.out_of_time else "Failed", message=fault.message)
+
+
+def _reproduce_once(
+    stage: dag.Stage,
+    root: Path,
+    force: bool,
+    environment: Mapping[str, str],
+    engine: Engine,
+    attempts: Attempts,
+) -> Fault | None:
     logger = get_run_logger()
+    if attempts.seconds_for(stage) <= 0:
+        return Fault(f"it was not begun: {attempts.why_over(stage)}", out_of_time=True)
     command = [
         sys.executable,
         "-m",
@@ -213,18 +277,28 @@ def reproduce(
         if printed.hear(line):
             logger.info(line.rstrip())
 
-    variables = {**environment, PROGRESS_VARIABLE: str(progress)}
+    variables = {
+        **environment,
+        **attempts.environment(stage),
+        PROGRESS_VARIABLE: str(progress),
+    }
     try:
         with showing_progress(stage.name, progress, logger.warning):
             code = engine.run(stage, command, cwd=root, environment=variables, say=say)
     except EngineError as error:
-        return Failed(message=str(error))
+        return Fault(str(error), may_pass=isinstance(error, PassingError))
+    if code == TIMED_OUT:
+        return Fault(
+            f"it ran out of time and was told to write a checkpoint: {attempts.why_over(stage)}; "
+            "the next run goes on from there",
+            out_of_time=True,
+        )
     if code:
         code = code if printed.exit_code is None else printed.exit_code
         show_failure(stage.name, code, printed.lines, logger.warning)
         fault = [f"exit code {code}; the end of its output:", *printed.lines[-_LINES_IN_STATE:]]
-        return Failed(message="\n".join(fault))
-    return Completed(message="up to date")
+        return Fault("\n".join(fault), may_pass=code == MAY_PASS)
+    return None
 
 
 @contextmanager
@@ -249,6 +323,7 @@ def _bring_up_to_date(
     parallel: int | None,
     keep_going: bool,
     force: bool,
+    attempts: Attempts,
     open_engine_of_run: Callable[..., Engine],
 ) -> State[None]:
     logger = get_run_logger()
@@ -285,6 +360,7 @@ def _bring_up_to_date(
                 force=force,
                 environment=launch.environment | granted,
                 engine=engine,
+                attempts=attempts,
                 return_state=False,
                 wait_for=[submitted[needed] for needed in stage.needs if needed in submitted],
             )
@@ -298,7 +374,10 @@ def _bring_up_to_date(
             start=start,
             recheck=lambda names: dag.why_stale(root, names),
         )
-        fanout.run()
+        try:
+            fanout.run()
+        finally:
+            attempts.over.set()
         fanout.failed |= dag.lost_to_cache(root, fanout.ran)
         launch.succeeded = not fanout.failed
     # Only now is it known what became of the stages that follow.

@@ -24,9 +24,16 @@ from typing import IO, Self
 GRACE = 20.0
 """Seconds between SIGTERM and SIGKILL."""
 
+SECONDS_VARIABLE = "RESTORE_SECONDS"
+"""Variable of a supervisor that says how long its command may take; the command has it not."""
+
+TIMED_OUT = 124
+"""Exit code of a command that took longer and did not succeed; that of ``timeout``."""
+
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _POLL = 0.05
 _ASK_AGAIN = 1.0
+_YEAR = 365 * 86400.0
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -107,16 +114,20 @@ class Children:
             supervisor.wait()
 
 
-def supervise(command: Sequence[str], lifeline: int, grace: float = GRACE) -> int:
-    """Run ``command`` until it ends, a stop signal comes or ``lifeline`` is let go.
+def supervise(
+    command: Sequence[str], lifeline: int, grace: float = GRACE, seconds: float = math.inf
+) -> int:
+    """Run ``command`` until it ends, its time is over, a stop signal comes or ``lifeline`` goes.
 
     Args:
         command: Program and arguments; it gets a session of its own and no input.
         lifeline: Descriptor of the reading end of a pipe to which nobody writes.
         grace: Seconds between SIGTERM and SIGKILL.
+        seconds: How long it may take.
 
     Returns:
-        The exit code of the command, 128 + number when a signal ended it.
+        The exit code of the command, 128 + number when a signal ended it, and ``TIMED_OUT``
+        when it was ended for its time and did not succeed all the same.
     """
     alarm = _catch_signals()
     _adopt_orphans()
@@ -127,13 +138,24 @@ def supervise(command: Sequence[str], lifeline: int, grace: float = GRACE) -> in
     except OSError as error:
         sys.stderr.write(f"cannot start {command[0]}: {error.strerror}\n")
         return 127
+    over = time.monotonic() + seconds
+    timed_out = False
     while child.poll() is None:
-        ready, _, _ = select.select([lifeline, alarm], [], [])
+        left = over - time.monotonic()
+        timed_out = left <= 0
+        if timed_out:
+            break
+        # Longer than a year is no number of the system's.
+        ready, _, _ = select.select([lifeline, alarm], [], [], min(left, _YEAR))
+        if not ready:
+            continue
         # SIGCHLD only wakes the loop up: the condition looks whether it was this child.
         if lifeline in ready or set(os.read(alarm, 4096)) & set(_STOP_SIGNALS):
             break
     _end_group(child, grace)
     code = child.wait()
+    if code and timed_out:
+        return TIMED_OUT
     return code if code >= 0 else 128 - code
 
 
@@ -190,4 +212,5 @@ def _group_lives(child: subprocess.Popen[bytes]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(supervise(sys.argv[1:], lifeline=sys.stdin.fileno()))
+    _time = float(os.environ.pop(SECONDS_VARIABLE, "inf"))
+    sys.exit(supervise(sys.argv[1:], lifeline=sys.stdin.fileno(), seconds=_time))

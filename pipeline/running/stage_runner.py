@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.checking.params_file import load_params
+from pipeline.running.passing import MAY_PASS, PassingError
 from pipeline.running.process import compute_environment, restart_with, usable_threads
 from pipeline.running.several_processes import (
     is_one_of_several,
@@ -113,7 +114,11 @@ def run_stage(stage: Callable[..., None], *, afterwards: Callable[[], None] | No
         params = load_params(PARAMS)
         stage(**_arguments(stage, params))
     except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(_explain(stage.__name__, error))
+        message = _explain(stage.__name__, error)
+        if not isinstance(error, PassingError):
+            sys.exit(message)
+        sys.stderr.write(f"{message}\n")
+        sys.exit(MAY_PASS)
     except KeyboardInterrupt:
         sys.stderr.write(f"stage {stage.__name__} was interrupted\n")
         sys.exit(_INTERRUPTED)

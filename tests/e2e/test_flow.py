@@ -276,6 +276,40 @@ def test_stopping_on_failure_starts_nothing_more(fresh: Path, server: dict[str, 
     assert "branch@left, branch@right, join, aside" in ended.stderr
 
 
+def test_what_something_outside_failed_is_tried_again_and_what_failed_by_itself_is_not(
+    fresh: Path, server: dict[str, str]
+) -> None:
+    (fresh / "seed.unreachable").write_text("2")
+    (fresh / "aside.fail").touch()
+    quickly = {**server, "RESTORE_RETRY_AFTER": "0.1"}
+
+    ended = call(fresh, "restore", "run", "--retries", "2", **quickly)
+
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 1
+    assert "its cause lies outside: tried again in 0.2 s (2 of 2)" in said
+    assert ended.stderr.rstrip().endswith("aside was told to fail")
+    begins = [line for line in trace(fresh) if line.startswith("begin")]
+    assert [begins.count(f"begin {name}") for name in ("seed", "aside", "join")] == [3, 1, 1]
+
+
+def test_a_run_whose_time_is_over_ends_its_stages_with_a_checkpoint_and_the_next_goes_on(
+    fresh: Path, server: dict[str, str]
+) -> None:
+    (fresh / "seed.sleep").write_text("600")
+    command = ("restore", "run", "--hours", "0.002", "--experiments", "left", "--retries", "3")
+
+    ended = call(fresh, *command, **server)
+    (fresh / "seed.sleep").unlink()
+    after = call(fresh, "restore", "run", "--experiments", "left", **server)
+
+    assert ended.returncode == 1
+    assert "seed: it ran out of time and was told to write a checkpoint" in ended.stderr
+    assert "the 0.002 h that the run was given are over" in ended.stderr
+    assert (fresh / "seed.checkpoint").exists()
+    assert after.returncode == 0, after.stderr
+
+
 def test_a_second_run_beside_the_first_is_refused(fresh: Path, server: dict[str, str]) -> None:
     (fresh / "seed.sleep").write_text("600")
     command = [program("restore"), "run"]

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import subprocess
 from collections import Counter
@@ -93,12 +94,25 @@ def test_a_stage_can_ask_for_a_part_of_a_gpu_and_for_memory(toy: Path) -> None:
     assert (graph["seed"].gpus, graph["seed"].memory) == (0, 0.0)
 
 
-@pytest.mark.parametrize("wrong", ["gpus: 1.5", "gpus: -1", "memory: -2", "memory: much"])
-def test_a_wrong_number_of_gpus_or_gib_is_refused_with_its_place(toy: Path, wrong: str) -> None:
+def test_a_stage_can_be_given_hours(toy: Path) -> None:
+    edit(toy / "dvc.yaml", "cpus: ${cpus}", "hours: 1.5")
+
+    graph = dag.read_graph(toy)
+
+    assert graph["branch@left"].hours == 1.5
+    assert graph["seed"].hours == math.inf
+
+
+@pytest.mark.parametrize(
+    "wrong", ["gpus: 1.5", "gpus: -1", "memory: -2", "memory: much", "hours: 0", "hours: true"]
+)
+def test_a_wrong_number_of_gpus_gib_or_hours_is_refused_with_its_place(
+    toy: Path, wrong: str
+) -> None:
     edit(toy / "dvc.yaml", "cpus: ${cpus}", wrong)
     key, _, value = wrong.partition(": ")
 
-    with pytest.raises(GraphError, match=rf"branch@left, meta\.{key}: expected .*{value}"):
+    with pytest.raises(GraphError, match=rf"(?i)branch@left, meta\.{key}: expected .*{value}"):
         dag.read_graph(toy)
 
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.datasets.obtaining import UnreachableError
 from pipeline.images.raw_images import DatasetError, list_images
 from tests.unit.image_sets import FilesSet, content
 from tests.unit.web_server import NOBODY, Answer
@@ -112,6 +113,18 @@ def test_server_that_stays_busy_is_named(files_set: FilesSet, serve: Any) -> Non
     assert server.asked.count("/base/some%20where/one.png") == 3
 
 
-def test_missing_network_is_named(files_set: FilesSet) -> None:
-    with pytest.raises(DatasetError, match=f"{NOBODY}/some%20where.* the connection failed"):
+def test_missing_network_is_named_and_may_pass(files_set: FilesSet) -> None:
+    with pytest.raises(UnreachableError, match=f"{NOBODY}/some%20where.* the connection failed"):
         files_set.fetch(NOBODY)
+
+
+@pytest.mark.parametrize(("status", "passes"), [(503, True), (429, True), (404, False)])
+def test_only_an_answer_that_may_be_another_one_later_may_pass(
+    files_set: FilesSet, serve: Any, status: int, passes: bool
+) -> None:
+    server = serve({path: [(status, {}, b"")] for path in files_set.web()})
+
+    with pytest.raises(DatasetError) as caught:
+        files_set.fetch(f"{server.url}/base")
+
+    assert isinstance(caught.value, UnreachableError) == passes

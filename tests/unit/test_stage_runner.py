@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from pipeline.checking.params_file import load_params
+from pipeline.datasets.obtaining import UnreachableError
 from pipeline.degradations.settings import Degradation, Gaussian
 from pipeline.models.dncnn.settings import DnCNN
 from pipeline.models.parts.settings import Model
+from pipeline.running.passing import MAY_PASS
 from pipeline.running.stage_runner import ENTRY_SECTIONS, SECTIONS, option_names, run_stage
 from pipeline.settings.params import Experiment, Params, Recipe, Trial
 
@@ -58,6 +60,7 @@ FAILURES: dict[str, BaseException] = {
     "foreseen": ValueError("the image 'a' is too small"),
     "missing": FileNotFoundError(errno.ENOENT, "No such file or directory", "a.png"),
     "interrupted": KeyboardInterrupt(),
+    "outside": UnreachableError("nobody answers"),
     "full": OSError(errno.ENOSPC, "No space left on device", "weights.safetensors"),
     "library": RuntimeError("expected 4 elements"),
     "bug": TypeError("expected an int"),
@@ -249,6 +252,16 @@ def test_error_of_a_library_comes_with_its_traceback(
 
     assert "stage failing failed: expected 4 elements" in message
     assert "raise FAILURES[kind]" in capsys.readouterr().err
+
+
+def test_a_failure_from_outside_has_an_exit_code_of_its_own(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(failing, "--kind", "outside")
+
+    assert caught.value.code == MAY_PASS
+    assert capsys.readouterr().err.startswith("stage failing failed: nobody answers\n")
 
 
 def test_full_disk_is_said_to_be_one(run: Run) -> None:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from pipeline.graph import supervise
-from pipeline.graph.supervise import Children
+from pipeline.graph.supervise import SECONDS_VARIABLE, TIMED_OUT, Children
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 WAITING = "from pathlib import Path; Path('up').touch(); import time; time.sleep(600)"
@@ -31,10 +31,14 @@ def python(
     return children.start(command, cwd=folder, environment=os.environ, output=output)
 
 
-def supervisor(folder: Path, code: str, grace: float) -> "subprocess.Popen[bytes]":
+def supervisor(
+    folder: Path, code: str, grace: float, seconds: float = 600.0
+) -> "subprocess.Popen[bytes]":
     """Start a supervisor with a short grace; its standard input is the lifeline."""
     start = "import sys; from pipeline.graph.supervise import supervise; sys.exit(supervise("
-    start += f"[sys.executable, '-c', {code!r}], sys.stdin.fileno(), grace={grace}))"
+    start += (
+        f"[sys.executable, '-c', {code!r}], sys.stdin.fileno(), grace={grace}, seconds={seconds}))"
+    )
     return subprocess.Popen([sys.executable, "-c", start], cwd=folder, stdin=subprocess.PIPE)
 
 
@@ -111,6 +115,40 @@ def test_a_signal_to_the_supervisor_ends_the_command(tmp_path: Path, number: int
         process.send_signal(number)
 
         assert process.wait(timeout=10) == 128 + signal.SIGTERM
+
+
+def test_a_command_whose_time_is_over_is_told_to_end_and_said_to_be_so(tmp_path: Path) -> None:
+    told = "import signal, sys; from pathlib import Path; "
+    told += "signal.signal(signal.SIGTERM, lambda *_: (Path('checkpoint').touch(), sys.exit(1))); "
+    with Children() as children:
+        process = children.start(
+            [sys.executable, "-c", told + WAITING],
+            cwd=tmp_path,
+            environment={**os.environ, SECONDS_VARIABLE: "1"},
+        )
+        process.communicate(timeout=20)
+
+    assert process.returncode == TIMED_OUT
+    assert (tmp_path / "checkpoint").exists()
+
+
+def test_a_command_whose_time_is_over_and_that_ignores_it_is_killed(tmp_path: Path) -> None:
+    process = supervisor(tmp_path, STUBBORN + WAITING, grace=0.2, seconds=1.0)
+    with process:
+        assert process.wait(timeout=20) == TIMED_OUT
+
+
+def test_a_command_that_ends_in_time_knows_nothing_of_its_limit(tmp_path: Path) -> None:
+    code = f"import os, sys; sys.exit(3 if {SECONDS_VARIABLE!r} in os.environ else 4)"
+    with Children() as children:
+        process = children.start(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            environment={**os.environ, SECONDS_VARIABLE: "60"},
+        )
+        process.communicate(timeout=20)
+
+    assert process.returncode == 4
 
 
 def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) -> None:

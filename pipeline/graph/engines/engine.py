@@ -6,10 +6,15 @@ from typing import Protocol
 
 from pipeline.graph.dag import Stage
 from pipeline.graph.slots import Slots
+from pipeline.running.passing import PassingError
 
 
 class EngineError(RuntimeError):
     """An engine cannot be had, or cannot run a stage; the message says what to do."""
+
+
+class LostPlaceError(EngineError, PassingError):
+    """The machine that a stage was on, or the way to it, was lost."""
 
 
 class Engine(Protocol):
@@ -46,15 +51,17 @@ class Engine(Protocol):
             command: Program and arguments; the program is this Python.
             cwd: Folder to run in, the project's.
             environment: Variables to add to those that every child has
-                (``child_environment``). Of cores and GPUs it says what this machine's slots
-                granted; an engine that shares out itself puts its own in their place.
+                (``child_environment``), also how long it may take (``SECONDS_VARIABLE``). Of
+                cores and GPUs it says what this machine's slots granted; an engine that shares
+                out itself puts its own in their place.
             say: Told each line of the output, without its end, as it comes.
 
         Returns:
             The exit code of the command, 128 + number when a signal ended it.
 
         Raises:
-            EngineError: It did not run, or nobody knows how it ended.
+            EngineError: It did not run, or nobody knows how it ended; it is ``LostPlaceError``
+                where that says nothing of the stage.
         """
         ...
 

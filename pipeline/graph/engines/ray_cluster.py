@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.graph.dag import Stage
-from pipeline.graph.engines.engine import EngineError
+from pipeline.graph.engines.engine import EngineError, LostPlaceError
 from pipeline.graph.engines.node_facts import NodeFacts, find_fault
 from pipeline.graph.engines.ray_stage import RayStage
 from pipeline.graph.engines.sharing import Share, cut_to_fit
@@ -99,7 +99,9 @@ class RayEngine:
             raise EngineError(f"its node cannot run it: {cause_of(error, in_code=True)}") from error
         except errors.RayError as error:
             cause = cause_of(error, in_code=False)
-            raise EngineError(
+            # What took too much memory will do so again.
+            own = isinstance(error, errors.OutOfMemoryError)
+            raise (EngineError if own else LostPlaceError)(
                 f"its node was lost, or Ray ended it: {cause}; `restore run` goes on with it"
             ) from error
         if code is None:

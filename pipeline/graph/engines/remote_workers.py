@@ -20,13 +20,13 @@ from uuid import UUID
 
 from pipeline.graph import dag
 from pipeline.graph.dag import Stage
-from pipeline.graph.engines import MAY_COMPUTE
+from pipeline.graph.engines import MAY_COMPUTE, OUT_OF_TIME
 from pipeline.graph.engines.addresses import without_password
 from pipeline.graph.engines.engine import EngineError
 from pipeline.graph.engines.pushed_commit import PushedCommit, find_pushed_commit
 from pipeline.graph.engines.worker_runs import Look, WorkerRuns, open_worker_runs
 from pipeline.graph.slots import Slots
-from pipeline.graph.supervise import Children
+from pipeline.graph.supervise import TIMED_OUT, Children
 from pipeline.running.environment import child_environment
 from pipeline.running.progress_file import PROGRESS_VARIABLE
 
@@ -161,7 +161,7 @@ class RemoteWorkers:
                 end = self._ask_until_one_answers(runs, parameters, say)
             if end.state == "FAILED":
                 say(end.message)
-                return 1
+                return TIMED_OUT if end.name == OUT_OF_TIME else 1
             _exchange(self._children, cwd, "take", stage.name, key)
             taken = True
         finally:

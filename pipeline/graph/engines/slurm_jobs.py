@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.graph.dag import Stage
-from pipeline.graph.engines.engine import EngineError
+from pipeline.graph.engines.engine import EngineError, LostPlaceError
 from pipeline.graph.engines.slurm_stage import ALIVE, SlurmStage
 from pipeline.graph.slots import Slots, list_gpus
 from pipeline.graph.supervise import GRACE
@@ -32,6 +32,9 @@ _BETWEEN_QUESTIONS = 30.0
 """Seconds between two questions to Slurm, whose patience is short, about one job."""
 _TIMES_TO_MISS = 3
 """What a job wrote last may be seen here later than its end."""
+
+_LOST = frozenset({"NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REVOKED"})
+"""States of a job that say nothing of what it ran."""
 
 _REQUEUES = 1000
 _PATIENCE = GRACE + 10.0
@@ -162,7 +165,8 @@ class SlurmEngine:
             asked = time.monotonic()
             missed = missed + 1 if job.done(force_check=True) else 0
             if missed == _TIMES_TO_MISS:
-                raise EngineError(
+                lost = str(job.state).partition(" ")[0] in _LOST
+                raise (LostPlaceError if lost else EngineError)(
                     f"its job {job.job_id} ended without an exit code ({job.state}); Slurm's "
                     f"words are in {job.paths.stderr}"
                 )

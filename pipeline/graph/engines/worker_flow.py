@@ -18,9 +18,9 @@ from prefect.client.schemas.objects import State
 from prefect.logging.handlers import APILogHandler
 from prefect.states import Completed, Failed
 
-from pipeline.graph.engines import MAY_COMPUTE
+from pipeline.graph.engines import MAY_COMPUTE, OUT_OF_TIME
 from pipeline.graph.engines.clones import CloneError, borrowed_clone
-from pipeline.graph.supervise import Children
+from pipeline.graph.supervise import TIMED_OUT, Children
 from pipeline.running.environment import child_environment
 from pipeline.running.workers import CORES_VARIABLE, count_cores
 
@@ -66,7 +66,10 @@ def restore_stage(
     finally:
         # Prefect sends lines every two seconds; who waits for the end reads on no longer.
         APILogHandler().flush()
-    return Failed(message=f"exit code {code}") if code else Completed(message="done")
+    if code:
+        name = OUT_OF_TIME if code == TIMED_OUT else "Failed"
+        return Failed(name=name, message=f"exit code {code}")
+    return Completed(message="done")
 
 
 class _Work:

@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Crashed
 
 from pipeline.graph.engines.addresses import without_password
-from pipeline.graph.engines.engine import EngineError
+from pipeline.graph.engines.engine import EngineError, LostPlaceError
 from pipeline.graph.engines.worker_flow import ALIVE, STAGE_LOGGER
 
 _LINES_AT_ONCE = 200
@@ -32,6 +32,8 @@ class Look:
     message: str
     sign: object
     """Another one whenever its worker has given a sign of life."""
+    name: str = ""
+    """Of the state, which tells one failure from another."""
 
     @property
     def has_ended(self) -> bool:
@@ -84,6 +86,7 @@ class WorkerRuns:
             state="PENDING" if state is None else str(state.type.value),
             message="" if state is None else str(state.message or state.name),
             sign=(None if state is None else state.id, (found.labels or {}).get(ALIVE)),
+            name="" if state is None else str(state.name),
         )
 
     def news(self, run: UUID) -> list[str]:
@@ -143,7 +146,8 @@ def open_worker_runs(deployment: str) -> Iterator[WorkerRuns]:
             yield WorkerRuns(client, deployment)
     except (httpx.HTTPError, ObjectNotFound) as error:
         said = " ".join(str(error).split()) or type(error).__name__
-        raise EngineError(
+        lost = isinstance(error, httpx.TransportError)
+        raise (LostPlaceError if lost else EngineError)(
             without_password(
                 f"Prefect's server at {address} does not answer as expected: {said}; see whether "
                 "it runs, and PREFECT_API_URL"

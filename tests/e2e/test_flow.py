@@ -5,10 +5,13 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import psutil
@@ -613,6 +616,90 @@ def test_a_cancelled_run_stops_its_stages_and_lets_them_write_a_checkpoint(
 
     assert cancelled.returncode == 0, cancelled.stderr
     assert left == []
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, "SimpleQueue[bytes]"]]:
+    """Yield the address of a webhook of this machine, and what is sent to it."""
+    heard: SimpleQueue[bytes] = SimpleQueue()
+
+    class Webhook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.put(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Webhook) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", heard
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+NEW_BLOCK = (
+    "import os; from prefect.blocks.webhook import Webhook; "
+    "print(Webhook(url=os.environ['WEBHOOK_URL']).save('restore', overwrite=True))"
+)
+
+
+def test_schedules_outlive_restore_serve_and_a_failed_run_is_told_of_and_retried(
+    fresh: Path, tmp_path: Path
+) -> None:
+    home = str(tmp_path / "home")
+    (fresh / "aside.fail").touch()
+    schedule = ("deployment", "schedule", "create", "restore/train-all", "--cron", "0 4 * * *")
+    with serving(fresh, tmp_path / "home"):
+        assert call(fresh, "prefect", *schedule, PREFECT_HOME=home).returncode == 0
+    with listening() as (url, heard), serving(fresh, tmp_path / "home") as process:
+        planned = wait_for_runs(fresh, "SCHEDULED")
+        hook = {"PREFECT_HOME": home, "WEBHOOK_URL": url}
+        block = call(fresh, "python", "-c", NEW_BLOCK, **hook).stdout.strip()
+        text = (ROOT / "docs/operations/notify.yaml").read_text()
+        (fresh / "notify.yaml").write_text(text.replace("BLOCK_ID", block))
+        told = ("automation", "create", "--from-file", "notify.yaml")
+        assert call(fresh, "prefect", *told, PREFECT_HOME=home).returncode == 0
+
+        trigger(fresh, tmp_path / "home", "--watch", "-p", 'experiments=["aside"]')
+        message = json.loads(heard.get(timeout=60))
+        (failed,) = wait_for_runs(fresh, "FAILED")
+        (fresh / "aside.fail").unlink()
+        retried = call(fresh, "prefect", "flow-run", "retry", failed["id"], PREFECT_HOME=home)
+        wait_for(fresh / "out/aside", process)
+        (again,) = wait_for_runs(fresh, "COMPLETED")
+
+    assert all(run["auto_scheduled"] for run in planned)
+    assert message["text"].startswith("restore/train-all: 1 stage, aside is Failed: ")
+    assert "aside was told to fail" in message["text"]
+    assert retried.returncode == 0, retried.stderr
+    assert (again["id"], again["run_count"]) == (failed["id"], 2)
+
+
+def wait_for_runs(root: Path, state: str) -> list[dict[str, Any]]:
+    """Return the flow runs in a state that the server of the toy knows, as soon as there are any."""
+    asked = call(root, "python", "-c", ASK_FOR_RUNS, WANTED=state)
+    assert asked.returncode == 0, asked.stderr
+    found: list[dict[str, Any]] = json.loads(asked.stdout)
+    return found
+
+
+ASK_FOR_RUNS = """
+import json, os, sys, time
+from prefect.client.orchestration import get_client
+with get_client(sync_client=True) as client:
+    for _ in range(120):
+        found = [run for run in client.read_flow_runs() if run.state_type == os.environ["WANTED"]]
+        if found:
+            break
+        time.sleep(0.5)
+known = {"id", "auto_scheduled", "run_count"}
+print(json.dumps([json.loads(run.model_dump_json(include=known)) for run in found]))
+"""
 
 
 def wait_until_gone(mark: str, folder: str, seconds: float = 60.0) -> list[str]:

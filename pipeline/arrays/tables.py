@@ -7,11 +7,13 @@ same number again, or as ``Annotated[float, Number(".4f")]`` says.
 """
 
 import csv
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -121,17 +123,29 @@ def read_lines(
             raise ValueError(f"{path}, line {line}: {error}{again}") from error
 
 
-def write_mappings(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+def write_mappings(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
     """Write a table whose rows differ: a column for every value that any of them has.
+
+    Which columns there are shows with the last row, so rows wait for it on the disk.
+
+    Args:
+        path: File to write, in a folder that exists.
+        rows: In the order to write.
 
     Raises:
         OSError: It cannot be written.
     """
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    names: dict[str, None] = {}
+    with TemporaryFile("w+", dir=path.parent, encoding="utf-8") as waiting:
+        for row in rows:
+            names.update(dict.fromkeys(row))
+            cells = {name: "" if value is None else str(value) for name, value in row.items()}
+            waiting.write(f"{json.dumps(cells)}\n")
+        waiting.seek(0)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(names), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(map(json.loads, waiting))
 
 
 def read_mappings(path: Path, columns: Iterable[str] = ()) -> list[dict[str, str]]:

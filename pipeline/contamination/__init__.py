@@ -11,8 +11,8 @@ is missed, of those with 8 to 50 one in 25, and below 8 an image counts as not j
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pipeline.contamination.pictures import Pictures, Sighting
 from pipeline.images.colours import in_colour
 from pipeline.images.files import read_image
 from pipeline.images.raw_images import RawImage
+from pipeline.running.workers import each
 
 SAME_PIXELS = "same pixels"
 
@@ -72,7 +73,7 @@ class Findings:
 
 
 def find_overlaps(
-    train: Sequence[RawImage], test: Mapping[str, Sequence[RawImage]], threads: int = 1
+    train: Iterable[RawImage], test: Mapping[str, Iterable[RawImage]], threads: int = 1
 ) -> Findings:
     """Look for test images in a training set, clean images only.
 
@@ -84,14 +85,15 @@ def find_overlaps(
     Raises:
         ImageError: An image cannot be read.
     """
-    tested = [(name, image.name) for name, images in test.items() for image in images]
+    images = [(name, image) for name, some in test.items() for image in some]
+    tested = [(name, image.name) for name, image in images]
     if not tested:
         return Findings(overlaps=[], not_judged=[])
-    test_pixels = [gray_pixels(image.clean) for images in test.values() for image in images]
+    test_pixels = [gray_pixels(image.clean) for _, image in images]
     digests = [_digest(pixels) for pixels in test_pixels]
     pictures = Pictures(test_pixels)
 
-    def look(image: RawImage) -> tuple[bool, list[Overlap]]:
+    def look(image: RawImage) -> tuple[str, bool, list[Overlap]]:
         pixels = gray_pixels(image.clean)
         judgeable, sightings = pictures.find(pixels)
         seen = {sighting.position: sighting for sighting in sightings}
@@ -102,23 +104,20 @@ def find_overlaps(
         found = [
             _overlap(image.name, tested[at], seen[at], digests[at] == digest) for at in sorted(seen)
         ]
-        return judgeable, found
+        return image.name, judgeable, found
 
-    with ThreadPoolExecutor(threads) as pool:
-        looks = list(pool.map(look, train))
-    overlaps = [overlap for _, found in looks for overlap in found]
+    overlaps: list[Overlap] = []
+    not_judged: list[tuple[str | None, str]] = []
+    with closing(each(look, train, most=threads)) as looks:
+        for name, judgeable, found in looks:
+            overlaps += found
+            if not judgeable and not found:
+                not_judged.append((None, name))
     seen = {(overlap.test_set, overlap.test_image) for overlap in overlaps}
-    not_judged = [
-        *(
-            (None, image.name)
-            for image, (judgeable, found) in zip(train, looks, strict=True)
-            if not judgeable and not found
-        ),
-        *(
-            name
-            for name, judgeable in zip(tested, pictures.judgeable, strict=True)
-            if not judgeable and name not in seen
-        ),
+    not_judged += [
+        name
+        for name, judgeable in zip(tested, pictures.judgeable, strict=True)
+        if not judgeable and name not in seen
     ]
     return Findings(overlaps, not_judged)
 

@@ -7,9 +7,10 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -75,7 +76,7 @@ def _quota(groups: Path) -> float:
 
 
 def each(
-    function: Callable[[Item], Result], items: Sequence[Item], *, most: int | None = None
+    function: Callable[[Item], Result], items: Iterable[Item], *, most: int | None = None
 ) -> Generator[Result, None, None]:
     """Yield ``function(item)`` of every item, in the order of the items.
 
@@ -85,7 +86,7 @@ def each(
 
     Args:
         function: What to do; it should not depend on what runs beside it.
-        items: What to do it to.
+        items: What to do it to; they are taken a few ahead of the results.
         most: Workers that are of use. What takes less than a millisecond, much of it in Python, is
             done sooner by one thread than by several that wait for Python's lock at every step.
 
@@ -99,13 +100,13 @@ def each(
         return
     pool = ThreadPoolExecutor(workers)
     calls: deque[Future[_Outcome[Result]]] = deque()
-    submitted, together = 0, 1
+    waiting, together = iter(items), 1
     try:
-        while calls or submitted < len(items):
-            while len(calls) < _AHEAD * workers and submitted < len(items):
-                some = items[submitted : submitted + together]
+        while True:
+            while len(calls) < _AHEAD * workers and (some := list(islice(waiting, together))):
                 calls.append(pool.submit(_call, function, some))
-                submitted += len(some)
+            if not calls:
+                return
             outcome = calls.popleft().result()
             yield from outcome.results
             if outcome.error is not None:

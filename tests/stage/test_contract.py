@@ -322,6 +322,7 @@ def test_stages_reserve_the_cores_that_they_use() -> None:
     computing = {"guard", "reconstruct_programs", *NETWORK_STAGES, *RECOGNISER_STAGES}
     assert threaded == computing - {"import_weights"}
     assert side_by_side == {
+        "guard",
         "download",
         "extract",
         "degrade",

@@ -335,7 +335,7 @@ def test_blocks_of_a_matlab_file_become_images(
 
     archives.fetch({"/gt.mat": (tmp_path / "gt.mat").read_bytes()}, serve)
 
-    images = list_images(archives.set.out)
+    images = list(list_images(archives.set.out))
     assert [image.name for image in images][:4] == ["0001__01", "0001__02", "0001__03", "0002__01"]
     restored = np.rint(read_image(images[4].clean) * 255).astype(np.uint8)
     assert np.array_equal(restored, blocks[1, 1])

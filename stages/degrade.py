@@ -1,18 +1,20 @@
 """Stage ``degrade``: make a training set of a patch bank and a degradation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arrays.array_file import ArrayFile
-from pipeline.arrays.patches import BankImage, Grid, PatchBank, join, write_cut
-from pipeline.arrays.pixels import Bytes, from_8bit, to_8bit
+from pipeline.arrays.patches import BankImage, Grid, PatchBank, write_cut
+from pipeline.arrays.pixels import from_8bit, to_8bit
 from pipeline.arrays.randomness import generator
+from pipeline.arrays.shards import ShardedFile
 from pipeline.arrays.tables import write_mappings
 from pipeline.arrays.training_set import begin_training_set
 from pipeline.degradations.levels import Level, Version, in_8bit, levels, reduction_of, versions
@@ -27,6 +29,9 @@ from pipeline.running.workers import each
 _SMALL = 1 << 17
 """Pixels of images that several threads degrade no sooner than one (measured: they come to be
 even at 481x321, and lose a third at 180x180)."""
+
+_SOME = 1000
+"""Images whose sizes say how large those of a bank are."""
 
 
 def degrade(*, name: str, degradation: Degradation, patches: Path, out: Path, seed: int) -> None:
@@ -51,7 +56,7 @@ def degrade(*, name: str, degradation: Degradation, patches: Path, out: Path, se
     """
     bank = PatchBank(patches)
     every = versions(degradation)
-    cards = [
+    drawn = [
         {"label": level.label, "drawn": "at every step"}
         for version in every
         if version.noise and version.stored is None
@@ -60,39 +65,42 @@ def degrade(*, name: str, degradation: Degradation, patches: Path, out: Path, se
     with new_folder(out) as folder:
         noise = [drawn_noise(version.noise) if version.noise else None for version in every]
         begin_training_set(folder, bank, name, degradation.model_dump(), noise)
-        if any(version.stored for version in every):
-            written = _write_versions(bank, every, folder / "degraded.npy", (seed, name))
-            cards = [*written, *cards]
-        write_mappings(folder / "card.csv", cards)
+        stored = any(version.stored for version in every)
+        written = _write_versions(bank, every, folder, (seed, name)) if stored else ()
+        write_mappings(folder / "card.csv", chain(written, drawn))
 
 
 def _write_versions(
-    bank: PatchBank, every: Sequence[Version], path: Path, key: tuple[int, str]
-) -> list[dict[str, Any]]:
-    """Write every version of every image, cut at the positions of the bank; return their cards."""
+    bank: PatchBank, every: Sequence[Version], folder: Path, key: tuple[int, str]
+) -> Iterator[dict[str, Any]]:
+    """Write every version of every image, cut at the positions of the bank; yield their cards."""
     reduction = _whole_reduction(every, bank)
     side = bank.clean.shape[1] // reduction
     # Interpolation and blur give values between the 8-bit ones, and overshoot: half precision
     # keeps them to a sixteenth of a gray level.
     dtype = np.dtype(np.uint8 if in_8bit(every) else np.float16)
-    file = ArrayFile(path, (side, side, bank.clean.shape[3]), dtype)
-    todo = [
+    file = ShardedFile(folder, "degraded", (side, side, bank.clean.shape[3]), dtype)
+    todo = (
         _Part(image, version.stored, version.draw, first=number * len(bank) + image.first)
         for number, version in enumerate(every)
         for image in bank.images
-    ]
+    )
     write = partial(_write_part, bank=bank, file=file, reduction=reduction, key=key)
-    pixels = sum(image.height * image.width for image in bank.images) / len(bank.images)
-    cards = each(write, todo, most=1 if pixels < _SMALL else None)
-    written = [card for card in cards if card]
+    with closing(each(write, todo, most=1 if _are_small(bank) else None)) as cards:
+        yield from (card for card in cards if card)
     file.finish(len(every) * len(bank))
-    return written
+
+
+def _are_small(bank: PatchBank) -> bool:
+    """Tell whether several threads would degrade the images of a bank no sooner than one."""
+    pixels = [image.height * image.width for image in islice(bank.images, _SOME)]
+    return sum(pixels) / len(pixels) < _SMALL
 
 
 def _whole_reduction(every: Sequence[Version], bank: PatchBank) -> int:
     """Return how many times smaller than the clean patches their partners are."""
     found = {reduction_of(version.stored) if version.stored else 1 for version in every}
-    grid = bank.images[0].grid
+    grid = next(iter(bank.images)).grid
     if len(found) > 1 or any(one % 1 or grid.size % one or grid.stride % one for one in found):
         raise ValueError(
             f"{bank.folder}: expected one scale that divides patches of {grid.size} pixels at a "
@@ -112,7 +120,7 @@ class _Part:
 
 
 def _write_part(
-    part: _Part, bank: PatchBank, file: ArrayFile, reduction: int, key: tuple[int, str]
+    part: _Part, bank: PatchBank, file: ShardedFile, reduction: int, key: tuple[int, str]
 ) -> dict[str, Any]:
     """Write one version of one image, and return its card; clean ones have none."""
     whole, card = _degraded(part, bank, key)
@@ -136,7 +144,7 @@ def _degraded(
     if level is None:
         return bank.clean_image(part.image), {}
     if isinstance(level.settings, RealPairs):
-        return join(_partners(bank)[part.image.patches], part.image.grid), {}
+        return bank.degraded_image(part.image), {}
     rng = generator(*key, level.label, part.draw, part.image.name)
     clean = bank.clean_image(part.image)
     if isinstance(level.settings, Jpeg):
@@ -154,15 +162,6 @@ def _reduced(grid: Grid, reduction: int, image: NDArray[Any]) -> Grid:
     if image.shape[:2] != (height, width):
         raise ValueError(f"expected a small image of {height}x{width}, came {image.shape[:2]}")
     return Grid(height, width, grid.size // reduction, grid.stride // reduction)
-
-
-def _partners(bank: PatchBank) -> Bytes:
-    if bank.degraded is None:
-        raise ValueError(
-            f"{bank.folder}: expected degraded partners of the clean patches, came none: the "
-            "degradation 'paired' needs a data set of real pairs"
-        )
-    return np.asarray(bank.degraded)
 
 
 if __name__ == "__main__":

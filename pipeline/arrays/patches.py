@@ -1,9 +1,9 @@
 """The patch grid, and the patch bank on disk that holds the patches of a whole data set.
 
-A bank is one array file and two tables, never one file a patch:
+A bank is one array and two tables, never one file a patch:
 
 - ``clean.npy``: uint8 ``(N, size, size, C)``, memory-mappable; for real pairs also
-  ``degraded.npy`` of the same shape;
+  ``degraded.npy`` of the same shape; large ones are in shards (``shards.py``);
 - ``index.csv``: image, row, column of each patch, in the order of the array;
 - ``images.csv``: size of each image, what part of it the patches cover, and how many there are.
 """
@@ -14,21 +14,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import starmap
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arrays.array_file import ArrayFile, Writer
+from pipeline.arrays.array_file import Writer
 from pipeline.arrays.pixels import Bytes
-from pipeline.arrays.tables import read_table, write_table
+from pipeline.arrays.shards import Rows, ShardedArray, ShardedFile, open_array
+from pipeline.arrays.stage_outputs import StageNotRunError
+from pipeline.arrays.tables import read_lines, write_table
 
 Pixel = TypeVar("Pixel", np.uint8, np.float16, np.float32)
 
-_GATHERED = 1 << 24
-"""Bytes of images to gather before they are cut."""
+_GATHERED = 1 << 22
+"""Bytes of images to gather before they are cut; more of them are no faster (measured)."""
 
 _BUFFER = 1 << 20
 """Bytes of patches to cut before they are written, which fit into the cache of a core."""
@@ -190,30 +191,73 @@ class BankImage:
         return slice(self.first, self.first + len(self.grid))
 
 
+@dataclass(frozen=True)
+class BankImages:
+    """The images of a bank, read from its table one by one whenever they are gone through.
+
+    Args:
+        folder: Of the bank.
+    """
+
+    folder: Path
+
+    def __iter__(self) -> Iterator[BankImage]:
+        first = 0
+        table = self.folder / "images.csv"
+        for _, row in read_lines(table, _ImageRow, f"extract@{self.folder.name}"):
+            grid = Grid(row.height, row.width, row.size, row.stride)
+            yield BankImage(row.image, row.height, row.width, first, grid)
+            first += len(grid)
+
+
 class PatchBank:
     """A patch bank on disk.
 
     Args:
         folder: Where ``stages/extract.py`` wrote it.
+
+    Raises:
+        OSError: A file of it is not there.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.clean: Bytes = np.load(folder / "clean.npy", mmap_mode="r")
-        partners = folder / "degraded.npy"
-        self.degraded: Bytes | None = (
-            np.load(partners, mmap_mode="r") if partners.exists() else None
-        )
-        rows = read_table(folder / "images.csv", _ImageRow, f"extract@{folder.name}")
-        self.images = list(_place_images(rows))
+        clean = open_array(folder, "clean")
+        if clean is None:
+            stage = f"extract@{folder.name}"
+            raise StageNotRunError(
+                f"{folder / 'clean.npy'}: no such file; run 'dvc repro {stage}', which writes it",
+                stage,
+            )
+        self.clean: Rows = clean
+        self.degraded: Rows | None = open_array(folder, "degraded")
+        self.images = BankImages(folder)
 
     def __len__(self) -> int:
         return len(self.clean)
 
     def clean_image(self, image: BankImage) -> Bytes:
         """Return the covered part of a clean image, uint8 ``(height, width, C)``."""
-        # A view of the same file: each slice of a memmap is a slow object of its own.
-        return join(np.asarray(self.clean)[image.patches], image.grid)
+        return _whole(self.clean, image)
+
+    def degraded_image(self, image: BankImage) -> Bytes:
+        """Return that of the degraded partner of an image.
+
+        Raises:
+            ValueError: The bank has none.
+        """
+        if self.degraded is None:
+            raise ValueError(
+                f"{self.folder}: expected degraded partners of the clean patches, came none: the "
+                "degradation 'paired' needs a data set of real pairs"
+            )
+        return _whole(self.degraded, image)
+
+
+def _whole(patches: Rows, image: BankImage) -> Bytes:
+    # A view of the same file: each slice of a memmap is a slow object of its own.
+    rows = patches if isinstance(patches, ShardedArray) else np.asarray(patches)
+    return join(rows[image.patches], image.grid)
 
 
 @dataclass(frozen=True)
@@ -228,14 +272,6 @@ class _ImageRow:
     patches: int
     rows_left: int
     columns_left: int
-
-
-def _place_images(rows: Iterable[_ImageRow]) -> Iterator[BankImage]:
-    first = 0
-    for row in rows:
-        grid = Grid(row.height, row.width, row.size, row.stride)
-        yield BankImage(row.image, row.height, row.width, first, grid)
-        first += len(grid)
 
 
 def write_bank(
@@ -256,29 +292,40 @@ def write_bank(
         ValueError: An image is smaller than a patch, its partner has another size, only some
             have partners, or there are no images.
     """
-    clean = _Patches(folder / "clean.npy", size)
-    degraded = _Patches(folder / "degraded.npy", size)
-    grids: list[tuple[str, Grid]] = []
-    with clean, degraded:
-        for name, image, partner in _gathered(images):
-            grid = grid_on(image.shape[0], image.shape[1], size, stride, name)
-            grids.append((name, grid))
-            clean.add(image, grid)
-            if partner is not None:
-                if partner.shape != image.shape:
-                    raise ValueError(
-                        f"image '{name}': expected a degraded partner of shape {image.shape}, "
-                        f"came {partner.shape}"
-                    )
-                degraded.add(partner, grid)
-    if not grids:
+    with (
+        _Patches(folder, "clean", size) as clean,
+        _Patches(folder, "degraded", size) as degraded,
+        (folder / "index.csv").open("w", newline="") as index,
+    ):
+        index.write("image,row,column\n")
+
+        def rows() -> Iterator[_ImageRow]:
+            for name, image, partner in _gathered(images):
+                grid = grid_on(image.shape[0], image.shape[1], size, stride, name)
+                clean.add(image, grid)
+                if partner is not None:
+                    _check_partner(name, image, partner)
+                    degraded.add(partner, grid)
+                index.write(_index_lines(name, grid))
+                yield _image_row(name, grid)
+
+        # Row by row: there may be millions of images.
+        write_table(folder / "images.csv", _ImageRow, rows())
+    if not clean.images:
         raise ValueError("expected at least one image to cut, came none")
-    if degraded.images not in {0, len(grids)}:
+    if degraded.images not in {0, clean.images}:
         raise ValueError(
-            f"expected degraded partners of all {len(grids)} images or of none, came "
+            f"expected degraded partners of all {clean.images} images or of none, came "
             f"{degraded.images}"
         )
-    _write_tables(folder, grids)
+
+
+def _check_partner(name: str, image: Bytes, partner: Bytes) -> None:
+    if partner.shape != image.shape:
+        raise ValueError(
+            f"image '{name}': expected a degraded partner of shape {image.shape}, "
+            f"came {partner.shape}"
+        )
 
 
 def _gathered(images: Iterable[tuple[str, Bytes, Bytes | None]]) -> Iterator[Any]:
@@ -304,19 +351,21 @@ def _gathered(images: Iterable[tuple[str, Bytes, Bytes | None]]) -> Iterator[Any
 
 
 class _Patches:
-    """The patches of images one after the other, in a file that is made for the first one.
+    """The patches of images one after the other, in an array that is made for the first one.
 
     Args:
-        path: The file.
+        folder: Where to.
+        name: Of the array.
         size: Side of a patch, in pixels.
     """
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, folder: Path, name: str, size: int) -> None:
         self.images = 0
-        self._path = path
+        self._folder = folder
+        self._name = name
         self._size = size
         self._count = 0
-        self._file: ArrayFile | None = None
+        self._file: ShardedFile | None = None
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -331,19 +380,11 @@ class _Patches:
         """Cut an image and write its patches behind those of the images before."""
         if self._file is None:
             row = (self._size, self._size, image.shape[2])
-            self._file = ArrayFile(self._path, row, np.dtype(np.uint8))
+            self._file = ShardedFile(self._folder, self._name, row, np.uint8)
             self._write = self._open.enter_context(self._file.writer())
         write_cut(self._write, self._count, image, grid)
         self._count += len(grid)
         self.images += 1
-
-
-def _write_tables(folder: Path, grids: list[tuple[str, Grid]]) -> None:
-    with (folder / "index.csv").open("w", newline="") as file:
-        file.write("image,row,column\n")
-        for name, grid in grids:
-            file.write(_index_lines(name, grid))
-    write_table(folder / "images.csv", _ImageRow, starmap(_image_row, grids))
 
 
 def _image_row(name: str, grid: Grid) -> _ImageRow:

@@ -4,7 +4,7 @@
 (``patches.py``), and beside the files of the bank it holds
 
 - ``degraded.npy``: ``(V * N, side, side, C)``, uint8 or float16 in [0, 1], the N patches of the
-  bank once a version; left out where noise alone is to be removed;
+  bank once a version; left out where noise alone is to be removed; large ones are in shards;
 - ``card.csv``: what was drawn for each image and version;
 - ``pairs.json``: names of the pairs and of their bank, the settings of the degradation, and of
   each version the noise that training draws anew at every step.
@@ -18,10 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pipeline.arrays.patches import PatchBank
+from pipeline.arrays.shards import Rows, array_files, open_array
 from pipeline.arrays.stage_outputs import read_json
 
 
@@ -61,10 +59,7 @@ class TrainingSet:
 
     def __init__(self, folder: Path) -> None:
         self.bank = PatchBank(folder)
-        partners = folder / "degraded.npy"
-        self.degraded: NDArray[np.uint8] | NDArray[np.float16] | None = (
-            np.load(partners, mmap_mode="r") if partners.exists() else None
-        )
+        self.degraded: Rows | None = open_array(folder, "degraded")
         facts = read_json(folder / "pairs.json")
         self.name: str = facts["name"]
         self.bank_name: str = facts["bank"]
@@ -93,8 +88,8 @@ def begin_training_set(
     Raises:
         OSError: They cannot be written.
     """
-    for file in ("clean.npy", "images.csv"):
-        _link(bank.folder / file, folder / file)
+    for file in (*array_files(bank.folder, "clean"), bank.folder / "images.csv"):
+        _link(file, folder / file.name)
     facts = {
         "name": name,
         "bank": bank.folder.name,

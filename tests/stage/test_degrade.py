@@ -7,6 +7,7 @@ import pytest
 from pipeline.arrays.patches import Grid, PatchBank, cut
 from pipeline.arrays.pixels import from_8bit, to_8bit
 from pipeline.arrays.randomness import generator
+from pipeline.arrays.training_set import TrainingSet
 from pipeline.degradations.levels import reduction_of, versions
 from pipeline.degradations.settings import Degradation
 from pipeline.degrading.synthesis import degrade as degrade_image
@@ -120,7 +121,7 @@ def test_small_patches_are_a_part_of_the_small_image(tmp_path: Path) -> None:
 
     stored = np.load(degrade_bank(tmp_path, STORED["low"], patches) / "degraded.npy")
 
-    image = one.images[1]
+    image = list(one.images)[1]
     height, width = image.grid.covered
     small = resize(from_8bit(one.clean_image(image)), height // 2, width // 2)
     assert stored.shape[1:] == (6, 6, 1)
@@ -154,7 +155,7 @@ def test_whole_images_are_compressed_and_then_cut(tmp_path: Path) -> None:
 
     out = degrade_bank(tmp_path, JPEG, patches)
 
-    image = one.images[1]
+    image = list(one.images)[1]
     whole = compress_jpeg(from_8bit(one.clean_image(image)), 10, "yuv420")
     stored = np.load(out / "degraded.npy")
     np.testing.assert_array_equal(stored[image.patches], cut(to_8bit(whole), image.grid))
@@ -280,3 +281,27 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
 
     for path in outs[0].iterdir():
         assert path.read_bytes() == (outs[1] / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["JPEG", "low", "mixture", "paired"])
+def test_a_large_training_set_has_the_same_patches_in_several_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    settings = {**STORED, "paired": REAL}[name]
+    raw = download_pairs(tmp_path) if name == "paired" else download_photos(tmp_path)
+    sets = []
+    for bytes_each in (1 << 31, 1000):
+        monkeypatch.setattr("pipeline.arrays.shards.SHARD_BYTES", bytes_each)
+        folder = tmp_path / str(bytes_each)
+        sets.append(degrade_bank(folder, settings, extract_bank(folder, bank(12, 12), raw)))
+
+    one, other = (TrainingSet(folder) for folder in sets)
+
+    assert not (sets[1] / "clean.npy").exists()
+    assert len(list(sets[1].glob("degraded-*"))) > 1
+    assert one.degraded is not None
+    assert other.degraded is not None
+    assert one.degraded.dtype == other.degraded.dtype
+    assert np.array_equal(one.degraded[:], other.degraded[:])
+    assert np.array_equal(one.bank.clean[:], other.bank.clean[:])
+    assert (sets[0] / "card.csv").read_bytes() == (sets[1] / "card.csv").read_bytes()

@@ -53,7 +53,8 @@ def test_real_pairs_are_cut_at_the_same_places(tmp_path: Path) -> None:
     patches = PatchBank(extract_bank(tmp_path, raw=download_pairs(tmp_path)))
 
     assert patches.degraded is not None
-    brighter = from_8bit(patches.degraded) - from_8bit(patches.clean)
+    noisy, clean = np.asarray(patches.degraded), np.asarray(patches.clean)
+    brighter = from_8bit(noisy) - from_8bit(clean)
     assert np.abs(brighter - 0.1).max() <= 1 / 255
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.arrays.patches import Grid, PatchBank, cut, grid_on, join, write_bank
 from pipeline.arrays.pixels import Bytes
+from pipeline.arrays.shards import ShardedArray
 
 GRIDS = [
     Grid(16, 16, 8, 8),
@@ -219,9 +220,35 @@ def test_partners_are_cut_at_the_same_places(tmp_path: Path) -> None:
     bank = PatchBank(tmp_path)
 
     assert bank.degraded is not None
-    added = bank.degraded - bank.clean
+    added = np.asarray(bank.degraded) - np.asarray(bank.clean)
     assert (added[: len(bank) // 2] == 100).all()
     assert (added[len(bank) // 2 :] == 60).all()
+
+
+def test_a_large_bank_has_the_same_patches_and_images_in_several_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = [("a", photo(41, 33), photo(41, 33, 1, 1)), ("b", photo(9, 70), photo(9, 70))]
+    banks = []
+    for bytes_each in (1 << 31, 3 * 64):
+        monkeypatch.setattr("pipeline.arrays.shards.SHARD_BYTES", bytes_each)
+        folder = tmp_path / str(bytes_each)
+        folder.mkdir()
+        write_bank(folder, written, size=8, stride=5)
+        banks.append(PatchBank(folder))
+
+    one, other = banks
+    assert isinstance(one.clean, np.memmap)
+    assert isinstance(other.clean, ShardedArray)
+    assert one.degraded is not None
+    assert other.degraded is not None
+    assert len(one) == len(other)
+    assert np.array_equal(one.clean[:], other.clean[:])
+    assert np.array_equal(one.degraded[:], other.degraded[:])
+    for image, same in zip(one.images, other.images, strict=True):
+        assert image == same
+        assert np.array_equal(one.clean_image(image), other.clean_image(image))
+        assert np.array_equal(one.degraded_image(image), other.degraded_image(image))
 
 
 def test_bank_without_partners_has_none(folder: Path) -> None:

@@ -8,6 +8,7 @@ if __name__ == "__main__":
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +194,8 @@ def _trained_on(data: TrainingSet) -> dict[str, Any]:
     bank = data.bank
     return {
         "bank": data.bank_name,
-        # Images that were cut at several scales are there as NAME, NAME@0.9, ...
-        "images": len({image.name.partition("@")[0] for image in bank.images}),
+        # Images that were cut at several scales are there as NAME, NAME@0.9, ..., in a row.
+        "images": sum(1 for _ in groupby(one.name.partition("@")[0] for one in bank.images)),
         "patches": len(bank),
         "patch_size": bank.clean.shape[1],
     }

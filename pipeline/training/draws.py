@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 
 from pipeline.arrays.randomness import generator, seed_of
 from pipeline.arrays.training_set import Between, Values
+from pipeline.training.large_shuffle import shuffled_at
 
 WAYS = 8
 """Flips and quarter turns of a square: four turns, each of them also mirrored."""
+
+
+_HELD = 1 << 20
+"""Pairs of which the whole order of an epoch is held in memory."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,15 @@ class Draws:
 
     def chosen(self, step: int) -> NDArray[np.int64]:
         """Return the positions of a batch in the endless series of shuffled epochs."""
-        first = step * self.batch
-        epochs = range(first // self.pairs, (first + self.batch - 1) // self.pairs + 1)
-        order = np.concatenate([_shuffled(self.pairs, *self.key, epoch) for epoch in epochs])
-        start = first - epochs[0] * self.pairs
-        return order[start : start + self.batch]
+        epochs, places = np.divmod(step * self.batch + np.arange(self.batch), self.pairs)
+        parts = [self._at(places[epochs == epoch], int(epoch)) for epoch in np.unique(epochs)]
+        return np.concatenate(parts)
+
+    def _at(self, places: NDArray[np.int64], epoch: int) -> NDArray[np.int64]:
+        """Return which pairs stand at some places of an epoch's order."""
+        if self.pairs > _HELD:
+            return shuffled_at(places, self.pairs, *self.key, "order", epoch)
+        return _shuffled(self.pairs, *self.key, epoch)[places].astype(np.int64)
 
     def turns(self, step: int) -> NDArray[np.int64]:
         """Return for each pair of a batch which of the eight flips and quarter turns it gets."""
@@ -64,5 +73,7 @@ class Draws:
 
 
 @lru_cache(maxsize=2)  # a pure function: an epoch asks for the same order at every step
-def _shuffled(pairs: int, seed: int, experiment: str, epoch: int) -> NDArray[np.int64]:
-    return generator(seed, experiment, "order", epoch).permutation(pairs)
+def _shuffled(pairs: int, seed: int, experiment: str, epoch: int) -> NDArray[np.int32]:
+    order = np.arange(pairs, dtype=np.int32)
+    generator(seed, experiment, "order", epoch).shuffle(order)
+    return order

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pipeline.arrays.pixels import Bytes
+from pipeline.arrays.shards import Rows
 from pipeline.arrays.training_set import DrawnNoise
 from pipeline.machine.memory import free_memory
 from pipeline.machine.transfer import upload
 from pipeline.training.draws import WAYS, Draws
 from pipeline.training.fresh_noise import FreshNoise
-from pipeline.training.stores import Stored, StreamedStore, open_store
+from pipeline.training.stores import StreamedStore, open_store
 
 _SHARE = 0.5
 """Of the free memory of a device that patches may take."""
@@ -21,7 +21,7 @@ class Pairs:
     """All training pairs of an experiment.
 
     Args:
-        clean: uint8 ``(N, size, size, C)``, possibly memory-mapped.
+        clean: uint8 ``(N, size, size, C)``, possibly memory-mapped or in shards.
         degraded: Degraded partners ``(V * N, side, side, C)``, uint8 or float16 in [0, 1]: V
             versions of each clean patch, the whole bank once a version; smaller than the clean
             ones by a whole number where the network enlarges. None where clean patches with noise
@@ -43,8 +43,8 @@ class Pairs:
 
     def __init__(
         self,
-        clean: Bytes,
-        degraded: Stored | None,
+        clean: Rows,
+        degraded: Rows | None,
         noise: DrawnNoise | Sequence[DrawnNoise | None] | None,
         key: tuple[int, str],
         batch: int,
@@ -63,7 +63,7 @@ class Pairs:
                 f"expected at least one batch of {batch} training patches, came {pairs}: "
                 "add images, or choose a smaller batch, patch or stride"
             )
-        arrays: list[Stored] = [clean]
+        arrays: list[Rows] = [clean]
         if degraded is not None:
             _check_partners(clean, degraded, len(noises))
             arrays.append(degraded)
@@ -121,7 +121,7 @@ class Pairs:
         return both.contiguous(memory_format=torch.channels_last)
 
 
-def _check_partners(clean: Bytes, degraded: Stored, versions: int) -> None:
+def _check_partners(clean: Rows, degraded: Rows, versions: int) -> None:
     """Check that partners are as many and as large as versions of the clean patches are.
 
     Raises:

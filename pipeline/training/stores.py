@@ -1,19 +1,18 @@
 """Where the patches are while a network trains: all on the device, or read ahead from the disk."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.arrays.shards import Rows, ShardedArray
 from pipeline.machine.transfer import pinned, upload
-
-Stored = NDArray[np.uint8] | NDArray[np.float16]
-"""Patches ``(N, size, size, C)``: 0-255, or half precision in [0, 1] up to overshoot."""
 
 _AHEAD = 4
 """Batches that are read before they are asked for."""
@@ -32,23 +31,31 @@ class Store(Protocol):
 
 
 def open_store(
-    arrays: Sequence[Stored],
+    arrays: Sequence[Rows],
     chosen: Callable[[int], NDArray[np.int64]],
     device: torch.device,
     memory: int,
 ) -> Store:
     """Return a store that holds the arrays on ``device`` if they fit there, else streams them.
 
+    A CPU works on mapped files where they are: pages that were read stay in the system's cache.
+
     Args:
-        arrays: Possibly memory-mapped. Positions beyond the length of a shorter one start anew
+        arrays: Patches ``(N, size, size, C)``, possibly memory-mapped: 0-255, or half precision
+            in [0, 1] up to overshoot. Positions beyond the length of a shorter one start anew
             at its beginning.
         chosen: Returns the positions that a step takes.
         device: Where the patches are needed.
         memory: Bytes of the device that the arrays may take.
     """
-    if sum(array.nbytes for array in arrays) <= memory:
+    if sum(array.nbytes for array in arrays) > memory:
+        return StreamedStore(arrays, chosen, device)
+    if device.type != "cpu":
         return _Resident([_held(array, device) for array in arrays], chosen, device)
-    return StreamedStore(arrays, chosen, device)
+    in_place = [_in_place(array) for array in arrays if not isinstance(array, ShardedArray)]
+    if len(in_place) < len(arrays):
+        return StreamedStore(arrays, chosen, device)
+    return _Resident(in_place, chosen, device)
 
 
 @dataclass
@@ -62,7 +69,7 @@ class _Resident:
         return [bank.index_select(0, positions % len(bank)) for bank in self.banks]
 
 
-def _held(array: Stored, device: torch.device) -> Tensor:
+def _held(array: Rows, device: torch.device) -> Tensor:
     """Copy an array to a device piece by piece: all of it may not fit into the host's memory."""
     held = torch.empty(array.shape, dtype=_TENSOR_TYPES[array.dtype.type], device=device)
     some = max(1, _PIECE // max(1, array[:1].nbytes))
@@ -71,11 +78,18 @@ def _held(array: Stored, device: torch.device) -> Tensor:
     return held
 
 
+def _in_place(array: NDArray[Any]) -> Tensor:
+    """Return an array as a tensor without a copy, to be read only."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        return torch.from_numpy(np.asarray(array))
+
+
 @dataclass
 class StreamedStore:
     """Reads the batches of the next steps in a thread, into memory that a GPU copies from."""
 
-    arrays: Sequence[Stored]
+    arrays: Sequence[Rows]
     chosen: Callable[[int], NDArray[np.int64]]
     device: torch.device
 

@@ -152,7 +152,7 @@ def test_the_card_says_how_much_was_trained_on(tmp_path: Path) -> None:
         "patches": len(bank_on_disk),
         "patch_size": 16,
     }
-    assert len(bank_on_disk.images) == 6
+    assert len(list(bank_on_disk.images)) == 6
 
 
 def weights_trained(folder: Path) -> list[Any]:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.arrays.pixels import Bytes, from_8bit, to_8bit
+from pipeline.arrays.shards import Rows, ShardedArray
 from pipeline.arrays.training_set import DrawnNoise
 from pipeline.degradations.settings import (
     FloatRange,
@@ -51,7 +52,7 @@ def sensor(peak: Any, sigma_8bit: Any) -> DrawnNoise:
     )
 
 
-def pairs_of(clean: Bytes, **changes: Any) -> Pairs:
+def pairs_of(clean: Rows, **changes: Any) -> Pairs:
     settings: dict[str, Any] = {
         "clean": clean,
         "degraded": None,
@@ -118,6 +119,22 @@ def test_random_numbers_of_others_are_left_alone() -> None:
     pairs_of(random_patches(8, 6), noise=noise(25), augment=True).at(0)
 
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("memory", [None, 0])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_patches_in_several_files_give_the_same_batches(
+    name: str, memory: int | None, device: torch.device
+) -> None:
+    clean = random_patches(11, 6)
+    in_parts = ShardedArray([clean[:4], clean[4:8], clean[8:]])
+    whole = pairs_of(clean, **VARIANTS[name], device=device)
+
+    parts = pairs_of(in_parts, **VARIANTS[name], device=device, memory=memory)
+
+    for step in (0, 1, 2, 7):
+        for one, other in zip(whole.at(step), parts.at(step), strict=True):
+            assert torch.equal(one, other)
 
 
 # ----------------------------------------------------------------------------- epochs

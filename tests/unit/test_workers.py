@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -37,6 +38,22 @@ def test_results_come_in_the_order_of_the_items(workers: int, count: int) -> Non
         return item * item
 
     assert list(each(work, range(count))) == [item * item for item in range(count)]
+
+
+@parametrised(WORKERS)
+def test_items_are_taken_a_few_ahead_of_the_results(workers: int) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(10_000):
+            taken.append(item)
+            yield item
+
+    with closing(each(abs, items())) as results:
+        first = [next(results) for _ in range(3)]
+
+    assert first == [0, 1, 2]
+    assert len(taken) < 200 * workers
 
 
 @parametrised(WORKERS)

@@ -28,7 +28,7 @@ from pipeline.arrays.tables import read_lines, write_table
 
 Pixel = TypeVar("Pixel", np.uint8, np.float16, np.float32)
 
-_GATHERED = 1 << 22
+_GATHERED = 3 << 20
 """Bytes of images to gather before they are cut; more of them are no faster (measured)."""
 
 _BUFFER = 1 << 20

@@ -103,7 +103,10 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source.resolve(), target)
     except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+        if source.is_symlink():  # into DVC's cache, where what it points to never changes
+            target.symlink_to(source.resolve())
+        else:
+            shutil.copyfile(source, target)
 
 
 def _read_noise(fields: Mapping[str, Any]) -> DrawnNoise:

@@ -150,7 +150,7 @@ def _train(folder: Path, name: str) -> None:
     train(
         experiment=name,
         model=MODEL,
-        recipe=RECIPE.model_copy(update={"steps": 60, "batch": 32, "log_every": 20}),
+        recipe=RECIPE.model_copy(update={"steps": 30, "batch": 32, "log_every": 10}),
         training_set=folder / name,
         guarded=folder / "passed.txt",
         start=folder / "random",

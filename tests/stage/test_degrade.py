@@ -1,4 +1,5 @@
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipeline.degrading.synthesis import degrade as degrade_image
 from pipeline.images.files import compress_jpeg
 from pipeline.images.resize import resize
 from stages.degrade import degrade
+from tests.small_disk import mount_small_disk
 from tests.stage.graph_data import (
     JPEG,
     NOISE,
@@ -305,3 +307,22 @@ def test_a_large_training_set_has_the_same_patches_in_several_files(
     assert np.array_equal(one.degraded[:], other.degraded[:])
     assert np.array_equal(one.bank.clean[:], other.bank.clean[:])
     assert (sets[0] / "card.csv").read_bytes() == (sets[1] / "card.csv").read_bytes()
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_bank_in_a_cache_on_another_disk_is_not_copied(tmp_path: Path, linked: bool) -> None:
+    patches = extract_bank(tmp_path, bank())
+    clean = patches / "clean.npy"
+    content = clean.read_bytes()
+    with mount_small_disk(tmp_path / "other", "size=4m") as disk:
+        if linked:  # as DVC leaves it with links to its cache
+            shutil.move(clean, disk / "2f")
+            clean.symlink_to(disk / "2f")
+        else:
+            shutil.move(patches, disk / "patches")
+            patches = disk / "patches"
+
+        out = degrade_bank(tmp_path, NOISE, patches) / "clean.npy"
+
+        assert out.is_symlink() == linked
+        assert out.read_bytes() == content

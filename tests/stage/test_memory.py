@@ -9,8 +9,8 @@ from tests.bench.memory import Cut, all_stages
 CUT = Cut(image=64, size=16, stride=3)
 """289 patches an image."""
 
-FEW, MANY = 2_000, 300_000
-"""The patches are 0.5 MB and 77 MB."""
+FEW, MANY = 2_000, 150_000
+"""The patches are 0.5 MB and 38 MB."""
 
 BUFFERS = 5
 """Megabytes of images that wait until they are cut: fixed, and not full with few images."""

@@ -20,6 +20,7 @@ from dvc.output import Output
 from dvc.repo import Repo
 from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
 from dvc.stage import Stage as DvcStage
+from dvc.utils.serialize import LOADERS
 
 from pipeline.checking.params_file import load_params
 from pipeline.graph.lock_entries import by_entries
@@ -51,7 +52,8 @@ class Stage:
     cpus: int
     """Cores it keeps busy; ``meta.cpus``, otherwise 1."""
     gpus: float
-    """GPUs it can use, or which part of one; ``meta.gpus``, otherwise 0."""
+    """GPUs it can use, or which part of one; ``meta.gpus``, otherwise 0, for each of as many
+    processes as the entry of ``params.yaml`` says that ``meta.processes`` names."""
     follows: tuple[str, ...]
     """Those of them that may change what it reads; the others write the same, by
     ``meta.constant``, whenever they succeed."""
@@ -86,7 +88,7 @@ def read_graph(root: Path) -> dict[str, Stage]:
                 name=name,
                 needs=tuple(sorted(needs[name][1])),
                 cpus=_count(name, needs[name][0].meta, "cpus", default=1, least=1),
-                gpus=_gpus(name, needs[name][0].meta),
+                gpus=_gpus_of_all(root, name, needs[name][0].meta),
                 follows=tuple(
                     needed
                     for needed in sorted(needs[name][1])
@@ -478,6 +480,18 @@ def _memory(stage: str, meta: object) -> float:
     if type(value) not in (int, float) or not 0 <= value < math.inf:
         raise GraphError(f"stage {stage}, meta.memory: expected a number of GiB, came {value!r}")
     return float(value)
+
+
+def _gpus_of_all(root: Path, stage: str, meta: object) -> float:
+    """Return the GPUs of a stage, where each of several processes has its own."""
+    gpus = _gpus(stage, meta)
+    key = meta.get("processes") if isinstance(meta, dict) else None
+    if not gpus or key is None:
+        return gpus
+    value = LOADERS[".yaml"](str(root / "params.yaml"))
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return gpus if value in (None, 1) else math.ceil(gpus) * value
 
 
 def _hours(stage: str, meta: object) -> float:

@@ -85,6 +85,25 @@ def test_a_stage_can_be_said_to_write_the_same_always(toy: Path) -> None:
     assert graph["branch@left"].follows == ()
 
 
+@pytest.mark.parametrize(
+    ("gpus", "params", "expected"),
+    [
+        ("1", "resources: {train: {processes: 3}}", 3),
+        ("0.5", "resources: {train: {processes: 2}}", 2),
+        ("0.5", "resources: {train: {processes: 1}}", 0.5),
+        ("1", "resources: {threads: 2}", 1),
+    ],
+)
+def test_each_of_several_processes_has_gpus_of_its_own(
+    gpus: str, params: str, expected: float, toy: Path
+) -> None:
+    named = f"gpus: {gpus}\n        processes: resources.train.processes"
+    edit(toy / "dvc.yaml", "cpus: ${cpus}", named)
+    (toy / "params.yaml").write_text(params)
+
+    assert dag.read_graph(toy)["branch@left"].gpus == expected
+
+
 def test_a_stage_can_ask_for_a_part_of_a_gpu_and_for_memory(toy: Path) -> None:
     edit(toy / "dvc.yaml", "cpus: ${cpus}", "gpus: 0.5\n        memory: 12")
 

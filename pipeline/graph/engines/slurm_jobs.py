@@ -167,10 +167,19 @@ class SlurmEngine:
             if missed == _TIMES_TO_MISS:
                 lost = str(job.state).partition(" ")[0] in _LOST
                 raise (LostPlaceError if lost else EngineError)(
-                    f"its job {job.job_id} ended without an exit code ({job.state}); Slurm's "
-                    f"words are in {job.paths.stderr}"
+                    f"its job {job.job_id} ended without an exit code ({job.state}); "
+                    f"{self._words_of(job)}"
                 )
         return int(code.read_text(encoding="utf-8"))
+
+    def _words_of(self, job: Submitit) -> str:
+        """Return where a job says what happened to it, or why it says nothing."""
+        if job.paths.stderr.exists():
+            return f"Slurm's words are in {job.paths.stderr}"
+        return (
+            f"its node left nothing in {self._folder}: expected one that sees this folder and "
+            f"{sys.executable} at the same paths"
+        )
 
     def _executor(self, environment: Mapping[str, str], stage: Stage) -> Submitit:
         """Return what submits a job for ``stage``."""

@@ -2,7 +2,10 @@
 
 import json
 import runpy
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,27 @@ def exported(model: Model, to: Path) -> tuple[nn.Module, Facts]:
     return network, facts
 
 
+@dataclass(frozen=True)
+class Exported:
+    """A network, and the file that it was written to."""
+
+    file: Path
+    network: nn.Module
+    facts: Facts
+
+
+@pytest.fixture(scope="module")
+def export_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Exported]:
+    """Export a tiny network for all tests that ask for it: the tracer takes up to half a minute."""
+
+    @cache
+    def once(name: str, suffix: str) -> Exported:
+        file = tmp_path_factory.mktemp("exported") / f"net{suffix}"
+        return Exported(file, *exported(TINY[name], file))
+
+    return once
+
+
 def facts_in(path: Path) -> Facts:
     if path.suffix == ".pt2":
         extra = {torch_file.FACTS_FILE: ""}
@@ -85,12 +109,12 @@ def test_every_architecture_is_exported_here() -> None:
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("name", TINY)
 def test_a_file_computes_what_its_network_does_at_any_size(
-    name: str, suffix: str, tmp_path: Path
+    name: str, suffix: str, export_once: Callable[[str, str], Exported]
 ) -> None:
-    model = TINY[name]
-    network, _ = exported(model, tmp_path / f"net{suffix}")
+    model, written = TINY[name], export_once(name, suffix)
+    network = written.network
 
-    run = FORMATS[suffix].open_network(tmp_path / f"net{suffix}")
+    run = FORMATS[suffix].open_network(written.file)
 
     bands = [1, 4] if model.channels == "shared" else [model.input_channels]
     least = model.multiple
@@ -251,10 +275,14 @@ def example_for_people(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[st
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_tiles_with_the_halo_of_the_file_give_what_the_whole_image_gives(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    export_once: Callable[[str, str], Exported],
 ) -> None:
-    model = TINY[name]
-    network, facts = exported(model, tmp_path / "dncnn_s25.onnx")
+    model, written = TINY[name], export_once(name, ".onnx")
+    network, facts = written.network, written.facts
+    shutil.copyfile(written.file, tmp_path / "dncnn_s25.onnx")
     program = example_for_people(tmp_path, monkeypatch)
     batch = torch.rand(2, model.planes, 75, 90)
     with torch.no_grad():

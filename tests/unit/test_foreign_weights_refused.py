@@ -209,10 +209,11 @@ def test_names_that_no_network_has_are_refused_soon(
     tmp_path: Path, tensors: dict[str, torch.Tensor]
 ) -> None:
     path = save_torch(tmp_path, tensors)
-    begun = time.monotonic()
+    # Not by the clock: other programs of the machine take their time too.
+    begun = time.process_time()
 
     assert "none of them has such names" in refusal(path)
-    assert time.monotonic() - begun < 30
+    assert time.process_time() - begun < 30
 
 
 def test_mappings_without_end_are_refused_at_once(tmp_path: Path) -> None:

@@ -157,22 +157,30 @@ def test_live_channels_want_the_secret_too(served: str, path: str) -> None:
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root becomes another")
 @pytest.mark.usefixtures("served")
 def test_another_user_of_the_machine_cannot_read_the_secret(project: Path) -> None:
-    for folder in [project, *project.parents[:3]]:
+    # Each process of `pytest -n` has a folder of its own, one deeper.
+    closed = project.parents[: 4 if "PYTEST_XDIST_WORKER" in os.environ else 3]
+    for folder in [project, *closed]:
         folder.chmod(folder.stat().st_mode | 0o055)
 
+    assert read_as_nobody(project, "raw.txt").stdout == "raw"
     for name in (".restore/prefect-secret", SETTINGS):
-        read = subprocess.run(
-            ["/bin/cat", name],
-            cwd=project,
-            user="nobody",
-            group="nogroup",
-            extra_groups=[],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        read = read_as_nobody(project, name)
         assert read.returncode != 0
         assert "Permission denied" in read.stderr
+
+
+def read_as_nobody(project: Path, name: str) -> "subprocess.CompletedProcess[str]":
+    """Read a file of a project as the user of this machine who may do least."""
+    return subprocess.run(
+        ["/bin/cat", name],
+        cwd=project,
+        user="nobody",
+        group="nogroup",
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def ask_for_aside(project: Path) -> None:

@@ -214,10 +214,10 @@ HERE = {
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(smoke: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a committed project in which the smoke preset has run."""
-    project = copy_project(tmp_path_factory.mktemp("readme") / "project", preset="smoke")
-    run(project, "dvc", "repro")
+    target = tmp_path_factory.mktemp("readme") / "project"
+    project = Path(shutil.copytree(smoke, target, symlinks=True))
     run(project, "git", "add", "--all")
     run(project, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "Run")
     return project

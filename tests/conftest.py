@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 """Folder of the project."""
 
+# The processes of `pytest -n` share the cores: with as many threads each as there are cores they
+# would mostly wait for one another. It is read when NumPy and torch are loaded; what a test starts
+# as a stage is started chooses its own number.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A shell starts what runs in the background deaf to Ctrl-C, and so all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

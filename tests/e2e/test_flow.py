@@ -681,7 +681,7 @@ def test_schedules_outlive_restore_serve_and_a_failed_run_is_told_of_and_retried
 
 
 def wait_for_runs(root: Path, state: str) -> list[dict[str, Any]]:
-    """Return the flow runs in a state that the server of the toy knows, as soon as there are any."""
+    """Return the flow runs in a state that the server of the toy knows, once there are any."""
     asked = call(root, "python", "-c", ASK_FOR_RUNS, WANTED=state)
     assert asked.returncode == 0, asked.stderr
     found: list[dict[str, Any]] = json.loads(asked.stdout)

@@ -44,6 +44,15 @@ WORKERS = (
     "test_a_worker_that_dies_is_replaced_by_one_that_goes_on_from_its_checkpoint",
 )
 
+UNATTENDED = (
+    FLOW,
+    "test_schedules_outlive_restore_serve_and_a_failed_run_is_told_of_and_retried",
+)
+SERVICES = (
+    "tests/e2e/test_services.py",
+    "test_a_run_reaches_both_and_no_secret_is_in_what_it_says",
+)
+
 TUTORIAL = ("tests/e2e/test_tutorial.py", "test_its_lines_work_one_after_the_other")
 
 ELSEWHERE = {
@@ -129,6 +138,23 @@ ELSEWHERE = {
     "prefect deploy --name worker": WORKERS,
     "prefect worker start --pool restore-workers --limit 1": WORKERS,
     "restore run --engine workers": WORKERS,
+    'prefect deployment schedule create restore/train-all --cron "0 22 * * *" '
+    "--timezone Europe/Berlin": UNATTENDED,
+    "prefect deployment schedule ls restore/train-all": UNATTENDED,
+    'python -c "import os; from prefect.blocks.webhook import Webhook; '
+    "print(Webhook(url=os.environ['WEBHOOK_URL']).save('restore', overwrite=True))\"": UNATTENDED,
+    'sed "s/BLOCK_ID/$BLOCK_ID/" docs/operations/notify.yaml > .restore/notify.yaml': UNATTENDED,
+    "prefect automation create --from-file .restore/notify.yaml": UNATTENDED,
+    "prefect flow-run retry FLOW-RUN": UNATTENDED,
+    "restore run --retries 4 --hours 10": (
+        FLOW,
+        "test_what_something_outside_failed_is_tried_again_and_what_failed_by_itself_is_not",
+    ),
+    "docker compose --file docs/operations/compose.yaml --env-file .restore/services.env up "
+    "--build --detach --wait": SERVICES,
+    "export MLFLOW_TRACKING_URI=http://10.0.0.5:5000": SERVICES,
+    "export PREFECT_API_URL=http://10.0.0.5:4200/api": SERVICES,
+    "export PREFECT_API_AUTH_STRING=$PREFECT_AUTH": SERVICES,
 }
 """Commands that a test of another file runs, with its own names and values where they matter."""
 

@@ -7,15 +7,15 @@ from pipeline.arrays.randomness import generator
 
 Numbers = NDArray[np.uint64]
 
-_ROUNDS = 8
+_ROUNDS = 4
 
 
 def shuffled_at(places: NDArray[np.int64], length: int, *key: int | str) -> NDArray[np.int64]:
     """Return what stands at some places of a shuffled ``range(length)``, which is never made.
 
-    A Feistel network turns the numbers of twice as many bits as one of its halves into each
-    other, each one into another one. Results beyond the range go through it again until they
-    are inside, which is still one to one; fewer than three in four are beyond.
+    A Feistel network turns the numbers of so many bits into each other, each one into another.
+    Results beyond the range go through it again until they are inside, which is still one to one;
+    fewer than half are beyond.
 
     Args:
         places: ``(N,)``, from 0 to ``length - 1``.
@@ -25,21 +25,23 @@ def shuffled_at(places: NDArray[np.int64], length: int, *key: int | str) -> NDAr
     Returns:
         ``(N,)``, in the same range; all places together give each number once.
     """
-    half = max(1, (length - 1).bit_length() + 1 >> 1)
-    keys = generator(*key).integers(0, 2**64, _ROUNDS, dtype=np.uint64)
-    found = _permuted(places.astype(np.uint64), half, keys)
+    bits = (length - 1).bit_length()
+    keys = generator(*key).integers(0, 2**64, (_ROUNDS, 2), dtype=np.uint64)
+    found = _permuted(places.astype(np.uint64), bits, keys)
     while (beyond := found >= length).any():
-        found[beyond] = _permuted(found[beyond], half, keys)
+        found[beyond] = _permuted(found[beyond], bits, keys)
     return found.astype(np.int64)
 
 
-def _permuted(numbers: Numbers, half: int, keys: Numbers) -> Numbers:
-    """Return other numbers of ``2 * half`` bits, a different one for each."""
-    bits, mask = np.uint64(half), np.uint64((1 << half) - 1)
-    left, right = numbers >> bits, numbers & mask
-    for key in keys:
-        left, right = right, left ^ (_mixed(right + key) & mask)
-    return left << bits | right
+def _permuted(numbers: Numbers, bits: int, keys: Numbers) -> Numbers:
+    """Return other numbers of so many bits, a different one for each."""
+    half = np.uint64(bits // 2)
+    low, high = np.uint64((1 << bits // 2) - 1), np.uint64((1 << bits - bits // 2) - 1)
+    left, right = numbers >> half, numbers & low
+    for one, other in keys:
+        left = left ^ (_mixed(right + one) & high)
+        right = right ^ (_mixed(left + other) & low)
+    return left << half | right
 
 
 def _mixed(numbers: Numbers) -> Numbers:

@@ -24,7 +24,7 @@ IN_A_HURRY: Mapping[str, Sequence[str]] = {
     "inference": ("--rounds=1", "--megapixels=0.3"),
     "data": ("--images=20",),
     "startup": ("--rounds=1", "--experiments=3"),
-    "memory": ("--patches=2000",),
+    "memory": ("--patches=2000", "--stages", "extract", "degrade_stored"),
 }
 """The modules beside this one that print measurements, and what makes each of them hurry."""
 

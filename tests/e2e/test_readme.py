@@ -65,6 +65,10 @@ ELSEWHERE = {
         "tests/unit/test_draws.py",
         "test_the_spread_of_draws_is_printed_as_rows_of_the_table",
     ),
+    "python -m tests.bench.memory": (
+        "tests/stage/test_memory.py",
+        "test_the_memory_of_a_stage_does_not_grow_with_the_patches",
+    ),
     "restore compare dncnn_as_runet dncnn_s25": TUTORIAL,
     "restore compare runet_s25 dncnn_as_runet": TUTORIAL,
     "restore lineage dncnn_as_runet": TUTORIAL,
@@ -631,6 +635,7 @@ def test_the_benchmark_measures_all_and_stands_beside_an_earlier_one(tmp_path: P
         "extract",
         "bicubic",
         "start-up",
+        "memory",
     ):
         assert re.search(f"^{group}", everything.stdout, re.MULTILINE)
     assert {path.name for path in first.iterdir()} == {

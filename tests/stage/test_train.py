@@ -259,3 +259,15 @@ def test_a_training_starts_from_the_weights_of_another(tmp_path: Path) -> None:
     assert card["start"]["experiment"] == "first"
     assert card["start"]["weights_sha256"] == sha256(first.read_bytes()).hexdigest()
     assert card["start"]["new"] == []
+
+
+def test_patches_in_several_files_train_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(tmp_path / "whole", "out", JPEG)
+    monkeypatch.setattr("pipeline.arrays.shards.SHARD_BYTES", 1000)
+
+    in_parts = run(tmp_path / "parts", "out", JPEG)
+
+    assert len(list((tmp_path / "parts").glob("degraded-jpeg/clean-*-of-*.npy"))) > 1
+    assert whole.read_bytes() == in_parts.read_bytes()

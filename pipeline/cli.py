@@ -137,7 +137,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--retries",
-        type=int,
+        type=_retries,
         default=0,
         metavar="N",
         help="try a stage again, this often at most, when a server or a machine failed it",
@@ -173,6 +173,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a number of at least 1, came {text}")
+    return number
+
+
+def _retries(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, came {text}")
     return number
 
 

@@ -58,7 +58,13 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in printed for name in ("run", "serve", "plan", "doctor", "preset", "report"))
 
 
-@pytest.mark.parametrize("arguments", [[], ["rum"], ["run", "--parallel", "0"], ["plan", "--bad"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([], ["rum"], ["plan", "--bad"]),
+        *(["run", "--parallel", "0"], ["run", "--hours", "0"], ["run", "--retries", "-1"]),
+    ],
+)
 def test_wrong_usage_ends_with_code_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

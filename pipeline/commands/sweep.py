@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands import FAILURE, SUCCESS, USAGE, CommandError
+from pipeline.commands.reading_params import read_params
 from pipeline.commands.table import as_table
 from pipeline.commands.trying import Planned, carry_out, plan
 
@@ -36,7 +37,9 @@ def run(root: Path, options: argparse.Namespace) -> int:
     """
     from pipeline.graph.trial_workspace import TrialBusyError
 
-    planned = [plan(root, options.experiment, one) for one in _combinations(options.changes)]
+    params = read_params(root / "params.yaml")
+    combinations = _combinations(options.changes)
+    planned = [plan(root, options.experiment, one, params) for one in combinations]
     found: list[tuple[Planned, Sequence[ScorePair]]] = []
     failed = 0
     for number, one in enumerate(planned, 1):

@@ -99,13 +99,20 @@ class Planned:
     params: "Params"
 
 
-def plan(root: Path, experiment: str, changes: Sequence[str], name: str | None = None) -> Planned:
+def plan(
+    root: Path,
+    experiment: str,
+    changes: Sequence[str],
+    params: "Params",
+    name: str | None = None,
+) -> Planned:
     """Return what to try, if it can be.
 
     Args:
         root: Folder of the project.
         experiment: What to change.
         changes: Each ``KEY=VALUE``.
+        params: Those of the project.
         name: Of the changed experiment; None for one made of the changes.
 
     Raises:
@@ -113,7 +120,6 @@ def plan(root: Path, experiment: str, changes: Sequence[str], name: str | None =
     """
     from pipeline.graph.trial_workspace import Trial, TrialWorkspace
 
-    params = read_params(root / "params.yaml")
     _refuse_unknown(experiment, params)
     name, entries = _entries(root, experiment, changes, name, params)
     trial = Trial(
@@ -146,7 +152,8 @@ def carry_out(root: Path, planned: Planned) -> "list[ScorePair]":
 def _try(root: Path, options: argparse.Namespace) -> int:
     from pipeline.graph.trial_workspace import TrialWorkspace
 
-    planned = plan(root, options.experiment, options.changes, options.name)
+    params = read_params(root / "params.yaml")
+    planned = plan(root, options.experiment, options.changes, params, options.name)
     pairs = carry_out(root, planned)
     _print_result(TrialWorkspace(root, planned.trial.name), planned.trial, pairs)
     return SUCCESS

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,6 +28,9 @@ WITHOUT_TORCH = (
     "report",
 )
 """Stages that have nothing to compute with torch."""
+
+AGAIN = ("repro", "--single-item", "--force", "list_tests")
+"""A stage that computes next to nothing: what it costs is DVC's own time, and Python's start."""
 
 OUTPUTS = """\
 from pathlib import Path
@@ -91,6 +94,21 @@ def measure(project: Path, rounds: int) -> Iterator[Measurement]:
         },
         "stage train begins": (sys.executable, "-m", "stages.train", "--help"),
     }
+    again: dict[str, Sequence[str]] = {
+        f"one stage again by dvc repro, {stages} stages": ("dvc", *AGAIN),
+        f"one stage again as restore run does, {stages} stages": (
+            *(sys.executable, "-m", "pipeline.graph.unhurried_dvc"),
+            *AGAIN,
+        ),
+    }
+    # What runs again leaves others with something to do.
+    for name, found in [*_timed(project, commands, rounds), *_timed(project, again, rounds)]:
+        yield Measurement("start-up", name, "s", tuple(found[1:]))  # the first fills the caches
+
+
+def _timed(
+    project: Path, commands: Mapping[str, Sequence[str]], rounds: int
+) -> list[tuple[str, list[float]]]:
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     environment = command_environment(project)
     for _ in range(rounds + 1):
@@ -98,8 +116,7 @@ def measure(project: Path, rounds: int) -> Iterator[Measurement]:
             start = time.perf_counter()
             subprocess.run(command, cwd=project, env=environment, capture_output=True, check=True)
             seconds[name].append(time.perf_counter() - start)
-    for name, found in seconds.items():
-        yield Measurement("start-up", name, "s", tuple(found[1:]))  # the first fills the caches
+    return [*seconds.items()]
 
 
 if __name__ == "__main__":

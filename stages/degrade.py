@@ -1,6 +1,6 @@
 """Stage ``degrade``: make a training set of a patch bank and a degradation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -66,13 +66,13 @@ def degrade(*, name: str, degradation: Degradation, patches: Path, out: Path, se
         noise = [drawn_noise(version.noise) if version.noise else None for version in every]
         begin_training_set(folder, bank, name, degradation.model_dump(), noise)
         stored = any(version.stored for version in every)
-        written = _write_versions(bank, every, folder, (seed, name)) if stored else ()
-        write_mappings(folder / "card.csv", chain(written, drawn))
+        with closing(_write_versions(bank, every, folder, (seed, name))) as written:
+            write_mappings(folder / "card.csv", chain(written if stored else (), drawn))
 
 
 def _write_versions(
     bank: PatchBank, every: Sequence[Version], folder: Path, key: tuple[int, str]
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any]]:
     """Write every version of every image, cut at the positions of the bank; yield their cards."""
     reduction = _whole_reduction(every, bank)
     side = bank.clean.shape[1] // reduction

@@ -8,11 +8,12 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pipeline.graph.dag import Stage
-from pipeline.graph.supervise import SECONDS_VARIABLE
+from pipeline.graph.supervise import GRACE, SECONDS_VARIABLE
 
 PAUSE_VARIABLE = "RESTORE_RETRY_AFTER"
 """Seconds before a stage is tried for the second time; each further pause is twice as long."""
@@ -21,6 +22,8 @@ UNATTENDED_RETRIES = 4
 """Where nobody is there to try again; a quarter of an hour in all."""
 
 _FIRST_PAUSE = 60.0
+_LONGEST_PAUSE = 86400.0
+_LATE = 2 * GRACE
 _HOUR = 3600.0
 
 
@@ -71,9 +74,33 @@ class Attempts:
                 f"{fault.message}\nits cause lies outside: tried again in {pause:g} s "
                 f"({number} of {self.retries})"
             )
-            if self.over.wait(min(pause, self._seconds_left())):
+            if self.over.wait(min(pause, self._seconds_left())) or self.are_over:
                 return fault
         return once()
+
+    @property
+    def are_over(self) -> bool:
+        """Whether the time of the run is over."""
+        return self._seconds_left() <= 0
+
+    @contextmanager
+    def ending(self, end: Callable[[], None]) -> Iterator[None]:
+        """End what goes on for long after the time of the run.
+
+        The supervisors of stages end them in time, but they do not begin to count before a cluster
+        has room for the stage.
+
+        Args:
+            end: Ends it, and lets nothing begin.
+        """
+        seconds = min(max(0.0, self._seconds_left()) + _LATE, threading.TIMEOUT_MAX)
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def seconds_for(self, stage: Stage) -> float:
         """Return how long a stage may take that begins now; nothing or less if it may not."""
@@ -84,9 +111,21 @@ class Attempts:
         seconds = self.seconds_for(stage)
         return {SECONDS_VARIABLE: f"{seconds:.3f}"} if seconds < math.inf else {}
 
+    def judge(self, stage: Stage, fault: Fault) -> Fault:
+        """Return a fault, or that the run ended the stage, which knows not why it was ended."""
+        return self.out_of_time(stage) if self.are_over else fault
+
+    def out_of_time(self, stage: Stage) -> Fault:
+        """Return that a stage was ended."""
+        return Fault(
+            f"it ran out of time and was told to write a checkpoint: {self.why_over(stage)}; the "
+            "next run goes on from there",
+            out_of_time=True,
+        )
+
     def why_over(self, stage: Stage) -> str:
         """Return whose time is over when a stage is ended, or is not begun."""
-        if self._seconds_left() > 0:
+        if not self.are_over:
             return f"the {stage.hours:g} h that meta.hours of dvc.yaml gives it are over"
         return f"the {self.hours:g} h that the run was given are over"
 
@@ -107,6 +146,8 @@ def read_first_pause() -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds < math.inf:
-        raise PauseError(f"{PAUSE_VARIABLE}: expected seconds, at least 0, came '{text}'")
+    if not 0 <= seconds <= _LONGEST_PAUSE:
+        raise PauseError(
+            f"{PAUSE_VARIABLE}: expected seconds, from 0 to those of a day, came '{text}'"
+        )
     return seconds

@@ -488,10 +488,20 @@ def _gpus_of_all(root: Path, stage: str, meta: object) -> float:
     key = meta.get("processes") if isinstance(meta, dict) else None
     if not gpus or key is None:
         return gpus
+    if not isinstance(key, str):
+        raise GraphError(
+            f"stage {stage}, meta.processes: expected the name of a value of params.yaml, such as "
+            f"resources.train.processes, came {key!r}"
+        )
     value = LOADERS[".yaml"](str(root / "params.yaml"))
     for part in key.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return gpus if value in (None, 1) else math.ceil(gpus) * value
+        value = value.get(part, 1) if isinstance(value, dict) else value
+    if type(value) is not int or value < 1:
+        raise GraphError(
+            f"stage {stage}, meta.processes: expected that {key} of params.yaml is a number of "
+            f"processes, came {value!r}"
+        )
+    return gpus if value == 1 else math.ceil(gpus) * value
 
 
 def _hours(stage: str, meta: object) -> float:

@@ -286,18 +286,14 @@ def _reproduce_once(
         with showing_progress(stage.name, progress, logger.warning):
             code = engine.run(stage, command, cwd=root, environment=variables, say=say)
     except EngineError as error:
-        return Fault(str(error), may_pass=isinstance(error, PassingError))
+        return attempts.judge(stage, Fault(str(error), isinstance(error, PassingError)))
     if code == TIMED_OUT:
-        return Fault(
-            f"it ran out of time and was told to write a checkpoint: {attempts.why_over(stage)}; "
-            "the next run goes on from there",
-            out_of_time=True,
-        )
+        return attempts.out_of_time(stage)
     if code:
         code = code if printed.exit_code is None else printed.exit_code
         show_failure(stage.name, code, printed.lines, logger.warning)
         fault = [f"exit code {code}; the end of its output:", *printed.lines[-_LINES_IN_STATE:]]
-        return Fault("\n".join(fault), may_pass=code == MAY_PASS)
+        return attempts.judge(stage, Fault("\n".join(fault), may_pass=code == MAY_PASS))
     return None
 
 
@@ -375,7 +371,8 @@ def _bring_up_to_date(
             recheck=lambda names: dag.why_stale(root, names),
         )
         try:
-            fanout.run()
+            with attempts.ending(engine.close):
+                fanout.run()
         finally:
             attempts.over.set()
         fanout.failed |= dag.lost_to_cache(root, fanout.ran)

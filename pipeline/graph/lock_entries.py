@@ -14,6 +14,7 @@ from hashlib import md5
 from pathlib import Path
 from typing import Any
 
+import ruamel.yaml
 from dvc import dvcfile
 from dvc.dvcfile import Lockfile
 from dvc.exceptions import DvcException
@@ -177,7 +178,11 @@ def _are_proven(path: str, entries: Mapping[str, str]) -> bool:
     known: set[str] = set()
     with contextlib.suppress(OSError, UnicodeDecodeError):
         known = set(kept.read_text(encoding="utf-8").split())
-    checksums = {name: _checksum(entry.encode()) for name, entry in entries.items()}
+    # Another version of the writer may lay them out in another way.
+    checksums = {
+        name: _checksum(f"{ruamel.yaml.__version__}\n{entry}".encode())
+        for name, entry in entries.items()
+    }
     new = {name: entry for name, entry in entries.items() if checksums[name] not in known}
     if not new:
         return True

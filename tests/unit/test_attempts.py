@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline.graph import attempts as attempts_module
 from pipeline.graph.attempts import (
     PAUSE_VARIABLE,
     Attempts,
@@ -52,6 +53,38 @@ def test_each_pause_is_twice_as_long() -> None:
     assert ["0.05 s" in said[0], "0.1 s" in said[1], "0.2 s" in said[2]] == [True] * 3
 
 
+def test_a_stage_that_was_tried_fails_by_its_cause_when_time_ends_in_a_pause() -> None:
+    attempts = Attempts(retries=3, hours=0.1 / 3600, first_pause=60)
+
+    assert attempts.make(one_after_the_other(OUTSIDE), print) is OUTSIDE
+
+
+def test_what_goes_on_long_after_the_time_of_the_run_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attempts_module, "_LATE", 0.05)
+    ended = threading.Event()
+
+    with Attempts(hours=0.05 / 3600).ending(ended.set):
+        assert ended.wait(20)
+
+
+def test_nothing_is_ended_where_all_time_is_given_or_all_is_done_before() -> None:
+    ended = threading.Event()
+
+    with Attempts().ending(ended.set), Attempts(hours=1e9).ending(ended.set):
+        pass
+
+    assert not ended.wait(0.1)
+
+
+def test_what_fails_after_the_time_of_the_run_was_ended() -> None:
+    over, going_on = Attempts(hours=1e-9), Attempts(hours=1)
+
+    assert over.judge(stage(), OWN).out_of_time
+    assert going_on.judge(stage(), OWN) is OWN
+
+
 def test_a_fault_of_its_own_is_not_tried_again() -> None:
     assert Attempts(retries=3, first_pause=60).make(one_after_the_other(OWN), print) is OWN
 
@@ -90,11 +123,11 @@ def test_a_run_whose_time_is_over_begins_no_stage_and_says_whose_time_it_was() -
     assert "meta.hours" in Attempts(hours=2).why_over(stage(hours=1))
 
 
-@pytest.mark.parametrize("text", ["soon", "-1", "inf", "nan"])
+@pytest.mark.parametrize("text", ["soon", "-1", "inf", "nan", "1e10"])
 def test_a_pause_that_is_no_number_of_seconds_is_refused(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(PAUSE_VARIABLE, text)
 
-    with pytest.raises(PauseError, match=f"expected seconds, at least 0, came '{text}'"):
+    with pytest.raises(PauseError, match=f"from 0 to those of a day, came '{text}'"):
         read_first_pause()

@@ -85,6 +85,15 @@ def test_a_stage_can_be_said_to_write_the_same_always(toy: Path) -> None:
     assert graph["branch@left"].follows == ()
 
 
+@pytest.mark.parametrize("named", ["3", "resources.train.processes"])
+def test_what_does_not_name_a_number_of_processes_is_refused(named: str, toy: Path) -> None:
+    edit(toy / "dvc.yaml", "cpus: ${cpus}", f"gpus: 1\n        processes: {named}")
+    (toy / "params.yaml").write_text("resources: {train: {processes: many}}")
+
+    with pytest.raises(dag.GraphError, match=r"meta\.processes"):
+        dag.read_graph(toy)
+
+
 @pytest.mark.parametrize(
     ("gpus", "params", "expected"),
     [

@@ -178,6 +178,24 @@ def test_a_lock_file_that_was_cut_off_is_refused_in_dvcs_words(
     assert said[0] == said[1]
 
 
+def test_entries_are_proven_anew_with_another_version_of_the_writer(
+    twins: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = twins[0]
+
+    def proven() -> set[str]:
+        edit(root / "settings.yaml", "{text: t", "{text: tt")
+        reproduce(root, "branch@right", monkeypatch, entries=True)
+        return set((root / ".restore" / "dvc.lock.entries").read_text().split())
+
+    first, same = proven(), proven()
+    monkeypatch.setattr("ruamel.yaml.__version__", "0")
+    other = proven()
+
+    assert len(first & same) == len(first) - 1
+    assert not same & other
+
+
 def test_another_dvc_is_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.graph.lock_entries._KNOWN", frozenset())
 

@@ -32,6 +32,7 @@ from pipeline.graph import dag
 from pipeline.graph.engines.addresses import without_password
 from pipeline.graph.engines.guard import heed_guard
 from pipeline.graph.engines.remote_store import RemoteStore
+from pipeline.graph.lock_entries import by_entries
 from pipeline.graph.lock_file import LOCK
 
 _CHECKPOINTS = "--checkpoints"
@@ -95,7 +96,7 @@ def take(root: Path, name: str, key: str) -> None:
             )
         found = repo.stage_cache._create_stage(entry)
         _pull(repo, found)
-        with repo.lock, _finishing():
+        with repo.lock, _finishing(), by_entries():
             stage = _find(repo, name)
             _check_out(found, stage)
             StageLoader.fill_from_lock(stage, entry)

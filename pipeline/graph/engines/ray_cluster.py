@@ -99,9 +99,12 @@ class RayEngine:
             raise EngineError(f"its node cannot run it: {cause_of(error, in_code=True)}") from error
         except errors.RayError as error:
             cause = cause_of(error, in_code=False)
-            # What took too much memory will do so again.
-            own = isinstance(error, errors.OutOfMemoryError)
-            raise (EngineError if own else LostPlaceError)(
+            # What took too much memory, or cannot be placed, would do so again.
+            gone = (
+                *(errors.RayActorError, errors.WorkerCrashedError, errors.NodeDiedError),
+                *(errors.LocalRayletDiedError, errors.ObjectLostError, errors.RpcError),
+            )
+            raise (LostPlaceError if isinstance(error, gone) else EngineError)(
                 f"its node was lost, or Ray ended it: {cause}; `restore run` goes on with it"
             ) from error
         if code is None:

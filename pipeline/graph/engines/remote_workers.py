@@ -95,6 +95,8 @@ class RemoteWorkers:
         self._children = Children()
         self._ending = threading.Event()
         self._going_on: set[UUID] = set()
+        # Runs that may go on, though nobody follows them, by the stage.
+        self._left_alone: dict[str, UUID] = {}
         self._before = os.environ.get(MAY_COMPUTE)
         os.environ[MAY_COMPUTE] = ""
 
@@ -173,10 +175,17 @@ class RemoteWorkers:
     def _ask_until_one_answers(
         self, runs: WorkerRuns, parameters: Mapping[str, Any], say: Callable[[str], None]
     ) -> Look:
+        if (left := self._left_alone.pop(parameters["stage"], None)) is not None:
+            runs.cancel(left)
         for number in range(1, _MOST_WORKERS + 1):
             if self._ending.is_set():
                 raise EngineError("it was stopped before it began")
-            end = self._follow(runs, runs.ask(parameters), say)
+            run = runs.ask(parameters)
+            try:
+                end = self._follow(runs, run, say)
+            except BaseException:
+                self._left_alone[parameters["stage"]] = run
+                raise
             if end.state in ("COMPLETED", "FAILED"):
                 return end
             if end.state == "CANCELLED" or self._ending.is_set():
@@ -232,10 +241,10 @@ class RemoteWorkers:
                 os.environ[MAY_COMPUTE] = self._before
 
     def _end_runs(self) -> None:
-        if not self._going_on:
+        if not self._going_on and not self._left_alone:
             return
         with open_worker_runs(self._options.deployment) as runs:
-            for run in list(self._going_on):
+            for run in (*self._going_on, *self._left_alone.values()):
                 runs.cancel(run)
         deadline = time.monotonic() + _PATIENCE_AT_END
         while self._going_on and time.monotonic() < deadline:

@@ -163,9 +163,11 @@ class SlurmEngine:
             if time.monotonic() - asked < between:
                 continue
             asked = time.monotonic()
-            missed = missed + 1 if job.done(force_check=True) else 0
+            # For submitit a job that was preempted goes on.
+            missed = missed + 1 if job.done(force_check=True) or _is_lost(job) else 0
             if missed == _TIMES_TO_MISS:
-                lost = str(job.state).partition(" ")[0] in _LOST
+                lost = _is_lost(job)
+                _cancel(job)  # Slurm may have put it back into its queue
                 raise (LostPlaceError if lost else EngineError)(
                     f"its job {job.job_id} ended without an exit code ({job.state}); "
                     f"{self._words_of(job)}"
@@ -272,6 +274,10 @@ def _unended(folder: Path) -> list[Path]:
 def _is_ours(path: Path) -> bool:
     """Tell whether a file of lines is that of a job without an exit code; submitit has others."""
     return "_log" not in path.name and not path.with_suffix(".code").exists()
+
+
+def _is_lost(job: Submitit) -> bool:
+    return str(job.state).partition(" ")[0] in _LOST
 
 
 def _cancel(job: Submitit) -> None:

@@ -20,7 +20,7 @@ from prefect.states import Completed, Failed
 
 from pipeline.graph.engines import MAY_COMPUTE, OUT_OF_TIME
 from pipeline.graph.engines.clones import CloneError, borrowed_clone
-from pipeline.graph.supervise import TIMED_OUT, Children
+from pipeline.graph.supervise import SECONDS_VARIABLE, TIMED_OUT, Children
 from pipeline.running.environment import child_environment
 from pipeline.running.workers import CORES_VARIABLE, count_cores
 
@@ -95,9 +95,12 @@ class _Work:
         self._stage = stage
         self._key = key
         self._say = say
+        own = dict(environment)
+        # The time is the stage's, and not that of sending what it made.
+        self._limit = {key: own.pop(key) for key in (SECONDS_VARIABLE,) if key in own}
         wanted = int(environment.get(CORES_VARIABLE, count_cores()))
         self._environment = child_environment() | {
-            **environment,
+            **own,
             CORES_VARIABLE: str(min(wanted, count_cores())),
             MAY_COMPUTE: stage,
         }
@@ -110,7 +113,8 @@ class _Work:
             repro = [*_DVC, "--wait-for-lock", "repro", "--single-item", self._stage]
             try:
                 with self._keeping_checkpoints():
-                    code = self._run(children, *repro, *(["--force"] if force else []))
+                    forced = ["--force"] if force else []
+                    code = self._run(children, *repro, *forced, environment=self._limit)
             finally:
                 # It writes its checkpoint when it is told to end.
                 children.close()
@@ -121,9 +125,13 @@ class _Work:
         with Children() as children:
             return self._run(children, *_EXCHANGE, "send", self._stage, self._key)
 
-    def _run(self, children: Children, *words: str) -> int:
+    def _run(
+        self, children: Children, *words: str, environment: Mapping[str, str] | None = None
+    ) -> int:
         process = children.start(
-            [sys.executable, *words], cwd=self._clone, environment=self._environment
+            [sys.executable, *words],
+            cwd=self._clone,
+            environment=self._environment | {**(environment or {})},
         )
         with process:
             try:

@@ -197,7 +197,7 @@ def test_shipped_numbers_get_worse_as_the_degradation_does() -> None:
         ("DnCNN-3", ("live1", "jpeg_40", "y-uint8"), 33.96, 0.9247),
         ("Bicubic", ("urban100", "bicubic_x4", "y-shave"), 23.14, 0.6577),
         ("CDnCNN-B", ("cbsd68", "gaussian_25", "rgb-uint8"), 31.23, None),
-        ("EDSR", ("div2k_valid", "bicubic_x2", "rgb-ntire"), 35.03, None),
+        ("EDSR", ("div2k_valid", "bicubic_x2_8bit", "rgb-ntire"), 35.03, None),
         ("NAFNet", ("sidd_validation", "paired", "sidd"), 40.30, None),
     ],
 )

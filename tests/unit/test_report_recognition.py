@@ -123,7 +123,7 @@ class Tags(HTMLParser):
             self.identifiers.append(found["id"])
         if tag == "a":
             self.links.append(found["href"])
-        if tag not in {"meta", "link", "img", "br", "input"}:
+        if tag not in {"meta", "link", "img", "br", "wbr", "input"}:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[Any]) -> None:

@@ -170,16 +170,17 @@ def _add_no_options(_parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, came {text}")
-    return number
+    return _at_least(1, text)
 
 
 def _retries(text: str) -> int:
+    return _at_least(0, text)
+
+
+def _at_least(least: int, text: str) -> int:
     number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 0, came {text}")
+    if number < least:
+        raise argparse.ArgumentTypeError(f"expected a number of at least {least}, came {text}")
     return number
 
 

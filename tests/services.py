@@ -65,10 +65,8 @@ class Services:
         described = self._file["services"][service]
         words = [self._filled(word) for word in described["command"]]
         variables = {key: self._filled(text) for key, text in described["environment"].items()}
-        return [sys.executable, "-m", *words] if words[0] != "python" else [
-            sys.executable,
-            *words[1:],
-        ], environment(**variables, HOME=str(self._home))
+        options = words[1:] if words[0] == "python" else ["-m", *words]
+        return [sys.executable, *options], environment(**variables, HOME=str(self._home))
 
     @contextmanager
     def running(self, service: str) -> Iterator[None]:

@@ -21,7 +21,7 @@ from tests.toy import call, make_toy
 pytestmark = pytest.mark.slow
 
 for _needed in ("psycopg2", "moto.server", "boto3"):
-    pytest.importorskip(_needed, reason="docs/operations.md says what its tests need")
+    pytest.importorskip(_needed, reason="the extra [services] is not installed")
 
 PLACE = "photos_test/gaussian_25/gray-uint8"
 

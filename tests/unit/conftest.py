@@ -1,4 +1,4 @@
-"""What the tests of the data sets share, and those of MLflow's runs."""
+"""What the tests of the data sets share, those of MLflow's runs, and those of the graph."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,8 +7,17 @@ from typing import Any
 import pytest
 
 from pipeline.running.tracking import Tracker
+from tests.toy import call, make_toy
 from tests.unit.image_sets import FilesSet
 from tests.unit.web_server import Answer, Server
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a toy in which everything has run through ``dvc repro``, to be copied."""
+    root = make_toy(tmp_path_factory.mktemp("done"))
+    assert call(root, "dvc", "repro").returncode == 0
+    return root
 
 
 @pytest.fixture(scope="module")

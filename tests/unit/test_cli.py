@@ -9,17 +9,9 @@ import pytest
 
 from pipeline import cli
 from tests.report_folder import result, write_report
-from tests.toy import call, copy_toy, edit, environment, gather, make_toy, program, trace
+from tests.toy import call, copy_toy, edit, environment, gather, program, trace
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a toy in which everything has run."""
-    root = make_toy(tmp_path_factory.mktemp("done"))
-    assert call(root, "dvc", "repro").returncode == 0
-    return root
 
 
 @pytest.fixture

@@ -16,14 +16,6 @@ from pipeline.graph.left_stale import describe_left_stale
 from tests.toy import call, copy_toy, edit, gather, make_toy
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a toy in which everything has run."""
-    root = make_toy(tmp_path_factory.mktemp("done"))
-    assert call(root, "dvc", "repro").returncode == 0
-    return root
-
-
 @pytest.fixture
 def toy(done: Path, tmp_path: Path) -> Path:
     """Return a copy of it for one test."""

@@ -9,19 +9,11 @@ from dvc.repo import Repo
 from dvc.utils.serialize import _yaml
 
 from pipeline.graph.lock_entries import by_entries, split_entries
-from tests.toy import call, copy_toy, edit, environment, make_toy
+from tests.toy import copy_toy, edit, environment
 
 LOCK = Path(__file__).parents[2] / "dvc.lock"
 HEAD = "schema: '2.0'\nstages:\n"
 ENTRY = "  one:\n    cmd: true\n    outs:\n    - path: out\n      md5: abc\n"
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a toy in which everything has run through ``dvc repro``."""
-    root = make_toy(tmp_path_factory.mktemp("done"))
-    assert call(root, "dvc", "repro").returncode == 0
-    return root
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from pipeline.measuring.score_table import INPUT, Score
 from pipeline.report.crops import MOST_PICTURED, detail, squared_error, strongest_window
 from pipeline.report.overlaps import read_overlaps
 from pipeline.report.results import ResultRow
+from pipeline.report.words import break_name
 from pipeline.settings.outside import Outside
 from pipeline.settings.params import AcceptedOverlap, Applied, Experiment, Imported, Trial, Way
 from pipeline.settings.programs import Program
@@ -877,6 +878,21 @@ def test_long_names_and_ways_make_no_page_wider_than_a_window(project: Project, 
     with opened((project.out / "index.html").as_uri(), width=width) as page:
         root = "document.documentElement"
         assert page.evaluate(f"{root}.scrollWidth") <= page.evaluate(f"{root}.clientWidth")
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_the_name_of_the_best_network_has_one_line_where_there_is_room(project: Project) -> None:
+    project.report()
+    longer = break_name("net_of_a_longer_name")
+
+    with opened((project.out / "index.html").as_uri()) as page:
+        best = page.locator("#best .name a").first
+        best.evaluate("(name, longer) => { name.innerHTML = longer }", longer)
+
+        assert best.inner_text() == "net_of_a_longer_name"
+        tops = "name => [...name.getClientRects()].map(rect => rect.top)"
+        assert len(set(best.evaluate(tops))) == 1
 
 
 def test_results_of_another_program_stand_beside_the_experiments(project: Project) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,16 @@ def load_params(path: Path) -> Params:
         ParamsError: The file is missing or not YAML, or a key, a value or a combination in it
             is wrong; the message has one line a fault.
     """
+    try:
+        version = path.read_bytes()
+    except OSError:
+        version = b""  # `read_yaml` says why
+    return _load(path, version)
+
+
+@lru_cache(maxsize=1)
+def _load(path: Path, version: bytes) -> Params:  # noqa: ARG001 - a file that changed is read anew
+    """Load ``path``, whose bytes are ``version``: a command asks more than once."""
     content = read_yaml(path)
     try:
         params = Params.model_validate(content)

@@ -54,7 +54,8 @@ def run(root: Path, options: argparse.Namespace) -> int:
         return SUCCESS
     wanted = _print_stages(root, options)
     path = root / "params.yaml"
-    if not path.is_file() and not options.estimate:  # nothing is known of what stages read
+    # Without the file nothing is known of what stages read.
+    if not options.estimate and not (wanted and path.is_file()):
         return SUCCESS
     params = read_params(path)
     _refuse_faults(root, params, wanted)

@@ -1,7 +1,7 @@
-"""A hint for whoever misspelt a name."""
+"""Names in messages: those like a name that somebody misspelt, and the first of many."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def nearest_known(name: str, known: Iterable[str]) -> str:
@@ -18,3 +18,9 @@ def nearest_few(name: str, known: Iterable[str]) -> str:
     as_written = {one.lower(): one for one in known}
     near = difflib.get_close_matches(name.lower(), as_written, n=3, cutoff=0.3)
     return f"the nearest are {', '.join(as_written[one] for one in near) or '(none)'}"
+
+
+def first_of(names: Sequence[object], most: int) -> str:
+    """Name the first ``most``, and count the rest: a part of a message."""
+    named = ", ".join(map(str, names[:most]))
+    return f"{named} and {len(names) - most} more" if len(names) > most else named

@@ -305,12 +305,13 @@ def _adopt(name: str, folder: Path) -> int:
 
 
 def _what(missing: "Sequence[PublishedFile]") -> str:
+    from pipeline.nearest import first_of
+
     named = [
         f"{file.file} ({f'{file.size} bytes' if file.size else 'whole, under this name'})"
-        for file in missing[:3]
+        for file in missing
     ]
-    more = f" and {len(missing) - len(named)} more" if len(missing) > len(named) else ""
-    return f"{', '.join(named)}{more}"
+    return first_of(named, 3)
 
 
 def _introduce(root: Path, name: str, folder: Path) -> int:

@@ -10,6 +10,7 @@ from pipeline.datasets.finding import FoundFile, Places, refusal
 from pipeline.datasets.image_names import images_by_name
 from pipeline.images.files import SUFFIXES
 from pipeline.images.raw_images import ROLES, DatasetError
+from pipeline.nearest import first_of
 from pipeline.settings.params import FolderDataset, PairedDataset
 
 _SHOWN = 5
@@ -105,9 +106,8 @@ def _left_out(others: Sequence[Path], hidden: Sequence[Path], folder: Path) -> I
 
 def _first(paths: Sequence[Path], folder: Path) -> str:
     """Return the names of a few files."""
-    names = [str(path.relative_to(folder)) for path in sorted(paths)[:_SHOWN]]
-    shown = ", ".join(name if name.isprintable() else ascii(name) for name in names)
-    return f"{shown} and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else shown
+    names = [str(path.relative_to(folder)) for path in sorted(paths)]
+    return first_of([name if name.isprintable() else ascii(name) for name in names], _SHOWN)
 
 
 def _linked(path: Path, folder: Path) -> list[Path]:

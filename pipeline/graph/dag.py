@@ -27,6 +27,7 @@ from pipeline.graph.lock_entries import by_entries
 from pipeline.graph.lock_file import LOCK, keep_copy, put_back
 from pipeline.graph.params_reading import reading_params_once
 from pipeline.graph.without_git import settle_without_git
+from pipeline.nearest import first_of
 
 
 class GraphError(ValueError):
@@ -136,7 +137,8 @@ def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage
     taken, _ = take_into_cache(root, uncached(graph))
     if taken:
         graph = read_graph(root)
-        say(f"DVC's cache lacked what these stages wrote, and has it now: {', '.join(taken)}")
+        named = first_of(list(taken), _MOST_NAMES)
+        say(f"DVC's cache lacked what these stages wrote, and has it now: {named}")
     keep_copy(root)
     return graph
 
@@ -522,6 +524,9 @@ def _explain_unknown(name: str, graph: Iterable[str]) -> str:
 
 # ---------------------------------------------------------------- why a stage must run
 
+
+_MOST_NAMES = 24
+"""Named in one message; of more, the rest is counted."""
 
 _DEPENDENCY = {
     "modified": "{} changed",

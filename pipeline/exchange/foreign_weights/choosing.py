@@ -9,7 +9,7 @@ import torch
 from pipeline.exchange.foreign_weights.chain import ForeignWeightsError
 from pipeline.exchange.foreign_weights.entries import Offer
 from pipeline.exchange.foreign_weights.state_dicts import StateDict
-from pipeline.nearest import nearest_known
+from pipeline.nearest import first_of, nearest_known
 
 T = TypeVar("T")
 
@@ -136,6 +136,4 @@ def _notes(offer: Offer, taken: StateDict, others: list[StateDict]) -> list[tupl
 
 
 def _some(names: Iterable[str]) -> str:
-    listed = list(dict.fromkeys(names))
-    more = len(listed) - _MOST_NAMED
-    return ", ".join(listed[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return first_of(list(dict.fromkeys(names)), _MOST_NAMED)

@@ -16,7 +16,7 @@ from pipeline.exchange.foreign_weights.chain import (
     Values,
     layer,
 )
-from pipeline.nearest import nearest_known
+from pipeline.nearest import first_of, nearest_known
 
 
 @dataclass(frozen=True)
@@ -268,9 +268,7 @@ def _difference(layout: str, slots: list[Slot], tensors: Mapping[str, Tensor]) -
 
 
 def _some(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    more = f" and {len(listed) - 6} more" if len(listed) > 6 else ""
-    return ", ".join(listed[:6]) + more
+    return first_of(sorted(names), 6)
 
 
 def _layer(slot: Slot, tensors: Mapping[str, Tensor], epsilon: float) -> Layer:

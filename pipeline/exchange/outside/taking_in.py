@@ -12,6 +12,7 @@ from pipeline.degradations.settings import NOISE
 from pipeline.exchange.outside.realisation import CERTAIN, trace_of_noise
 from pipeline.exchange.outside.result_files import ResultError, ResultFile, read_result
 from pipeline.images.benchmarks import BenchmarkImage
+from pipeline.nearest import first_of
 
 _SHOWN = 12
 """Faults that a message lists; the others are counted."""
@@ -61,16 +62,16 @@ def files_of(folder: Path, files: str, images: Sequence[BenchmarkImage]) -> list
     shared = [file for file, count in Counter(paths).items() if count > 1]
     if shared:
         raise OutsideError(
-            f"'{files}' gives several images one file ({_some(shared)}): put {{data_set}} "
-            "and {level} into it"
+            f"'{files}' gives several images one file ({first_of(shared, _SHOWN)}): put "
+            "{data_set} and {level} into it"
         )
     missing = [file for file in paths if not file.is_file()]
     if missing:
         there = sorted(file for file in folder.rglob("*") if file.is_file())
         raise OutsideError(
             f"{folder}: {len(missing)} of {len(paths)} restored images are missing: "
-            f"{_some(missing)}; the folder has {len(there)} files"
-            + (f", such as {_some(there[:3])}" if there else "")
+            f"{first_of(missing, _SHOWN)}; the folder has {len(there)} files"
+            + (f", such as {first_of(there[:3], _SHOWN)}" if there else "")
         )
     return paths
 
@@ -117,11 +118,6 @@ def take_in(folder: Path, files: str, images: Sequence[BenchmarkImage]) -> Itera
 def digest_of_results(files: Sequence[Path]) -> str:
     """Return one checksum of all files together, in the order that they have."""
     return hashlib.sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()
-
-
-def _some(files: Sequence[Path]) -> str:
-    names = ", ".join(map(str, files[:_SHOWN]))
-    return names if len(files) <= _SHOWN else f"{names} and {len(files) - _SHOWN} more"
 
 
 def _listed(headline: str, lines: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pipeline.graph.engines.addresses import without_password
 from pipeline.graph.engines.engine import EngineError
 from pipeline.graph.engines.git_command import GitError, run_git
 from pipeline.graph.lock_file import LOCK
+from pipeline.nearest import first_of
 
 _PATIENCE = 60.0
 _NAMED = 5
@@ -61,8 +62,8 @@ def _refuse_edits(root: Path, written: Collection[str]) -> None:
     edited = [line[3:] for line in lines if line[2:3] == " " and not _is_in(line[3:], written)]
     if edited:
         raise EngineError(
-            f"remote workers see only what is committed; not committed: {_some(edited)}: commit "
-            "and push, or have Git ignore it"
+            "remote workers see only what is committed; not committed: "
+            f"{first_of(edited, _NAMED)}: commit and push, or have Git ignore it"
         )
 
 
@@ -76,8 +77,8 @@ def _refuse_unknown(root: Path, read: Iterable[str]) -> None:
     ]
     if unknown:
         raise EngineError(
-            f"stages read what Git does not have: {_some(unknown)}: put it under DVC's control "
-            "(`dvc add`) or Git's, commit and push"
+            f"stages read what Git does not have: {first_of(unknown, _NAMED)}: put it under "
+            "DVC's control (`dvc add`) or Git's, commit and push"
         )
 
 
@@ -116,8 +117,3 @@ def _git(root: Path, *arguments: str) -> str:
 
 def _is_in(path: str, folders: Iterable[str]) -> bool:
     return any(Path(path).is_relative_to(folder) for folder in folders)
-
-
-def _some(paths: list[str]) -> str:
-    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
-    return ", ".join(paths[:_NAMED]) + more

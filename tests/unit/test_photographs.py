@@ -41,7 +41,7 @@ def work(
     folder: Path, model: Model = COLOUR, enlarge: int = 1, **card: object
 ) -> tuple[Work, torch.nn.Module]:
     network = write_weights(folder / "net", model, **card)
-    return Work(open_network(folder / "net", CPU), enlarge, 1.0, 0.0), network
+    return Work(open_network(folder / "net", CPU, precision="float32"), enlarge, 1.0, 0.0), network
 
 
 def output(network: torch.nn.Module, image: NDArray[np.floating]) -> Array:
@@ -68,6 +68,18 @@ def test_colour_comes_out_as_the_network_makes_it(tmp_path: Path) -> None:
     expected = in_8bit(output(network, from_8bit(photo.values)))
     assert np.abs(restored - expected).max() <= 1
     assert np.mean(restored != expected) < 0.001
+
+
+def test_the_faster_format_of_this_machine_makes_the_same_picture_to_the_eye(
+    tmp_path: Path,
+) -> None:
+    exact, _ = work(tmp_path)
+    photo = picture(50, 70, 3)
+
+    fast = restore_picture(photo, replace(exact, network=open_network(tmp_path / "net", CPU)))
+
+    differences = fast.values.astype(float) - restore_picture(photo, exact).values
+    assert np.sqrt(np.mean(differences**2)) < 0.5
 
 
 def test_a_network_for_luma_leaves_the_colours_of_a_photograph(tmp_path: Path) -> None:

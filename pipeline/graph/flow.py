@@ -76,7 +76,15 @@ def _is_news(record: logging.LogRecord) -> bool:
     return record.exc_info is None or record.exc_info[0] is not FailedRun
 
 
+def _without_empty_traceback(record: logging.LogRecord) -> bool:
+    """Take from a record the traceback of no exception, which is printed as "NoneType: None"."""
+    if record.exc_info == (None, None, None):
+        record.exc_info = None
+    return True
+
+
 logging.getLogger("prefect.flow_runs").addFilter(_is_news)
+logging.getLogger("prefect.task_runs").addFilter(_without_empty_traceback)
 # They write pages when the server is gone, which ``lost_server`` says in a sentence.
 for _name in ("prefect.events.clients", "prefect._internal.concurrency"):
     logging.getLogger(_name).addFilter(lambda _record: False)

@@ -254,6 +254,7 @@ def test_a_failed_stage_names_itself_and_spares_the_others(
     assert last_words[1].startswith("  branch@left: exit code")
     assert "    branch@left was told to fail" in last_words
     assert last_words[-1] == "not run because of that: join"
+    assert "NoneType" not in ended.stdout + ended.stderr
     assert begun(fresh) == {"seed", "branch@left", "branch@right", "aside"}
 
 

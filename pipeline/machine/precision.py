@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
-from functools import partial
 from statistics import median
 
 import torch
@@ -66,17 +65,16 @@ _SUPPORTED = {
 }
 
 
-def choose_precision(wanted: str, device: torch.device, *, learns: bool = True) -> Precision:
+def choose_precision(wanted: str, device: torch.device) -> Precision:
     """Return the format to compute in on ``device``.
 
     Args:
         wanted: The name of one, or ``auto`` for the faster one of float32 and bfloat16, as
             measured once on this machine.
         device: Where to compute; what it only emulates is not used, and a line says so.
-        learns: Whether there are gradients to compute too, for which another may be faster.
     """
     if wanted == "auto":
-        return Precision.BFLOAT16 if _bfloat16_pays(device, learns) else Precision.FLOAT32
+        return Precision.BFLOAT16 if _bfloat16_pays(device) else Precision.FLOAT32
     precision = Precision(wanted)
     if precision in _SUPPORTED and not _SUPPORTED[precision](device):
         say(f"this {device.type} has no {wanted} arithmetic: computing in float32")
@@ -84,21 +82,18 @@ def choose_precision(wanted: str, device: torch.device, *, learns: bool = True) 
     return precision
 
 
-def _bfloat16_pays(device: torch.device, learns: bool) -> bool:
+def _bfloat16_pays(device: torch.device) -> bool:
     if not supports_bfloat16(device):
         return False
     # A GPU that has it is several times faster with it; CPUs range from half to twice the speed.
-    question = "bfloat16 convolutions pay" + ("" if learns else " without gradients")
-    return device.type == "cuda" or remembered(question, partial(_is_bfloat16_faster, learns))
+    return device.type == "cuda" or remembered("bfloat16 convolutions pay", _is_bfloat16_faster)
 
 
-def _is_bfloat16_faster(learns: bool) -> bool:
+def _is_bfloat16_faster() -> bool:
     best = dict.fromkeys((Precision.FLOAT32, Precision.BFLOAT16), 0.0)
     for _ in range(3):  # in turn: other work on the machine slows each of them for a while
         for one in best:
-            rate = convolution_rate(
-                one, torch.device("cpu"), batch=16, repetitions=3, backward=learns
-            )
+            rate = convolution_rate(one, torch.device("cpu"), batch=16, repetitions=3)
             best[one] = max(best[one], rate)
     return best[Precision.BFLOAT16] > best[Precision.FLOAT32]
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from pipeline.arrays.stage_outputs import read_json
 from pipeline.arrays.weights_file import WeightsError
-from pipeline.machine.precision import choose_precision
+from pipeline.machine.devices import multiplies_in_bfloat16
+from pipeline.machine.precision import Precision
 from pipeline.models.parts.pooling import averages_globally
 from pipeline.settings.architectures import NETWORKS
 from pipeline.settings.params import Colour
@@ -46,7 +47,7 @@ def open_network(
     folder: Path,
     device: torch.device,
     colour: Colour | None = None,
-    precision: str = "auto",
+    precision: Precision | None = None,
 ) -> PhotoNetwork:
     """Open the weights of a folder.
 
@@ -54,8 +55,9 @@ def open_network(
         folder: With ``weights.safetensors`` and ``card.json``.
         device: Where to compute.
         colour: What it learnt from, where somebody knows; None to go by the card.
-        precision: Format of the convolutions; ``auto`` for the faster one. In bfloat16 pictures
-            differ by 0.06 to 0.25 levels of 255 (root mean square), which nobody sees.
+        precision: Format of the convolutions; None for bfloat16 where the device has units for
+            it, else float32. Pictures then differ by 0.06 to 0.25 levels of 255 (root mean
+            square), which nobody sees.
 
     Raises:
         ValueError: They are missing, damaged, or of a network for something else.
@@ -78,7 +80,7 @@ def open_network(
         halo=None if averages_globally(network) else halo_of(network, model),
         scale=model.scale,
         multiple=model.multiple,
-        precision=choose_precision(precision, device, learns=False),
+        precision=precision or _precision(device),
     )
     return PhotoNetwork(
         name=folder.name,
@@ -87,6 +89,10 @@ def open_network(
         enlarges=tuple(sorted(_scales(card.get("degradation", {})))),
         told=model.takes_noise_map,
     )
+
+
+def _precision(device: torch.device) -> Precision:
+    return Precision.BFLOAT16 if multiplies_in_bfloat16(device) else Precision.FLOAT32
 
 
 def _scales(degradation: dict[str, Any]) -> set[int]:

@@ -15,6 +15,7 @@ from pipeline.arrays.pixels import Array, from_8bit
 from pipeline.arrays.weights_file import WeightsError
 from pipeline.images.colours import rgb_to_luma
 from pipeline.images.resize import rescale
+from pipeline.machine.precision import Precision
 from pipeline.models.edsr.settings import EDSR
 from pipeline.models.parts.settings import Model
 from pipeline.photographs.choosing import BLOCKY, Finding, choose
@@ -41,7 +42,9 @@ def work(
     folder: Path, model: Model = COLOUR, enlarge: int = 1, **card: object
 ) -> tuple[Work, torch.nn.Module]:
     network = write_weights(folder / "net", model, **card)
-    return Work(open_network(folder / "net", CPU, precision="float32"), enlarge, 1.0, 0.0), network
+    return Work(
+        open_network(folder / "net", CPU, precision=Precision.FLOAT32), enlarge, 1.0, 0.0
+    ), network
 
 
 def output(network: torch.nn.Module, image: NDArray[np.floating]) -> Array:
@@ -70,7 +73,7 @@ def test_colour_comes_out_as_the_network_makes_it(tmp_path: Path) -> None:
     assert np.mean(restored != expected) < 0.001
 
 
-def test_the_faster_format_of_this_machine_makes_the_same_picture_to_the_eye(
+def test_the_format_that_this_machine_is_fast_in_makes_the_same_picture_to_the_eye(
     tmp_path: Path,
 ) -> None:
     exact, _ = work(tmp_path)

@@ -251,7 +251,7 @@ def report(
         if looks:
             write_perceptual(folder / "perceptual.csv", looks)
         (folder / "index.html").write_text(page, encoding="utf-8")
-        summary = as_markdown(merged, answers, words)
+        summary = as_markdown(merged, answers, words, looks)
         (folder / "results.md").write_text(summary, encoding="utf-8")
 
 

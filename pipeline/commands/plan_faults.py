@@ -1,13 +1,13 @@
 """What would stop stages before they begin, as far as it shows without reading or fetching data."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.settings.outside import Outside
-    from pipeline.settings.params import Imported, Params, Trial
+    from pipeline.settings.params import Applied, Experiment, Imported, Params, Trial
     from pipeline.settings.programs import Program
 
 _WEIGHTS = "weights.safetensors"
@@ -24,7 +24,7 @@ def faults_before_running(root: Path, params: "Params", stages: Collection[str])
     from pipeline.images.raw_images import DatasetError
 
     faults = []
-    for stage, check in _checks(root, params):
+    for stage, check in _checks(root, params, stages):
         if stage in stages:
             try:
                 check()
@@ -33,7 +33,9 @@ def faults_before_running(root: Path, params: "Params", stages: Collection[str])
     return faults
 
 
-def _checks(root: Path, params: "Params") -> Iterator[tuple[str, Callable[[], None]]]:
+def _checks(
+    root: Path, params: "Params", stages: Collection[str]
+) -> Iterator[tuple[str, Callable[[], None]]]:
     """Yield stages that read what no stage writes, and what looks whether it is there."""
     from pipeline.datasets.before_fetching import check_before_fetching
 
@@ -44,8 +46,7 @@ def _checks(root: Path, params: "Params") -> Iterator[tuple[str, Callable[[], No
 
         for name, task in params.tasks.items():
             yield f"collect@{name}", partial(check_before_collecting, task, root, name)
-    for name, trials in params.benchmarks.items():
-        yield f"degrade_test@{name}", partial(_check_sizes, trials, params, root, name)
+    yield from _checks_of_benchmarks(root, params, stages)
     for name, imported in params.imported.items():
         yield f"import_weights@{name}", partial(_check_weights, imported, root, name)
     for name, program in params.programs.items():
@@ -54,12 +55,22 @@ def _checks(root: Path, params: "Params") -> Iterator[tuple[str, Callable[[], No
         yield f"reconstruct_outside@{name}", partial(_check_results, outside, root, name)
 
 
+def _checks_of_benchmarks(
+    root: Path, params: "Params", stages: Collection[str]
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    for name, trials in params.benchmarks.items():
+        yield f"degrade_test@{name}", partial(_check_sizes, trials, params, root, name)
+        # The first that lacks the files of a measure says so for all of them.
+        for stage in [one for one in _measuring(params, name) if one in stages][:1]:
+            yield stage, partial(_check_measures, trials, root, name)
+
+
 def _check_sizes(trials: "Iterable[Trial]", params: "Params", root: Path, name: str) -> None:
     """Refuse images that are too small for a perceptual measure, where their sizes are known."""
     from pipeline.datasets.set_facts import image_sizes
     from pipeline.images.files import ImageError
     from pipeline.images.raw_images import DatasetError
-    from pipeline.measuring.niqe_patches import check_size
+    from pipeline.measuring.perceptual_measures import check_size
 
     for trial in trials:
         if trial.perceptual is None:
@@ -73,6 +84,37 @@ def _check_sizes(trials: "Iterable[Trial]", params: "Params", root: Path, name: 
             raise
         except ValueError as error:
             raise DatasetError(f"benchmarks.{name}: data set '{trial.dataset}': {error}") from error
+
+
+def _measuring(params: "Params", benchmark: str) -> list[str]:
+    """Return the stages that measure what was restored of a benchmark."""
+    entries: dict[str, Mapping[str, Experiment | Imported | Applied | Program | Outside]] = {
+        "evaluate": params.experiments,
+        "evaluate_imported": params.imported,
+        "evaluate_applied": params.applied,
+        "evaluate_programs": params.programs,
+        "evaluate_outside": params.outside,
+    }
+    return [
+        f"baseline@{benchmark}",
+        *(
+            f"{stage}@{name}"
+            for stage, named in entries.items()
+            for name, entry in named.items()
+            if entry.test_on == benchmark
+        ),
+    ]
+
+
+def _check_measures(trials: "Iterable[Trial]", root: Path, name: str) -> None:
+    """Refuse perceptual measures whose weights are not at hand."""
+    from pipeline.measuring.perceptual_files import WeightsFileError, require_files
+
+    for trial in trials:
+        try:
+            require_files(trial.perceptual or (), root)
+        except WeightsFileError as error:
+            raise WeightsFileError(f"benchmarks.{name}: {error}") from error
 
 
 def _check_program(program: "Program", root: Path, name: str) -> None:

@@ -54,6 +54,7 @@ def run(root: Path, options: argparse.Namespace) -> int:
         raise CommandError(_nothing(options.benchmark))
     else:
         print("nothing was restored")
+    _print_looks(root, options.benchmark, width)
     if options.benchmark is None:
         _print_recognised(root, width)
     print(f"\n{REPORT / 'index.html'}")
@@ -226,6 +227,19 @@ def _notes(without: Collection[str], width: int, *, everything: bool) -> str:
         names = ", ".join(without)
         return f"{notes} No room in {width} columns: {names} (COLUMNS=160 makes it)."
     return notes if everything else f"{notes} --all: every protocol, more columns."
+
+
+def _print_looks(root: Path, name: str | None, width: int) -> None:
+    from pipeline.commands.report_looks import rank_looks, read_looks
+    from pipeline.commands.report_tables import REPORT
+
+    lines = [
+        line
+        for line in read_looks(root / REPORT)
+        if name is None or name in {line.benchmark, line.data_set}
+    ]
+    if lines:
+        print(f"\n{rank_looks(lines, width)}")
 
 
 # ------------------------------------------------------------------------------ recognition

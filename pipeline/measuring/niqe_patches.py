@@ -1,9 +1,5 @@
 """The patches that NIQE looks at. Nothing here imports NumPy: the plan of a run asks too."""
 
-from collections.abc import Iterable
-
-from pipeline.settings.perceptual import Perceptual
-
 NIQE_PATCH = 96
 """Side of a patch, in pixels."""
 
@@ -26,18 +22,3 @@ def niqe_patches(height: int, width: int) -> tuple[int, int]:
             "the image out, or take niqe out of the trial's perceptual measures"
         )
     return rows, columns
-
-
-def check_size(measures: Iterable[Perceptual], height: int, width: int) -> None:
-    """Refuse an image that is too small for one of the measures.
-
-    Args:
-        measures: Those that are asked for.
-        height: Of the image, in pixels.
-        width: Likewise.
-
-    Raises:
-        ValueError: It is too small; the message says for what.
-    """
-    for _ in measures:  # there is one so far
-        niqe_patches(height, width)

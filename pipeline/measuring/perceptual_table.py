@@ -1,6 +1,6 @@
 """The table of perceptual measures: one row an image and measure, apart from PSNR and SSIM."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from pipeline.arrays.pixels import Array
 from pipeline.arrays.tables import Number
 from pipeline.images.benchmarks import BenchmarkImage
 from pipeline.measuring.niqe import FeaturelessError, niqe
+from pipeline.measuring.perceptual_measures import MEASURES
 from pipeline.measuring.statistics import mean
 from pipeline.settings.perceptual import Perceptual
 
@@ -20,8 +21,6 @@ CLEAN = "clean"
 KEY = "perceptual"
 """Under which the means stand where protocols stand, lest anybody take one for a PSNR."""
 
-_MEASURES: Mapping[Perceptual, Callable[[Array], float]] = {"niqe": niqe}
-
 Seen = tuple[str, str, Perceptual]
 """Data set, level and measure: what numbers must share to be compared."""
 
@@ -32,7 +31,7 @@ class Perceived:
 
     Args:
         experiment: Name of the experiment, or of the classical method; ``CLEAN`` for the clean
-            image, ``input`` for the degraded one.
+            image where a measure asks for none, ``input`` for the degraded one.
         data_set: Name of the test set.
         image: Name of the image.
         degradation: Label of the level.
@@ -63,10 +62,13 @@ def perceive(image: BenchmarkImage, shown: Array, experiment: str) -> Iterator[P
 
     Raises:
         ValueError: The image is too small, or a value is not a number; the message names it.
+        WeightsFileError: The weights of a measure are not at hand.
     """
     for measure in image.trial.perceptual or ():
+        if experiment == CLEAN and MEASURES[measure].network:
+            continue  # a distance from itself
         try:
-            value = _MEASURES[measure](shown)
+            value = _value(measure, image, shown)
         except FeaturelessError:  # what a network makes of an image may be flat
             value = None
         except ValueError as error:
@@ -80,6 +82,15 @@ def perceive(image: BenchmarkImage, shown: Array, experiment: str) -> Iterator[P
             measure=measure,
             value=value,
         )
+
+
+def _value(measure: Perceptual, image: BenchmarkImage, shown: Array) -> float:
+    if MEASURES[measure].network is None:
+        return niqe(shown)
+    # torch takes a second to import, which other measures do without.
+    from pipeline.measuring.network_distance import network_distance
+
+    return network_distance(measure, image.clean(), shown)
 
 
 def mean_of(values: Iterable[float | None]) -> float | None:

@@ -1,10 +1,11 @@
 """The answers and the leaderboard as Markdown, for a pull request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.measuring.score_table import Place
 from pipeline.report.answers import Answer
 from pipeline.report.comparisons import compare
+from pipeline.report.perceptual import Kind, PerceptualBlock, PerceptualRow
 from pipeline.report.results import Result
 from pipeline.report.words import (
     decimal,
@@ -19,13 +20,15 @@ def as_markdown(
     groups: Mapping[Place, Sequence[Result]],
     answers: Sequence[Answer],
     degradations: Mapping[str, str],
+    looks: Iterable[PerceptualBlock],
 ) -> str:
-    """Return a sentence a test, and the rows of each below it.
+    """Return a sentence a test, and the rows of each below it, then what images look like.
 
     Args:
         groups: Results by place.
         answers: Of the tests, by the protocols that they lead with.
         degradations: The levels in words, by their labels.
+        looks: Perceptual measures, lower for the better, which decide nothing about the others.
     """
     parts = ["# Results\n"]
     for one in answers:
@@ -41,6 +44,14 @@ def as_markdown(
                 _row(result, best)
                 for result in sorted(groups[best.place], key=lambda row: row.psnr, reverse=True)
             ),
+        ]
+    for block in looks:
+        words = degradations[block.degradation]
+        parts += [
+            f"\n## {words}, {block.data_set}, {block.title} (`{block.measure}`), lower is better\n",
+            f"| method | `{block.measure}` | to the input |",
+            "| --- | ---: | --- |",
+            *(_look(row, block.digits) for row in block.rows),
         ]
     return "\n".join(parts) + "\n"
 
@@ -69,4 +80,18 @@ def _row(result: Result, best: Result) -> str:
     to_best = f"{signed(found.mean)} ({describe_difference(found)})" if found else ""
     psnr = f"**{decimal(result.psnr, 2)}**" if result is best else decimal(result.psnr, 2)
     cells = [name, psnr, decimal(result.ssim, 4), signed(result.gain), to_best]
+    return f"| {' | '.join(cells)} |"
+
+
+def _look(row: PerceptualRow, digits: int) -> str:
+    names: dict[Kind, str] = {
+        "clean": "clean images",
+        "input": "degraded input",
+        "classical": describe_method(row.name),
+        "network": f"`{row.name}`",
+    }
+    value = "" if row.value is None else decimal(row.value, digits)
+    found = row.to_input
+    worth = f"{signed(found.mean, digits)} ({describe_difference(found, digits)})" if found else ""
+    cells = [names[row.kind], f"**{value}**" if row.is_best else value, worth]
     return f"| {' | '.join(cells)} |"

@@ -296,6 +296,7 @@ def _environment(degradations: Mapping[str, str]) -> Environment:
     environment.filters |= {
         "db": lambda value: decimal(value, 2),
         "ssim": lambda value: decimal(value, 4),
+        "decimal": decimal,
         "thousands": lambda value: f"{value:,}".replace(",", " "),
         "signed": signed,
         "words": degradations.__getitem__,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pipeline.arrays.tables import Number, read_table, write_table
+from pipeline.measuring.perceptual_measures import MEASURES
 from pipeline.measuring.perceptual_table import CLEAN, Perceived, Seen, mean_of
 from pipeline.measuring.score_table import INPUT
 from pipeline.measuring.statistics import Difference, paired_difference
@@ -50,7 +51,8 @@ class PerceptualBlock:
         degradation: Label of the level.
         measure: Name of the measure.
         images: How many were measured.
-        rows: The clean images first, then the degraded ones, then the lowest.
+        rows: The clean images first, if the measure asks for none of its own, then the degraded
+            ones, then the lowest.
     """
 
     benchmark: str
@@ -59,6 +61,21 @@ class PerceptualBlock:
     measure: Perceptual
     images: int
     rows: Sequence[PerceptualRow]
+
+    @property
+    def title(self) -> str:
+        """The measure with its version and its network."""
+        return MEASURES[self.measure].title
+
+    @property
+    def digits(self) -> int:
+        """How many digits after the point its values are shown with."""
+        return MEASURES[self.measure].digits
+
+    @property
+    def compares(self) -> bool:
+        """Whether the measure compares with the clean images."""
+        return MEASURES[self.measure].network is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +86,7 @@ class PerceptualLine:
     experiment: str
     data_set: str
     degradation: str
-    measure: str
+    measure: Perceptual
     images: int
     value: Mean | None
     value_input: Mean | None

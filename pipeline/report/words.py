@@ -67,10 +67,10 @@ def decimal(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def signed(value: float) -> str:
-    """Return decibels with two digits after the point, and a sign unless they are all zero."""
-    text = decimal(value, 2)
-    return f"+{text}" if value > 0 and text != "0.00" else text
+def signed(value: float, digits: int = 2) -> str:
+    """Return a number, of decibels if nothing else is said, with a sign unless it shows as zero."""
+    text = decimal(value, digits)
+    return f"+{text}" if value > 0 and text != decimal(0, digits) else text
 
 
 def describe_method(name: str) -> str:
@@ -101,11 +101,13 @@ def describe_interval(interval: Interval) -> str:
     return f"{decimal(interval.low, 2)} to {decimal(interval.high, 2)}"
 
 
-def describe_difference(found: Difference) -> str:
-    """Return what a difference to the best of a block is worth."""
+def describe_difference(found: Difference, digits: int = 2) -> str:
+    """Return what a difference is worth, of decibels if nothing else is said."""
     if found.interval is None:
         return "one image: no interval" if found.images == 1 else "perfect images: no interval"
-    bounds = f"{signed(found.interval.low)} to {signed(found.interval.high)}"
+    bounds = " to ".join(
+        signed(bound, digits) for bound in (found.interval.low, found.interval.high)
+    )
     return f"within noise, {bounds}" if found.within_noise else bounds
 
 

@@ -2,6 +2,6 @@
 
 from typing import Literal
 
-Perceptual = Literal["niqe"]
-"""Measures of how natural an image looks, each lower for the better;
-``pipeline/measuring/niqe.py`` says what the name means."""
+Perceptual = Literal["niqe", "lpips-alex", "lpips-vgg", "dists"]
+"""Measures of how an image looks, each lower for the better;
+``pipeline/measuring/perceptual_measures.py`` says what the names mean."""

@@ -26,6 +26,7 @@ from pipeline.report.results import ResultRow
 from pipeline.report.words import break_name
 from pipeline.settings.outside import Outside
 from pipeline.settings.params import AcceptedOverlap, Applied, Experiment, Imported, Trial, Way
+from pipeline.settings.perceptual import Perceptual
 from pipeline.settings.programs import Program
 from stages.report import report
 from tests.browser import needs_chromium, opened
@@ -959,15 +960,17 @@ def test_weights_applied_in_another_way_are_reported_beside_the_experiment(
 # ------------------------------------------------------------------------ perceptual measures
 
 
-def ask_for_niqe(project: Project) -> None:
-    """Have the benchmark ask for it, with made-up numbers."""
+def ask_for(project: Project, measure: Perceptual = "niqe") -> None:
+    """Have the benchmark ask for a measure, with made-up numbers."""
     (trial,) = project.benchmarks["denoise"]
-    project.benchmarks["denoise"] = [trial.model_copy(update={"perceptual": ["niqe"]})]
+    project.benchmarks["denoise"] = [trial.model_copy(update={"perceptual": [measure]})]
     project.write_benchmark("denoise")
     made = {
         "evaluated/net": {"net": 4.0},
         "baselines/denoise": {"clean": 3.0, "input": 9.0, "tv": 5.0},
     }
+    if measure != "niqe":
+        del made["baselines/denoise"]["clean"]
     for place, values in made.items():
         rows = [
             Perceived(
@@ -975,7 +978,7 @@ def ask_for_niqe(project: Project) -> None:
                 data_set="bsd68",
                 image=image,
                 degradation=level,
-                measure="niqe",
+                measure=measure,
                 value=value,
             )
             for name, value in values.items()
@@ -992,7 +995,7 @@ def test_perceptual_measures_have_a_section_of_their_own_and_change_no_other(
 ) -> None:
     project.report()
     before = {path.name: path.read_bytes() for path in project.out.iterdir()}
-    ask_for_niqe(project)
+    ask_for(project)
 
     project.report()
 
@@ -1005,7 +1008,32 @@ def test_perceptual_measures_have_a_section_of_their_own_and_change_no_other(
         "denoise,net,bsd68,gaussian_15,niqe,3,4.0000,9.0000,3.0000",
         "denoise,tv,bsd68,gaussian_15,niqe,3,5.0000,9.0000,3.0000",
     ]
+    summary, known = after.pop("results.md"), before.pop("results.md")
+    assert summary.startswith(known)
+    said = summary.removeprefix(known).decode()
+    assert "bsd68, NIQE 1.0 (`niqe`), lower is better" in said
+    assert "| clean images | 3.00 |" in said
+    assert "| `net` | **4.00** | \N{MINUS SIGN}5.00 (" in said
     assert after == before
+
+
+def test_a_measure_by_a_network_is_named_with_its_version_and_has_no_row_of_clean_images(
+    project: Project,
+) -> None:
+    ask_for(project, "lpips-alex")
+
+    project.report()
+
+    section = project.page().partition("Perceptual: lower is better")[2].partition("</section>")[0]
+    assert "LPIPS 0.1, AlexNet, <code>lpips-alex</code>" in section
+    assert "clean images</th>" not in section
+    assert "<code>niqe</code>" not in section
+    assert '<b class="best">4.0000</b>' in section
+    summary = (project.out / "results.md").read_text()
+    assert "bsd68, LPIPS 0.1, AlexNet (`lpips-alex`), lower is better" in summary
+    assert "| `net` | **4.0000** | \N{MINUS SIGN}5.0000 (" in summary
+    lines = (project.out / "perceptual.csv").read_text().splitlines()
+    assert lines[1] == "denoise,net,bsd68,gaussian_15,lpips-alex,3,4.0000,9.0000,"
 
 
 @pytest.mark.parametrize(
@@ -1015,7 +1043,7 @@ def test_perceptual_measures_have_a_section_of_their_own_and_change_no_other(
 def test_perceptual_measures_that_were_not_taken_are_said(
     project: Project, caplog: pytest.LogCaptureFixture, lost: str, stage: str
 ) -> None:
-    ask_for_niqe(project)
+    ask_for(project)
     project.write_experiment("other")
     folder, name = lost.split("/")
     (project.folders[folder] / name / "perceptual.csv").unlink()

@@ -108,6 +108,35 @@ def test_only_the_first_protocol_of_a_trial_is_shown(lines: list[str]) -> None:
     assert "gray-float" not in text
 
 
+def test_perceptual_measures_are_ranked_apart_the_lowest_first(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "data/report/perceptual.csv").write_text(
+        "benchmark,experiment,data_set,degradation,measure,images,value,value_input,value_clean\n"
+        "denoise_25,tv,photos_test,gaussian_25,lpips-alex,4,0.2500,0.4000,\n"
+        "denoise_25,dncnn_s25,photos_test,gaussian_25,lpips-alex,4,0.1000,0.4000,\n"
+        "denoise_25,tv,photos_test,gaussian_25,niqe,4,,9.0000,3.0000\n"
+        "denoise_25,dncnn_s25,photos_test,gaussian_25,niqe,4,4.0000,9.0000,3.0000\n"
+        "other,tv,others,gaussian_25,dists,4,0.2000,0.1000,\n"
+    )
+
+    assert cli.main(["report", "--benchmark", "denoise_25"]) == 0
+
+    printed = capsys.readouterr().out.splitlines()
+    first = printed.index(
+        "photos_test, gaussian_25, by LPIPS 0.1, AlexNet (lpips-alex), lower is better"
+    )
+    assert [line.split() for line in printed[first + 2 : first + 4]] == [
+        ["1", "dncnn_s25", "0.1000", "\N{MINUS SIGN}0.3000", "0.4000"],
+        ["2", "tv", "0.2500", "\N{MINUS SIGN}0.1500", "0.4000"],
+    ]
+    assert [line.split() for line in printed[first + 7 : first + 9]] == [
+        ["1", "dncnn_s25", "4.00", "\N{MINUS SIGN}5.00", "9.00", "3.00"],
+        ["2", "tv", "9.00", "3.00"],
+    ]
+    assert not any("others" in line for line in printed)
+
+
 def test_all_shows_every_protocol_and_the_interval(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

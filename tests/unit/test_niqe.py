@@ -12,7 +12,7 @@ from pipeline.images.colours import in_colour
 from pipeline.images.files import read_image
 from pipeline.images.resize import rescale
 from pipeline.measuring.niqe import FeaturelessError, niqe
-from pipeline.measuring.niqe_patches import check_size
+from pipeline.measuring.perceptual_measures import check_size
 
 REFERENCE = {
     "camera": 3.096205,

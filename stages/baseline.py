@@ -5,7 +5,8 @@ from pathlib import Path
 from pipeline.arrays.tables import write_table
 from pipeline.images.benchmarks import BenchmarkImage, images_of
 from pipeline.measuring.classical import restore
-from pipeline.measuring.perceptual_table import CLEAN, LOOKS, Perceived, perceive
+from pipeline.measuring.perceiving import perceive
+from pipeline.measuring.perceptual_table import CLEAN, LOOKS, Perceived
 from pipeline.measuring.score_table import INPUT, SCORES, Score, rows_of
 from pipeline.running.outputs import new_folder
 from pipeline.running.stage_runner import run_stage

@@ -10,7 +10,8 @@ from pipeline.arrays.pixels import Array
 from pipeline.arrays.stage_outputs import read_json
 from pipeline.arrays.tables import read_table, write_table
 from pipeline.images.benchmarks import BenchmarkImage, images_of, read_trials, restored_path
-from pipeline.measuring.perceptual_table import KEY, LOOKS, Perceived, perceive, perceptual_means
+from pipeline.measuring.perceiving import perceive
+from pipeline.measuring.perceptual_table import KEY, LOOKS, Perceived, perceptual_means
 from pipeline.measuring.protocols import first_places
 from pipeline.measuring.score_table import (
     SCORES,

@@ -61,6 +61,10 @@ ELSEWHERE = {
         "tests/unit/test_foreign_weights_command.py",
         "test_a_colour_network_fits_the_preset_of_published_weights",
     ),
+    "restore data fetch imagenet_alexnet imagenet_vgg16": (
+        "tests/e2e/test_perceptual_networks.py",
+        "test_what_two_networks_say_of_images_is_measured_and_reported",
+    ),
     "python -m tests.bench.draws /data/image-sets": (
         "tests/unit/test_draws.py",
         "test_the_spread_of_draws_is_printed_as_rows_of_the_table",
@@ -168,6 +172,9 @@ BY_CI = {
     ),
     "pip install --quiet --constraint .ci/constraints.txt --editable '.[dev]'": (
         "pip install --quiet --constraint .ci/constraints.txt --editable '.[dev]'"
+    ),
+    "pip install --quiet --constraint .ci/constraints.txt --editable '.[perceptual]'": (
+        "pip install --quiet --constraint .ci/constraints.txt --editable '.[perceptual]'"
     ),
     "pre-commit install": "pre-commit install",
     "ruff check && ruff format --check && mypy && lint-imports && pytest": (

@@ -11,7 +11,8 @@ from pipeline.arrays.pixels import from_8bit
 from pipeline.arrays.tables import write_table
 from pipeline.degradations.levels import levels
 from pipeline.images.benchmarks import BenchmarkImage
-from pipeline.measuring.perceptual_table import CLEAN, Perceived, perceive, perceptual_means
+from pipeline.measuring.perceiving import perceive
+from pipeline.measuring.perceptual_table import CLEAN, Perceived, perceptual_means
 from pipeline.measuring.score_table import INPUT
 from pipeline.report.perceptual import (
     PerceptualLine,

@@ -275,8 +275,9 @@ class Trial(Section):
         Annotated[list[Perceptual], Field(min_length=1)] | None,
         Field(exclude_if=lambda value: value is None),
     ] = None
-    """Measures of how natural the images look, lower for the better, which cost time; without it
-    none. They have a table of their own, and decide nothing about PSNR and SSIM."""
+    """Measures of how natural images look, or how far from their clean ones, lower for the better,
+    which cost time; without it none. They have a table of their own, and decide nothing about PSNR
+    and SSIM."""
 
 
 RANDOM = "random"

@@ -70,6 +70,16 @@ def make_shared_toy(base: Path) -> Path:
     return head
 
 
+def move_remote(head: Path, **settings: str) -> None:
+    """Give the toy another DVC remote, and push that."""
+    lines = "".join(f"    {key} = {value}\n" for key, value in settings.items())
+    (head / ".dvc/config").write_text(
+        f"[core]\n    remote = shared\n    analytics = false\n['remote \"shared\"']\n{lines}"
+    )
+    git(head, "commit", "--quiet", "--all", "--message=Another remote")
+    git(head, "push", "--quiet")
+
+
 def clone(base: Path, name: str) -> Path:
     """Clone the origin to ``base/name``."""
     git(base, "clone", "--quiet", "origin.git", name)

@@ -53,7 +53,15 @@ def check(root: Path) -> None:
         ExchangeError: There is none, or it cannot be.
     """
     with _open(root) as repo:
-        _store(repo).probe()
+        store = _store(repo)
+        try:
+            store.probe()
+        except Exception as error:  # of whichever client DVC has for this kind of remote
+            name = repo.cloud.get_remote(command="push").name
+            raise ExchangeError(
+                f"the DVC remote '{name}' cannot be written and read: {_explain(error)}; see its "
+                "address (`dvc remote list`), and the credentials of this machine"
+            ) from error
 
 
 def lend(root: Path, name: str, key: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.graph.engines import MAY_COMPUTE, exchange
+from pipeline.running.passing import MAY_PASS
 from tests.shared_toy import clone, make_shared_toy
 from tests.toy import call, edit, environment
 
@@ -177,7 +178,7 @@ def test_a_remote_that_cannot_be_written_is_refused_in_one_line(
 
     said = capfd.readouterr().err
     assert code == 1
-    assert said.startswith("the DVC remote: ")
+    assert said.startswith("the DVC remote 'shared' cannot be written and read: ")
     assert said.count("\n") == 1
 
 
@@ -204,3 +205,14 @@ def test_no_password_of_an_address_is_said(
 
     assert code == 1
     assert "hunter2" not in capfd.readouterr().err
+
+
+def test_a_remote_that_is_lost_on_the_way_is_a_cause_outside(head: Path) -> None:
+    remote = head.parent / "remote"
+    remote.rmdir()
+    remote.write_text("no folder any more")
+
+    lost = call(head, "python", "-m", "pipeline.graph.engines.exchange", "lend", "seed", "key")
+
+    assert lost.returncode == MAY_PASS
+    assert lost.stderr.startswith("the DVC remote: ")

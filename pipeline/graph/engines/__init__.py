@@ -9,5 +9,8 @@ ENGINES = ("local", "ray", "slurm", "workers")
 MAY_COMPUTE = "RESTORE_MAY_COMPUTE"
 """Variable that names the one stage that DVC may compute; empty: none; not set: every stage."""
 
+LOST_REMOTE = "LostRemote"
+"""Name of the state of a stage whose worker could not use the DVC remote."""
+
 OUT_OF_TIME = "TimedOut"
 """Name of the state of a stage that took too long, as Prefect calls it for its own limits."""

@@ -20,14 +20,15 @@ from uuid import UUID
 
 from pipeline.graph import dag
 from pipeline.graph.dag import Stage
-from pipeline.graph.engines import MAY_COMPUTE, OUT_OF_TIME
+from pipeline.graph.engines import LOST_REMOTE, MAY_COMPUTE, OUT_OF_TIME
 from pipeline.graph.engines.addresses import without_password
-from pipeline.graph.engines.engine import EngineError
+from pipeline.graph.engines.engine import EngineError, LostPlaceError
 from pipeline.graph.engines.pushed_commit import PushedCommit, find_pushed_commit
 from pipeline.graph.engines.worker_runs import Look, WorkerRuns, open_worker_runs
 from pipeline.graph.slots import Slots
 from pipeline.graph.supervise import TIMED_OUT, Children
 from pipeline.running.environment import child_environment
+from pipeline.running.passing import MAY_PASS
 from pipeline.running.progress_file import PROGRESS_VARIABLE
 
 DEPLOYMENT = "restore-stage/worker"
@@ -163,6 +164,8 @@ class RemoteWorkers:
                 end = self._ask_until_one_answers(runs, parameters, say)
             if end.state == "FAILED":
                 say(end.message)
+                if end.name == LOST_REMOTE:
+                    raise LostPlaceError("its worker could not use the DVC remote, see above")
                 return TIMED_OUT if end.name == OUT_OF_TIME else 1
             _exchange(self._children, cwd, "take", stage.name, key)
             taken = True
@@ -271,7 +274,8 @@ def _exchange(children: Children, root: Path, action: str, *words: str) -> None:
     """Run one action of ``exchange`` in a process of its own.
 
     Raises:
-        EngineError: It failed, or the remote does not answer.
+        EngineError: It failed, or the remote does not answer; it is ``LostPlaceError`` where the
+            remote could be used before.
     """
     process = children.start(
         [sys.executable, "-m", "pipeline.graph.engines.exchange", action, *words],
@@ -288,4 +292,5 @@ def _exchange(children: Children, root: Path, action: str, *words: str) -> None:
         ) from error
     if process.returncode:
         lines = said.strip().splitlines() or [f"exit code {process.returncode}"]
-        raise EngineError(lines[-1])
+        lost = process.returncode == MAY_PASS
+        raise (LostPlaceError if lost else EngineError)(lines[-1])

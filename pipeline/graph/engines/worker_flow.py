@@ -18,10 +18,11 @@ from prefect.client.schemas.objects import State
 from prefect.logging.handlers import APILogHandler
 from prefect.states import Completed, Failed
 
-from pipeline.graph.engines import MAY_COMPUTE, OUT_OF_TIME
+from pipeline.graph.engines import LOST_REMOTE, MAY_COMPUTE, OUT_OF_TIME
 from pipeline.graph.engines.clones import CloneError, borrowed_clone
 from pipeline.graph.supervise import SECONDS_VARIABLE, TIMED_OUT, Children
 from pipeline.running.environment import child_environment
+from pipeline.running.passing import MAY_PASS
 from pipeline.running.workers import CORES_VARIABLE, count_cores
 
 ALIVE = "restore.alive"
@@ -67,7 +68,7 @@ def restore_stage(
         # Prefect sends lines every two seconds; who waits for the end reads on no longer.
         APILogHandler().flush()
     if code:
-        name = OUT_OF_TIME if code == TIMED_OUT else "Failed"
+        name = {TIMED_OUT: OUT_OF_TIME, MAY_PASS: LOST_REMOTE}.get(code, "Failed")
         return Failed(name=name, message=f"exit code {code}")
     return Completed(message="done")
 

@@ -23,6 +23,7 @@ from ruamel.yaml import YAML
 from pipeline.graph.prefect_server import local_url, who_answers
 from pipeline.running.environment import MLFLOW_PORT
 from pipeline.running.workers import count_cores
+from tests.pools import POOLS
 from tests.toy import (
     call,
     copy_toy,
@@ -740,8 +741,8 @@ def wait_for(path: Path, process: "subprocess.Popen[Any]", seconds: float = 60.0
 def test_the_deployments_of_prefect_yaml_can_be_deployed(toy: Path, server: dict[str, str]) -> None:
     (toy / "prefect.yaml").write_text((ROOT / "prefect.yaml").read_text())
     (toy / "pipeline").symlink_to(ROOT / "pipeline")
-    for pool in ("restore-pool", "restore-workers"):
-        created = ("work-pool", "create", "--overwrite", "--type", "process", pool)
+    for pool, kind in POOLS.items():
+        created = ("work-pool", "create", "--overwrite", "--type", kind, pool)
         assert call(toy, "prefect", *created, **server).returncode == 0
 
     deployed = call(toy, "prefect", "--no-prompt", "deploy", "--all", **server)
@@ -749,6 +750,8 @@ def test_the_deployments_of_prefect_yaml_can_be_deployed(toy: Path, server: dict
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     assert "restore/train-all" in deployed.stdout
     assert "restore/train-all-ray" in deployed.stdout
+    assert "restore-stage/worker-docker" in deployed.stdout
+    assert "restore-stage/worker-kubernetes" in deployed.stdout
 
 
 def test_a_worker_runs_the_flow(fresh: Path, done: Path, server: dict[str, str]) -> None:

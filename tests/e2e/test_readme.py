@@ -43,6 +43,14 @@ WORKERS = (
     "tests/e2e/test_remote_workers.py",
     "test_a_worker_that_dies_is_replaced_by_one_that_goes_on_from_its_checkpoint",
 )
+IMAGE = (
+    "tests/unit/test_deployments.py",
+    "test_the_recipe_of_the_image_copies_what_is_there_and_begins_as_the_services_do",
+)
+JOBS = (
+    "tests/unit/test_deployments.py",
+    "test_the_lines_of_the_page_give_the_jobs_of_a_cluster_time_and_variables",
+)
 
 UNATTENDED = (
     FLOW,
@@ -146,6 +154,18 @@ ELSEWHERE = {
     "prefect deploy --name worker": WORKERS,
     "prefect worker start --pool restore-workers --limit 1": WORKERS,
     "restore run --engine workers": WORKERS,
+    "docker build --file docs/operations/worker.dockerfile --tag restore-worker:1 .": IMAGE,
+    "prefect work-pool create --type docker restore-docker": WORKERS,
+    "prefect deploy --name worker-docker": WORKERS,
+    "prefect worker start --pool restore-docker --limit 1": WORKERS,
+    "restore run --engine workers --engine-options deployment=restore-stage/worker-docker": WORKERS,
+    "prefect work-pool get-default-base-job-template --type kubernetes > .restore/job.json": JOBS,
+    """sed -i -e 's/"restartPolicy": /"terminationGracePeriodSeconds": 120, &/' """
+    """-e 's/"args": /"envFrom": [{"secretRef": {"name": "restore-worker"}}], &/' """
+    ".restore/job.json": JOBS,
+    "prefect work-pool create --type kubernetes --base-job-template .restore/job.json "
+    "restore-kubernetes": JOBS,
+    "prefect deploy --name worker-kubernetes": WORKERS,
     'prefect deployment schedule create restore/train-all --cron "0 22 * * *" '
     "--timezone Europe/Berlin": UNATTENDED,
     "prefect deployment schedule ls restore/train-all": UNATTENDED,

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from pipeline.graph.engines.clones import FOLDER_VARIABLE
 from tests.far_machine import FarMachine, far_machine, git_server, passed_on
+from tests.pools import POOLS
 from tests.shared_toy import clone, git, make_shared_toy, move_remote
 from tests.toy import call, environment, prefect_server, program
 
@@ -38,8 +39,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     (project / "pipeline").symlink_to(ROOT / "pipeline")
     with prefect_server(home) as found:
         variables = {**found, "PREFECT_HOME": str(home), "PYTHONPATH": str(ROOT)}
-        for pool in ("restore-pool", "restore-workers"):
-            created = ("work-pool", "create", "--type", "process", pool)
+        for pool, kind in POOLS.items():
+            created = ("work-pool", "create", "--type", kind, pool)
             assert call(project, "prefect", *created, **variables).returncode == 0
         deployed = call(project, "prefect", "--no-prompt", "deploy", "--all", **variables)
         assert deployed.returncode == 0, deployed.stdout + deployed.stderr

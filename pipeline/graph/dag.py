@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -134,7 +135,7 @@ def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage
             raise GraphError(f"{error}; it cannot be mended: {fault}") from fault
         graph = read_graph(root)
         say(said)
-    taken, _ = take_into_cache(root, uncached(graph))
+    taken, _ = take_into_cache(root, uncached(root, graph))
     if taken:
         graph = read_graph(root)
         named = first_of(list(taken), _MOST_NAMES)
@@ -285,13 +286,14 @@ def affected(graph: Mapping[str, Stage]) -> dict[str, Stage]:
     return found
 
 
-def uncached(graph: Mapping[str, Stage]) -> list[str]:
-    """Return the stages with an output that the cache lacks, whether it is in its place or not."""
+def uncached(root: Path, graph: Mapping[str, Stage]) -> list[str]:
+    """Return the stages with an output that is in its place, and that the cache lacks."""
     before, after = _OUTPUT["not in cache"].split("{}")
+    lacking = re.compile(f"{re.escape(before)}(.+){re.escape(after)}")
     return [
         name
         for name, stage in graph.items()
-        if any(why.startswith(before) and why.endswith(after) for why in stage.stale)
+        if any((out := lacking.fullmatch(why)) and (root / out[1]).exists() for why in stage.stale)
     ]
 
 

@@ -333,7 +333,7 @@ def _bring_up_to_date(
     logger = get_run_logger()
     whole = dag.read_mended_graph(root, logger.warning)
     graph = whole if experiments is None else dag.select(whole, experiments)
-    full = {} if force else dag.lost_to_cache(root, dag.uncached(graph))
+    full = {} if force else dag.lost_to_cache(root, dag.uncached(root, graph))
     if full:
         return Failed(message="\n".join(f"{name}: {fault}" for name, fault in full.items()))
     if force:

@@ -19,6 +19,7 @@ from pipeline.degradations.settings import KINDS as LEVEL_KINDS
 from pipeline.degradations.settings import Degradation, Mixture, Sequence
 from pipeline.literature.papers import Trained
 from pipeline.measuring.classical import METHODS
+from pipeline.measuring.perceptual_measures import MEASURES
 from pipeline.report.words import describe_way
 from pipeline.settings.architectures import NETWORKS, RECOGNISERS, Models
 from pipeline.settings.params import Baseline, Dataset, Params, Protocol, Way
@@ -176,8 +177,10 @@ def test_every_classical_method_is_there_and_on_a_page_with_the_kinds_of_data_se
     assert first_column("docs/data-sets.md") == {*METHODS, *kinds}
 
 
-def test_a_page_lists_the_protocols() -> None:
-    assert first_column("docs/protocols.md") == set(get_args(Protocol))
+def test_a_page_lists_the_protocols_and_the_measures_that_need_a_network() -> None:
+    with_network = {name for name, measure in MEASURES.items() if measure.network}
+
+    assert first_column("docs/protocols.md") == {*get_args(Protocol), *with_network}
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.toy import free_port
+
 
 @dataclass(frozen=True)
 class FarMachine:
@@ -62,9 +64,7 @@ def _do(*command: str) -> None:
 @contextmanager
 def git_server(host: str, folder: Path) -> Iterator[str]:
     """Serve the repositories in a folder by Git's own protocol; yield their common address."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = ["git", "daemon", "--export-all", f"--base-path={folder}"]
     command += [f"--listen={host}", f"--port={port}", "--reuseaddr"]
     # Its listener is a process of another program of Git, which ends with the group.

@@ -30,6 +30,9 @@ from pipeline.graph.params_reading import reading_params_once
 from pipeline.graph.without_git import settle_without_git
 from pipeline.nearest import first_of
 
+MOST_NAMES = 24
+"""Named in one message; of more, the rest is counted."""
+
 
 class GraphError(ValueError):
     """DVC cannot make a graph of the project, or tell its state."""
@@ -138,7 +141,7 @@ def read_mended_graph(root: Path, say: Callable[[str], None]) -> dict[str, Stage
     taken, _ = take_into_cache(root, uncached(root, graph))
     if taken:
         graph = read_graph(root)
-        named = first_of(list(taken), _MOST_NAMES)
+        named = first_of(list(taken), MOST_NAMES)
         say(f"DVC's cache lacked what these stages wrote, and has it now: {named}")
     keep_copy(root)
     return graph
@@ -526,9 +529,6 @@ def _explain_unknown(name: str, graph: Iterable[str]) -> str:
 
 # ---------------------------------------------------------------- why a stage must run
 
-
-_MOST_NAMES = 24
-"""Named in one message; of more, the rest is counted."""
 
 _DEPENDENCY = {
     "modified": "{} changed",

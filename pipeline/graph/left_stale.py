@@ -5,9 +5,6 @@ from collections.abc import Collection, Mapping
 from pipeline.graph import dag
 from pipeline.nearest import first_of
 
-MOST_NAMES = 24
-"""Named in one sentence; of more, the rest is counted."""
-
 
 def describe_left_stale(graph: Mapping[str, dag.Stage], chosen: Collection[str]) -> str:
     """Say which stages outside of ``chosen`` are out of date, or follow one that is.
@@ -25,7 +22,7 @@ def describe_left_stale(graph: Mapping[str, dag.Stage], chosen: Collection[str])
     # Whoever reads of an experiment does not need to read of its patches as well.
     needed = {need for name in stale if not graph[name].gathers for need in graph[name].needs}
     names = list(dict.fromkeys(dag.key_of(name) for name in stale if name not in needed))
-    named = first_of(names, MOST_NAMES)
+    named = first_of(names, dag.MOST_NAMES)
     count = "1 stage" if len(stale) == 1 else f"{len(stale)} stages"
     them = "it" if len(stale) == 1 else "them"
     return f"left stale: {count} of {named}: `restore run` brings {them} up to date"

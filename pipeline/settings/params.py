@@ -148,6 +148,19 @@ class Sgd(Section):
     weight_decay: NonNegativeFloat
 
 
+class Muon(Section):
+    """Muon for the kernels within a network, Adam for biases and what meets an image.
+
+    K. Jordan et al. 2024. A learning rate means what it means to Adam. In `docs/weights.md` is what
+    it was worth.
+    """
+
+    kind: Literal["muon"]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    betas: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)]
+    """Of Adam."""
+
+
 class Constant(Section):
     """The learning rate never changes."""
 
@@ -199,7 +212,7 @@ class ValueOverRateClip(Section):
     theta: PositiveFloat
 
 
-Optimiser = Annotated[Adam | Sgd, Field(discriminator="kind")]
+Optimiser = Annotated[Adam | Muon | Sgd, Field(discriminator="kind")]
 Schedule = Annotated[Constant | MultiStep | Cosine | Linear, Field(discriminator="kind")]
 Clip = Annotated[NoClip | NormClip | ValueOverRateClip, Field(discriminator="kind")]
 

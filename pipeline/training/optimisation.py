@@ -14,6 +14,7 @@ from pipeline.settings.params import (
     Cosine,
     Linear,
     MultiStep,
+    Muon,
     NoClip,
     NormClip,
     Optimiser,
@@ -21,21 +22,64 @@ from pipeline.settings.params import (
     Sgd,
     ValueOverRateClip,
 )
+from pipeline.training import muon
 
 
-def build_optimiser(
-    settings: Optimiser, parameters: Iterable[nn.Parameter]
-) -> torch.optim.Optimizer:
+class Together:
+    """Optimisers of different weights of one network, as one.
+
+    Args:
+        optimisers: Each of weights of its own.
+    """
+
+    def __init__(self, optimisers: Sequence[torch.optim.Optimizer]) -> None:
+        self._optimisers = optimisers
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Those of all."""
+        return [group for one in self._optimisers for group in one.param_groups]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all."""
+        for one in self._optimisers:
+            one.zero_grad(set_to_none)
+
+    def step(self) -> None:
+        """Let each take its step."""
+        for one in self._optimisers:
+            one.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what all keep from step to step."""
+        return {"together": [one.state_dict() for one in self._optimisers]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned."""
+        for one, kept in zip(self._optimisers, state["together"], strict=True):
+            one.load_state_dict(kept)
+
+
+AnyOptimiser = torch.optim.Optimizer | Together
+
+
+def build_optimiser(settings: Optimiser, parameters: Iterable[nn.Parameter]) -> AnyOptimiser:
     """Return the optimiser; its learning rate is set anew at every step."""
     return _OPTIMISERS[type(settings)](settings, list(parameters))
 
 
 def _adam(settings: Adam, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-    first, second = settings.betas
+    return _adam_of(settings.betas, settings.weight_decay, parameters)
+
+
+def _adam_of(
+    betas: Sequence[float], weight_decay: float, parameters: Sequence[nn.Parameter]
+) -> torch.optim.Adam:
+    first, second = betas
     return torch.optim.Adam(
         parameters,
         betas=(first, second),
-        weight_decay=settings.weight_decay,
+        weight_decay=weight_decay,
         fused=True,
         capturable=parameters[0].is_cuda,
     )
@@ -51,8 +95,20 @@ def _sgd(settings: Sgd, parameters: Sequence[nn.Parameter]) -> torch.optim.Optim
     )
 
 
-_OPTIMISERS: dict[type, Callable[[Any, Sequence[nn.Parameter]], torch.optim.Optimizer]] = {
+def _muon(settings: Muon, parameters: Sequence[nn.Parameter]) -> Together:
+    within = [weights for weights in parameters if muon.is_within(weights)]
+    others = [weights for weights in parameters if not muon.is_within(weights)]
+    optimisers: list[torch.optim.Optimizer] = []
+    if within:
+        optimisers.append(muon.Muon(within, settings.momentum))
+    if others:
+        optimisers.append(_adam_of(settings.betas, 0.0, others))
+    return Together(optimisers)
+
+
+_OPTIMISERS: dict[type, Callable[[Any, Sequence[nn.Parameter]], AnyOptimiser]] = {
     Adam: _adam,
+    Muon: _muon,
     Sgd: _sgd,
 }
 

@@ -12,6 +12,7 @@ from pipeline.settings.params import (
     Cosine,
     Linear,
     MultiStep,
+    Muon,
     NoClip,
     NormClip,
     Optimiser,
@@ -197,7 +198,7 @@ def stepped(settings: Optimiser, rates: list[float], gradient: float = 2.0) -> f
 
 
 def test_every_optimiser_of_the_params_is_known() -> None:
-    assert set(kinds(Optimiser)) == {Adam, Sgd}
+    assert set(kinds(Optimiser)) == {Adam, Muon, Sgd}
 
 
 def test_sgd_step_by_hand() -> None:

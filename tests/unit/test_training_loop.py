@@ -32,6 +32,7 @@ CPU = torch.device("cpu")
 
 ADAM = {"kind": "adam", "betas": [0.9, 0.999], "weight_decay": 0.001}
 SGD = {"kind": "sgd", "momentum": 0.9, "weight_decay": 0.001}
+MUON = {"kind": "muon", "momentum": 0.9, "betas": [0.9, 0.999]}
 
 STEPS = 13
 
@@ -114,6 +115,7 @@ def broken_after(step: int) -> Callable[[int], None]:
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "adam": {},
+    "muon": {"optimiser": MUON},
     "sgd": {"optimiser": SGD, "clip": {"kind": "value_over_rate", "theta": 0.01}},
     "adam in bfloat16": {"precision": "bfloat16"},
     "sgd in bfloat16": {"optimiser": SGD, "precision": "bfloat16", "loss": "l1"},

@@ -23,6 +23,18 @@ class ChangeError(ValueError):
     """A change cannot be understood, or changes nothing."""
 
 
+class SameValueError(ChangeError):
+    """A value is to become what it is already.
+
+    Args:
+        change: The one that changes nothing.
+    """
+
+    def __init__(self, change: "Change") -> None:
+        super().__init__(f"--set {change.text}: that is what it is already; nothing to try")
+        self.change = change
+
+
 @dataclass(frozen=True)
 class Change:
     """One change of an experiment, as it was asked for.
@@ -102,7 +114,8 @@ def changed_entries(
         name: Of the new experiment, and of the new entries it needs.
 
     Raises:
-        ChangeError: A change names an entry that there is not, or changes nothing.
+        ChangeError: A change names an entry that there is not.
+        SameValueError: A change changes nothing.
     """
     entry = dict(content["experiments"][experiment])
     inside: dict[str, list[Change]] = {}
@@ -171,4 +184,4 @@ def _put(value: dict[str, Any], change: Change) -> None:
 def _refuse_the_same(change: Change, before: object) -> None:
     # In Python, but not in YAML, true is 1.
     if isinstance(before, bool) is isinstance(change.value, bool) and before == change.value:
-        raise ChangeError(f"--set {change.text}: that is what it is already; nothing to try")
+        raise SameValueError(change)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from pipeline.commands import FAILURE, SUCCESS, USAGE, CommandError
 from pipeline.commands.reading_params import read_params
 from pipeline.commands.table import as_table
-from pipeline.commands.trying import Planned, carry_out, plan
+from pipeline.commands.trying import NothingChangesError, Planned, carry_out, plan
 
 if TYPE_CHECKING:
     from pipeline.commands.score_comparison import ScorePair
+    from pipeline.settings.params import Params
 
 SUMMARY = "try every combination of some values beside the main line, and rank them"
 
@@ -38,8 +39,14 @@ def run(root: Path, options: argparse.Namespace) -> int:
     from pipeline.graph.trial_workspace import TrialBusyError
 
     params = read_params(root / "params.yaml")
-    combinations = _combinations(options.changes)
-    planned = [plan(root, options.experiment, one, params) for one in combinations]
+    asked = [
+        _planned(root, options.experiment, one, params) for one in _combinations(options.changes)
+    ]
+    planned = [one for one in asked if one is not None]
+    if not planned:
+        raise CommandError(
+            f"nothing to try: {options.experiment} has each of these values already", USAGE
+        )
     found: list[tuple[Planned, Sequence[ScorePair]]] = []
     failed = 0
     for number, one in enumerate(planned, 1):
@@ -57,6 +64,19 @@ def run(root: Path, options: argparse.Namespace) -> int:
     if failed:
         raise CommandError(f"{failed} of {len(planned)} tries failed, see above", FAILURE)
     return SUCCESS
+
+
+def _planned(
+    root: Path, experiment: str, changes: Sequence[str], params: "Params"
+) -> Planned | None:
+    """Return what to try of a combination, or None for the main line, which is ranked anyway."""
+    left = list(changes)
+    while left:
+        try:
+            return plan(root, experiment, left, params)
+        except NothingChangesError as error:
+            left.remove(error.change)
+    return None
 
 
 def _combinations(changes: Sequence[str]) -> list[tuple[str, ...]]:

@@ -99,6 +99,19 @@ class Planned:
     params: "Params"
 
 
+class NothingChangesError(CommandError):
+    """A value is to become what it is already.
+
+    Args:
+        reason: What to tell.
+        change: ``KEY=VALUE`` that changes nothing.
+    """
+
+    def __init__(self, reason: str, change: str) -> None:
+        super().__init__(reason, USAGE)
+        self.change = change
+
+
 def plan(
     root: Path,
     experiment: str,
@@ -117,6 +130,7 @@ def plan(
 
     Raises:
         CommandError: There is no such experiment, or a change is refused.
+        NothingChangesError: One of the changes changes nothing.
     """
     from pipeline.graph.trial_workspace import Trial, TrialWorkspace
 
@@ -181,6 +195,7 @@ def _entries(
     """Return the name of the changed experiment, and what it needs in params.yaml."""
     from pipeline.checking.changed_experiment import (
         ChangeError,
+        SameValueError,
         changed_entries,
         name_of,
         parse_change,
@@ -208,6 +223,8 @@ def _entries(
                 USAGE,
             )
         return name, changed_entries(_written(root), experiment, changes, name)
+    except SameValueError as error:
+        raise NothingChangesError(str(error), error.change.text) from error
     except ChangeError as error:
         raise CommandError(str(error), USAGE) from error
 

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pipeline.training.optimisation import clip_gradients
-from tests.unit.test_training_loop import SGD, recipe, run, training
+from tests.unit.test_training_loop import MUON, SGD, recipe, run, training
 from tests.unit.test_training_step import network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -32,6 +32,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "mean of absolutes": {"loss": "l1"},
     "half the sum of squares": {"loss": "half_sse"},
     "stochastic gradient descent": {"optimiser": SGD},
+    "muon": {"optimiser": MUON},
     "gradients limited by value": {"clip": {"kind": "value_over_rate", "theta": 0.01}},
     "gradients not limited": {"clip": {"kind": "none"}},
     "a rate in steps": {"schedule": {"kind": "multistep", "steps": [2, 4], "factor": 0.1}},

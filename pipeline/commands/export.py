@@ -12,6 +12,7 @@ from pipeline.commands.elsewhere import ask
 from pipeline.commands.reading_params import read_params
 
 if TYPE_CHECKING:
+    from pipeline.measuring.score_table import Means
     from pipeline.settings.params import Experiment, Imported, Params
 
 SUMMARY = "write a trained network as a file that other programs run, or as weights with a card"
@@ -126,7 +127,6 @@ def _write_folder(root: Path, name: str, params: "Params", to: Path) -> None:
     from pipeline.running.provenance import provenance
 
     trained = root / "data" / "models" / name
-    scores = root / "data" / "metrics" / f"{name}.json"
     try:
         card = read_json(trained / "card.json")
         if name in params.experiments:
@@ -135,8 +135,8 @@ def _write_folder(root: Path, name: str, params: "Params", to: Path) -> None:
             card |= {"colour": bank.colour, "training_seconds": seconds}
         stands = provenance(root)
         card |= {"commit": stands["git.commit"], "edited": stands["git.edited"]}
-        if scores.is_file():
-            card |= {"results": read_json(scores)}
+        if results := _results(root, name, params):
+            card |= {"results": results}
         to.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(trained / "weights.safetensors", to / "weights.safetensors")
         (to / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
@@ -146,6 +146,23 @@ def _write_folder(root: Path, name: str, params: "Params", to: Path) -> None:
     print(
         f"{to}\n  holds    {size / 1e6:.1f} MB of weights, and card.json, which says what made them"
     )
+
+
+def _results(root: Path, name: str, params: "Params") -> "Means":
+    """Return what the network reaches by every protocol; nothing where it was not measured."""
+    from pipeline.arrays.tables import read_table
+    from pipeline.measuring.score_table import SCORES, Score, inputs_of, mean_scores
+
+    measured = root / "data" / "evaluated" / name / SCORES
+    if not measured.is_file():
+        return {}
+    benchmark = _entry(params, name).test_on
+    inputs = root / "data" / "baselines" / benchmark / SCORES
+    before = inputs_of(read_table(inputs, Score, f"baseline@{benchmark}"))
+    try:
+        return mean_scores(read_table(measured, Score, f"evaluate@{name}"), before)
+    except KeyError as error:
+        raise ValueError(f"its scores are not up to date: `dvc repro evaluate@{name}`") from error
 
 
 def _training_seconds(root: Path, name: str, weights: str) -> float | None:

@@ -538,6 +538,11 @@ def test_photographs_are_restored_from_the_command_line(project: Path) -> None:
     for name, out in (("dncnn_s25", "by_dncnn"), ("my-network", "by_mine")):
         run(project, "restore", "photo", "photos", "--model", name, "--out", out)
 
+    card = json.loads((project / "my-network/card.json").read_text(encoding="utf-8"))
+    scores = [scores for levels in card["results"].values() for scores in levels.values()]
+    assert {key for level in scores for of in level.values() for key in of} == {
+        *("psnr", "ssim", "psnr_input", "ssim_input")
+    }
     assert nothing
     assert "noisy.png" in previewed
     assert "left as it is" in shown

@@ -10,7 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from pipeline import cli
+from pipeline.arrays.tables import write_table
 from pipeline.checking.params_file import load_params
+from pipeline.measuring.score_table import SCORES, Score
 from pipeline.models.parts.building import build_model
 
 ROOT = Path(__file__).parents[2]
@@ -55,8 +57,8 @@ def test_a_folder_gets_weights_with_a_card_that_says_what_made_them(
     trained = project / "data/models/dncnn_s25"
     card = {"weights_sha256": "0" * 64, "steps": 7}
     (trained / "card.json").write_text(json.dumps(card))
-    (project / "data/metrics").mkdir()
-    (project / "data/metrics/dncnn_s25.json").write_text('{"set": 1}')
+    _write_scores(project / "data/evaluated/dncnn_s25", "dncnn_s25", 29.0)
+    _write_scores(project / "data/baselines/denoise_25", "input", 20.5)
 
     code = cli.main(["export", "dncnn_s25", "--to", "shared"])
 
@@ -69,11 +71,45 @@ def test_a_folder_gets_weights_with_a_card_that_says_what_made_them(
     assert said | card == said
     assert {key: said[key] for key in ("colour", "results")} == {
         "colour": "gray",
-        "results": {"set": 1},
+        "results": {
+            "photos_test": {
+                "gaussian_25": {
+                    "gray-uint8": {"psnr": 29.0, "ssim": 0.5, "psnr_input": 20.5, "ssim_input": 0.5}
+                }
+            }
+        },
     }
     assert said.keys() - card.keys() == {
         *("colour", "results", "training_seconds", "commit", "edited")
     }
+
+
+def _write_scores(folder: Path, experiment: str, psnr: float, image: str = "coins") -> None:
+    row = Score(
+        experiment=experiment,
+        model="any",
+        data_set="photos_test",
+        image=image,
+        degradation="gaussian_25",
+        protocol="gray-uint8",
+        psnr=psnr,
+        ssim=0.5,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_table(folder / SCORES, Score, [row])
+
+
+def test_scores_of_other_test_images_are_not_taken_for_those_of_the_card(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "data/models/dncnn_s25/card.json").write_text('{"weights_sha256": "0"}')
+    _write_scores(project / "data/evaluated/dncnn_s25", "dncnn_s25", 29.0)
+    _write_scores(project / "data/baselines/denoise_25", "input", 20.5, image="other")
+
+    assert cli.main(["export", "dncnn_s25", "--to", "shared"]) == 1
+
+    assert "`dvc repro evaluate@dncnn_s25`" in capsys.readouterr().err
+    assert not (project / "elsewhere/shared").exists()
 
 
 def test_several_networks_get_a_folder_each(

@@ -386,6 +386,8 @@ def _open(root: Path, *, wait: bool) -> Iterator[Any]:
     settle_without_git(root)
     try:
         with Repo(str(root), _wait_for_lock=wait) as repo, repo.lock, reading_params_once():
+            if _ends_within_a_line(root / LOCK):
+                raise BrokenLockError(f"{root / LOCK} is not whole: it ends within a line")
             yield repo
     except LockError as error:
         raise GraphError(
@@ -403,6 +405,15 @@ def _open(root: Path, *, wait: bool) -> Iterator[Any]:
         # What is wrong in a file is often only said by the error below DVC's own.
         cause = f": {error.__cause__}" if error.__cause__ else ""
         raise GraphError(f"{root / 'dvc.yaml'}: {error}{hint}{cause}") from error
+
+
+def _ends_within_a_line(lock: Path) -> bool:
+    """Tell whether the end of a file is missing, which may be valid all the same.
+
+    Half a checksum is a text like a whole one, and DVC takes it for that of a file that changed.
+    """
+    content = lock.read_bytes() if lock.exists() else b""
+    return bool(content) and not content.endswith(b"\n")
 
 
 def _ends_before_its_stages(lock: Path) -> bool:

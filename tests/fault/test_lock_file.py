@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.toy import call, copy_toy, environment, make_toy, outputs, trace
 
@@ -68,6 +69,23 @@ def test_every_door_mends_the_lock_file_and_says_so(toy: Path, command: tuple[st
     assert "dvc.lock was not whole (0 bytes" in done.stdout + done.stderr
     assert lock.read_bytes() == whole
     assert (toy / ".restore" / "dvc.lock.broken").read_bytes() == b""
+
+
+@pytest.mark.parametrize("entry", ["seed", "branch@right", "aside"])
+def test_a_lock_file_that_ends_within_a_checksum_is_valid_and_not_whole(
+    toy: Path, entry: str
+) -> None:
+    lock = toy / "dvc.lock"
+    whole = lock.read_text()
+    assert call(toy, "restore", "plan").returncode == 0
+    half = whole[: whole.index("md5: ", whole.index(f"  {entry}:\n")) + 15]
+    assert entry in YAML(typ="safe", pure=True).load(half)["stages"]
+    lock.write_text(half)
+
+    done = call(toy, "restore", "plan")
+
+    assert f"dvc.lock was not whole ({len(half)} bytes" in done.stdout + done.stderr
+    assert lock.read_text() == whole
 
 
 @pytest.mark.parametrize("content", ["", '{"write": {', "\x00\x00"])

@@ -102,7 +102,7 @@ def _in_folder(folder: Path, root: Path, found: Found) -> Iterator[tuple[Path, P
 
     for path in files_below(folder, refuse):
         inside = path.relative_to(folder)
-        if path.is_relative_to(root) or not path.is_file():
+        if path.is_relative_to(root):
             continue
         if path.suffix.lower() in SUFFIXES or path.suffix.lower() in UNREAD:
             yield path, root / inside
@@ -119,7 +119,9 @@ def _sort(job: Job, taken: dict[Path, Path], found: Found, *, again: bool) -> No
     kind = UNREAD.get(job.source.suffix.lower())
     if job.source == taken.get(job.target):
         return  # named twice
-    if kind is not None:
+    if not job.source.is_file():
+        why = _what_is_no_file(job.source)
+    elif kind is not None:
         why = f"a {kind} file: develop or convert it to JPEG, PNG or TIFF first"
     elif job.target.exists() and job.target.samefile(job.source):
         why = "its result would replace it; give another folder with --out"
@@ -133,3 +135,9 @@ def _sort(job: Job, taken: dict[Path, Path], found: Found, *, again: bool) -> No
             found.jobs.append(job)
         return
     found.refused.append((job.source, why))
+
+
+def _what_is_no_file(path: Path) -> str:
+    if path.is_symlink() and not path.exists():
+        return f"a link to {path.readlink()}, which is not there"
+    return "expected a file, came a pipe or a device"

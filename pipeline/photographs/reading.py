@@ -31,6 +31,9 @@ _STANDARD = np.array([
 # fmt: on
 """Luminance table of the JPEG standard (ITU-T T.81, table K.1), which is quality 50."""
 
+_TIFF = (b"II*\0", b"MM\0*")
+"""What such files begin with, those too that Pillow does not take for a picture."""
+
 _OF_PIXELS = {
     *(254, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325),
     *(338, 339, 347, 700, 34675),
@@ -178,4 +181,7 @@ def _not_an_image(path: Path) -> str:
     size = path.stat().st_size
     if size == 0:
         return "an empty file"
+    with path.open("rb") as file:
+        if file.read(4) in _TIFF:
+            return "expected 8 or 16 bits, gray or RGB, came another kind of TIFF"
     return f"expected a picture, came {size} bytes of something else"

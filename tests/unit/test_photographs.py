@@ -1,5 +1,6 @@
 """Photographs restored: what networks get of them, and what becomes of their result."""
 
+import os
 import resource
 from dataclasses import replace
 from pathlib import Path
@@ -336,6 +337,22 @@ def test_nothing_to_restore_is_said(given: str, why: str, tmp_path: Path) -> Non
 
     with pytest.raises(NothingFoundError, match=why):
         find_photographs([tmp_path / given], None, again=False)
+
+
+def test_what_is_named_like_a_photograph_and_is_no_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/moved.jpg").symlink_to("elsewhere.jpg")
+    os.mkfifo(tmp_path / "in/pipe.jpg")
+    os.mkfifo(tmp_path / "given.jpg")
+
+    found = find_photographs([tmp_path / "in", tmp_path / "given.jpg"], None, again=False)
+
+    assert not found.jobs
+    assert [(path.name, why) for path, why in found.refused] == [
+        ("moved.jpg", "a link to elsewhere.jpg, which is not there"),
+        ("pipe.jpg", "expected a file, came a pipe or a device"),
+        ("given.jpg", "expected a file, came a pipe or a device"),
+    ]
 
 
 def test_one_photograph_that_fails_stops_no_other(tmp_path: Path) -> None:

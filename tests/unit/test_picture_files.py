@@ -158,12 +158,18 @@ def written(path: Path, content: bytes) -> Path:
     return path
 
 
+def tiff_of_floats(path: Path) -> Path:
+    tifffile.imwrite(path, pixels(9, 9, 3).astype(np.float32), photometric="rgb")
+    return path
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
         (lambda at: written(at / "a.jpg", b""), "empty file"),
         (lambda at: written(at / "a.jpg", b"no picture"), "10 bytes of something else"),
         (lambda at: at / "missing.png", "cannot be read: No such file"),
+        (lambda at: tiff_of_floats(at / "a.tif"), "8 or 16 bits, gray or RGB, came another kind"),
         (
             lambda at: written(
                 at / "cut.jpg", saved(at / "a.jpg", pixels(99, 99, 3)).read_bytes()[:900]

@@ -65,16 +65,6 @@ def supports_bfloat16(device: torch.device) -> bool:
     return _has_onednn() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def multiplies_in_bfloat16(device: torch.device) -> bool:
-    """Tell whether ``device`` has units for products of bfloat16 matrices: it is much faster then.
-
-    That is so of GPUs that support it, and of CPUs with AMX.
-    """
-    if device.type == "cuda":
-        return supports_bfloat16(device)
-    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
-
-
 def supports_float16(device: torch.device) -> bool:
     """Tell whether ``device`` has instructions for float16, and does not only emulate it."""
     if device.type == "cuda":

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.arrays.stage_outputs import read_json
 from pipeline.arrays.weights_file import WeightsError
-from pipeline.machine.devices import multiplies_in_bfloat16
+from pipeline.machine.devices import supports_bfloat16
 from pipeline.machine.precision import Precision
 from pipeline.models.parts.pooling import averages_globally
 from pipeline.settings.architectures import NETWORKS
@@ -92,7 +92,7 @@ def open_network(
 
 
 def _precision(device: torch.device) -> Precision:
-    return Precision.BFLOAT16 if multiplies_in_bfloat16(device) else Precision.FLOAT32
+    return Precision.BFLOAT16 if supports_bfloat16(device) else Precision.FLOAT32
 
 
 def _scales(degradation: dict[str, Any]) -> set[int]:

@@ -188,6 +188,36 @@ class PoissonGaussian(_Noise):
         return self.peak, self.sigma_8bit
 
 
+class Grain(_Noise):
+    """Noise of a sensor that its camera spread over neighbours; the picture stays sharp.
+
+    Cameras interpolate the colours that a sensor does not see and smooth what they show, so that
+    the noise in their files is not that of single pixels.
+    """
+
+    prefix: ClassVar[str] = "grain_"
+    varied: ClassVar[str] = "peak"
+    named: ClassVar[str] = f"Grain, peak{_SPACE}{{}}, {_SIGMA}{{}}, spread over {{}}{_SPACE}px"
+    taught: ClassVar[str] = "grain of peak {}"
+
+    kind: Literal["grain"]
+    peak: Peak | Annotated[list[Peak], Field(min_length=1)] | PeakRange
+    """Photons that a white pixel of the sensor is expected to count."""
+    sigma_8bit: Sigma | FloatRange
+    """Of the Gaussian noise that is added to the counted photons."""
+    spread_px: Width | WidthRange
+    """Of the round Gaussian that the noise is convolved with, in pixels; it weakens the noise."""
+    quantise: bool
+    """Clip and round the noisy image to 8 bits, as a camera does."""
+    draws: PositiveInt
+    """Stored versions of each training image: unlike other noise it is not drawn anew."""
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What the label says of the level."""
+        return self.peak, self.sigma_8bit, self.spread_px
+
+
 class Bicubic(_Kind):
     """MATLAB-compatible bicubic downscaling."""
 
@@ -289,7 +319,7 @@ Noise = Gaussian | Poisson | PoissonGaussian
 
 NOISE = (Gaussian, Poisson, PoissonGaussian)
 
-Step = Annotated[Noise | Bicubic | Jpeg | Blur, Field(discriminator="kind")]
+Step = Annotated[Noise | Grain | Bicubic | Jpeg | Blur, Field(discriminator="kind")]
 
 
 class Sequence(Section):
@@ -376,7 +406,9 @@ class Mixture(Section):
 
     kind: Literal["mixture"]
     of: Annotated[
-        list[Annotated[Noise | Bicubic | Jpeg | Blur | Sequence, Field(discriminator="kind")]],
+        list[
+            Annotated[Noise | Grain | Bicubic | Jpeg | Blur | Sequence, Field(discriminator="kind")]
+        ],
         Field(min_length=2),
     ]
 
@@ -405,14 +437,14 @@ class RealPairs(Section):
         return True
 
 
-Synthetic = Noise | Bicubic | Jpeg | Blur | Sequence
+Synthetic = Noise | Grain | Bicubic | Jpeg | Blur | Sequence
 """What can be done to an image."""
 
 Degradation = Annotated[Synthetic | Mixture | RealPairs, Field(discriminator="kind")]
 
 KINDS: Mapping[str, type[Synthetic | RealPairs]] = {
     get_args(one.model_fields["kind"].annotation)[0]: one
-    for one in (Gaussian, Poisson, PoissonGaussian, Bicubic, Jpeg, Blur, Sequence, RealPairs)
+    for one in (Gaussian, Poisson, PoissonGaussian, Grain, Bicubic, Jpeg, Blur, Sequence, RealPairs)
 }
 """What can be one level, by its ``kind``."""
 

@@ -13,6 +13,7 @@ from pipeline.degradations.settings import (
     Blur,
     FloatRange,
     Gaussian,
+    Grain,
     Jpeg,
     Poisson,
     PoissonGaussian,
@@ -99,6 +100,15 @@ def _poisson_gaussian(
     return Degraded(_quantised(noisy) if settings.quantise else noisy, card)
 
 
+def _grain(clean: Array, settings: Grain, rng: np.random.Generator) -> Degraded:
+    peak, sigma = _value(settings.peak, rng), _value(settings.sigma_8bit, rng)
+    spread = _value(settings.spread_px, rng)
+    noisy = _with_gaussian(_counted(clean, peak, rng), sigma, rng)
+    image = clean + _smoothed(noisy - clean, spread)
+    card: Card = {"peak": peak, "sigma_8bit": sigma, "spread_px": spread}
+    return Degraded(_quantised(image) if settings.quantise else image, card)
+
+
 def _with_gaussian(clean: Array, sigma_8bit: float, rng: np.random.Generator) -> Array:
     noise = rng.standard_normal(clean.shape, dtype=np.float32)
     return clean + np.float32(sigma_8bit / 255) * noise
@@ -124,11 +134,15 @@ def _bicubic(clean: Array, settings: Bicubic, rng: np.random.Generator) -> Degra
 
 
 def _blur(clean: Array, settings: Blur, rng: np.random.Generator) -> Degraded:
+    sigma = _value(settings.sigma_px, rng)
+    return Degraded(_smoothed(clean, sigma), {"sigma_px": sigma})
+
+
+def _smoothed(image: Array, sigma_px: float) -> Array:
     from scipy.ndimage import gaussian_filter  # here, because it takes a tenth of a second
 
-    sigma = _value(settings.sigma_px, rng)
-    blurred: Array = gaussian_filter(clean, (sigma, sigma, 0), mode="mirror")
-    return Degraded(blurred, {"sigma_px": sigma})
+    smoothed: Array = gaussian_filter(image, (sigma_px, sigma_px, 0), mode="mirror")
+    return smoothed
 
 
 # ---------------------------------------------------------------------------------- JPEG
@@ -208,6 +222,7 @@ _DEGRADE: dict[str, Callable[[Array, Any, np.random.Generator], Degraded]] = {
     "gaussian": _gaussian,
     "poisson": _poisson,
     "poisson_gaussian": _poisson_gaussian,
+    "grain": _grain,
     "bicubic": _bicubic,
     "blur": _blur,
     "jpeg": _jpeg,

@@ -36,6 +36,7 @@ class Trained(Section):
         "gaussian",
         "poisson",
         "poisson_gaussian",
+        "grain",
         "bicubic",
         "jpeg",
         "blur",

@@ -45,6 +45,17 @@ def camera(peak: object, sigma_8bit: object, *, quantise: bool = False) -> Level
     return level(kind="poisson_gaussian", peak=peak, sigma_8bit=sigma_8bit, quantise=quantise)
 
 
+def grain(peak: object, sigma_8bit: object, spread_px: object, *, quantise: bool = False) -> Level:
+    return level(
+        kind="grain",
+        peak=peak,
+        sigma_8bit=sigma_8bit,
+        spread_px=spread_px,
+        quantise=quantise,
+        draws=1,
+    )
+
+
 def blur(sigma_px: object) -> Level:
     return level(kind="blur", sigma_px=sigma_px, draws=1)
 
@@ -76,6 +87,8 @@ EVERY_KIND: dict[str, Callable[[], Level]] = {
     "any number of photons": lambda: poisson({"min": 10, "max": 50}),
     "photons in a file": lambda: poisson(30, quantise=True),
     "sensor": lambda: camera({"min": 10, "max": 50}, {"min": 0, "max": 10}),
+    "grain": lambda: grain({"min": 10, "max": 50}, 10, {"min": 0.3, "max": 2}),
+    "grain in a file": lambda: grain(30, 10, 1, quantise=True),
     "blur": lambda: blur(1.5),
     "blur of any width": lambda: blur({"min": 0.2, "max": 4}),
     "sequence": lambda: sequence(
@@ -280,6 +293,37 @@ def test_card_has_the_drawn_peak_and_sigma() -> None:
 
 
 # A sampled Gaussian has the spectra of its neighbours too, which a narrow one shows.
+@pytest.mark.parametrize("spread", [0.6, 1.5])
+def test_grain_is_the_noise_of_a_sensor_convolved_and_the_picture_stays_sharp(
+    spread: float,
+) -> None:
+    edge = np.full((400, 400, 1), 0.25, np.float32)
+    edge[:, 200:] = 0.75
+
+    noisy = degrade(edge, grain(500, 10, spread), generator(0)).image
+
+    change = (noisy - edge).astype(np.float64)[..., 0]
+    impulse = np.zeros((99, 99))
+    impulse[49, 49] = 1
+    kernel = gaussian(impulse, spread)
+    weakened = np.sqrt(np.sum(kernel**2))
+    for columns, value in ((slice(0, 190), 0.25), (slice(210, 400), 0.75)):
+        sensor = np.hypot(10 / 255, np.sqrt(value / 500))
+        assert change[:, columns].std() == pytest.approx(weakened * sensor, rel=0.04)
+        assert change[:, columns].mean() == pytest.approx(0, abs=4 * sensor / 190)
+    neighbours = np.corrcoef(change[:, :-1].ravel(), change[:, 1:].ravel())[0, 1]
+    alike = np.sum(kernel[:, :-1] * kernel[:, 1:]) / np.sum(kernel**2)
+    assert neighbours == pytest.approx(alike, abs=0.03)
+
+
+def test_grain_names_what_was_drawn() -> None:
+    drawn = grain({"min": 10, "max": 50}, {"min": 1, "max": 9}, {"min": 0.3, "max": 2})
+
+    card = degrade(photo(), drawn, generator(0)).card
+
+    assert set(card) == {"peak", "sigma_8bit", "spread_px"}
+
+
 @pytest.mark.parametrize(("sigma", "tolerance"), [(1, 0.02), (1.5, 1e-3), (3, 1e-3)])
 def test_spectrum_of_blur_is_gaussian(sigma: float, tolerance: float) -> None:
     impulse = np.zeros((129, 129, 1), np.float32)

@@ -89,6 +89,17 @@ LABELS = [
         },
         ["poisson_gaussian_4-60_0-9_8bit"],
     ),
+    (
+        {
+            "kind": "grain",
+            "peak": [30, 60],
+            "sigma_8bit": 5,
+            "spread_px": {"min": 0.5, "max": 2},
+            "quantise": True,
+            "draws": 1,
+        },
+        ["grain_30_5_0.5-2_8bit", "grain_60_5_0.5-2_8bit"],
+    ),
     ({"kind": "blur", "sigma_px": [0.5, 2], "draws": 1}, ["blur_0.5", "blur_2"]),
     (
         {
@@ -142,6 +153,11 @@ NBSP, SIGMA = "\N{NO-BREAK SPACE}", "\N{GREEK SMALL LETTER SIGMA}"
         (
             "poisson_gaussian_4-60_0-9_8bit",
             f"Poisson and Gaussian noise, peak{NBSP}4\N{EN DASH}60, {SIGMA}{NBSP}0\N{EN DASH}9, "
+            "rounded to 8 bits",
+        ),
+        (
+            "grain_30_5_0.5-2_8bit",
+            f"Grain, peak{NBSP}30, {SIGMA}{NBSP}5, spread over 0.5\N{EN DASH}2{NBSP}px, "
             "rounded to 8 bits",
         ),
         ("blur_0.5", f"Gaussian blur, {SIGMA}{NBSP}0.5{NBSP}px"),

@@ -900,6 +900,14 @@ def test_a_network_that_is_told_the_noise_level_is_trained_on_gaussian_noise(
     [
         PHOTONS,
         {"kind": "poisson_gaussian", "peak": 30, "sigma_8bit": 5, "quantise": False},
+        {
+            "kind": "grain",
+            "peak": 30,
+            "sigma_8bit": 5,
+            "spread_px": 1,
+            "quantise": False,
+            "draws": 1,
+        },
         BLUR,
         sequence(BLIND, BLUR),
         sequence(PHOTONS, BLIND),

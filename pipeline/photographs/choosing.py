@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.photographs.estimating import NoiseLevels, estimate_noise
-from pipeline.photographs.picture import Picture
+from pipeline.photographs.estimating import NoiseLevels
 
 Task = Literal["auto", "denoise", "deblock", "upscale"]
 
 BLOCKY = 75
-"""JPEG quality below which its blocks are the worst of it."""
+"""JPEG quality below which its blocks are removed."""
 
 
 @dataclass(frozen=True)
@@ -18,33 +17,31 @@ class Finding:
 
     Args:
         noise: How noisy it looks.
+        noisy: Whether it is.
         quality: Of its JPEG compression, from its tables; None for other files.
         gray: Whether it has one channel.
     """
 
     noise: NoiseLevels
+    noisy: bool
     quality: int | None
     gray: bool
 
     def __str__(self) -> str:
         compressed = "" if self.quality is None else f", JPEG quality {self.quality}"
-        level = f"noise {self.noise.sigma_8bit:.1f}" if self.noise.is_noise else "no noise"
+        level = f"noise {self.noise.sigma_8bit:.1f}" if self.noisy else "no noise"
         return f"{level}{compressed}"
-
-
-def find_in(picture: Picture) -> Finding:
-    """Return what a picture says of itself, and what can be estimated."""
-    gray = picture.values.shape[-1] == 1
-    return Finding(estimate_noise(picture.values), picture.quality, gray)
 
 
 def choose(task: Task, found: Finding) -> str | None:
     """Return the shipped network for a picture; None where it is better left as it is."""
     if task == "auto":
         blocky = found.quality is not None and found.quality < BLOCKY
-        if not blocky and not found.noise.is_noise:
+        if not blocky and not found.noisy:
             return None
-        task = "deblock" if blocky else "denoise"
+        # What removes noise has learnt from JPEG too, in colour; in gray it would keep its blocks,
+        # which are the lesser evil.
+        task = "denoise" if found.noisy else "deblock"
     if task == "upscale":
         return "luma_scales"
     if task == "deblock":

@@ -41,17 +41,9 @@ class NoiseLevels:
         """The level of the noise."""
         return self.coarse if self.is_smoothed else self.fine
 
-    @property
-    def is_noise(self) -> bool:
-        """Whether it is noise at all, and not what is in the picture."""
-        if self.is_smoothed:
-            return self.coarse >= _NOISY
-        return self.coarse < _TEXTURED * self.fine
 
-
-_SMOOTHED, _NOISY, _TEXTURED = 1.6, 2.3, 1.6
-"""Between photographs with noise and their means over many shots, and sharp clean images: those
-of PolyU, CC and Nam, LIVE1, CBSD68 and scikit-image. Where in doubt a picture is left alone."""
+_SMOOTHED = 1.6
+"""Between the noise of files of cameras and that of files that nobody smoothed."""
 
 
 def estimate_noise(values: Values) -> NoiseLevels:

@@ -10,10 +10,11 @@ import torch
 
 from pipeline.arrays.weights_file import WeightsError
 from pipeline.nearest import nearest_known
-from pipeline.photographs.choosing import Finding, Task, choose, find_in
+from pipeline.photographs.choosing import Finding, Task, choose
 from pipeline.photographs.crops import before_and_after, part_of, window_at
-from pipeline.photographs.estimating import NoiseLevels
+from pipeline.photographs.estimating import NoiseLevels, estimate_noise
 from pipeline.photographs.finding import Job
+from pipeline.photographs.judging import is_noisy, removed_from
 from pipeline.photographs.networks import PhotoNetwork, open_network
 from pipeline.photographs.picture import Picture, Values
 from pipeline.photographs.reading import read_picture
@@ -112,7 +113,7 @@ class Workshop:
 
     def seconds_each_megapixel(self) -> float:
         """Measure how long the network of this wish takes, reading and writing left aside."""
-        finding = Finding(NoiseLevels(25.0, 25.0), quality=None, gray=False)
+        finding = Finding(NoiseLevels(25.0, 25.0), noisy=True, quality=None, gray=False)
         folder = self._wish.model or _shipped(choose(self._wish.task, finding))
         network = self._network(folder)
         if folder not in self._paces:
@@ -138,7 +139,7 @@ class Workshop:
     def _restore(self, job: Job) -> tuple[str, tuple[Values, Values] | None]:
         wish = self._wish
         picture = read_picture(job.source)
-        found = find_in(picture)
+        found = self.find_in(picture)
         if wish.preview:
             picture = part_of(picture, window_at(picture))
         words, restored = self.restored(picture, found)
@@ -151,6 +152,20 @@ class Workshop:
         if restored is None or not wish.shown:
             return words, None
         return words, before_and_after(picture, restored, window_at(picture))
+
+    def find_in(self, picture: Picture) -> Finding:
+        """Return what a picture says of itself, and what can be estimated.
+
+        Raises:
+            ValueError: The network against noise is damaged.
+            TooLittleMemoryError: There is none even for small tiles.
+        """
+        gray = picture.values.shape[-1] == 1
+        noise = estimate_noise(picture.values)
+        judge = Finding(noise, noisy=True, quality=None, gray=gray)
+        network = self._network(_shipped(choose("denoise", judge)))
+        removed = removed_from(picture, network, noise.sigma_8bit)
+        return Finding(noise, is_noisy(noise, removed), picture.quality, gray)
 
     def restored(self, picture: Picture, found: Finding) -> tuple[str, Picture | None]:
         """Restore a picture.
@@ -179,9 +194,10 @@ class Workshop:
         return f"{found}: {network.name}", restore_picture(picture, work)
 
     def _network(self, folder: Path) -> PhotoNetwork:
-        key = (folder, self._wish.colour)
+        # What it learnt from is said of the network that is asked for alone.
+        key = (folder, self._wish.colour if folder == self._wish.model else None)
         if key not in self._open:
-            self._open[key] = open_network(folder, self._device, self._wish.colour)
+            self._open[key] = open_network(folder, self._device, key[1])
         return self._open[key]
 
     def _enlarging(self, network: PhotoNetwork) -> int:

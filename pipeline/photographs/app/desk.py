@@ -10,7 +10,7 @@ from typing import TypeVar
 from nicegui import events, ui
 
 from pipeline.images.files import SUFFIXES
-from pipeline.photographs.choosing import Finding, Task, find_in
+from pipeline.photographs.choosing import Finding, Task
 from pipeline.photographs.comparison_page import SLIDER_STYLE, as_data_url, slider
 from pipeline.photographs.crops import (
     Window,
@@ -205,7 +205,7 @@ class Desk:
         for _, why in found.refused:
             raise ValueError(why)
         picture = read_picture(source)
-        return found.jobs[0], picture, find_in(picture)
+        return found.jobs[0], picture, self._workshop.find_in(picture)
 
     async def _aside(self, work: Callable[[], _T]) -> _T | None:
         """Return what work gives that the page must not wait for; None where it failed."""

@@ -77,6 +77,10 @@ ELSEWHERE = {
         "tests/unit/test_draws.py",
         "test_the_spread_of_draws_is_printed_as_rows_of_the_table",
     ),
+    "python -m tests.bench.photographs data/raw/live1 --noise 10 --jpeg 90": (
+        "tests/unit/test_bench_photographs.py",
+        "test_photographs_with_noise_and_jpeg_come_out_better",
+    ),
     "python -m tests.bench.memory": (
         "tests/stage/test_memory.py",
         "test_the_memory_of_a_stage_does_not_grow_with_the_patches",

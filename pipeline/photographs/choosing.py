@@ -36,12 +36,14 @@ class Finding:
 def choose(task: Task, found: Finding) -> str | None:
     """Return the shipped network for a picture; None where it is better left as it is."""
     if task == "auto":
-        blocky = found.quality is not None and found.quality < BLOCKY
-        if not blocky and not found.noisy:
-            return None
         # What removes noise has learnt from JPEG too, in colour; in gray it would keep its blocks,
         # which are the lesser evil.
-        task = "denoise" if found.noisy else "deblock"
+        if found.noisy:
+            task = "denoise"
+        elif found.quality is not None and found.quality < BLOCKY:
+            task = "deblock"
+        else:
+            return None
     if task == "upscale":
         return "luma_scales"
     if task == "deblock":

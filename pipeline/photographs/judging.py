@@ -38,23 +38,22 @@ class Removed:
     evenness: float
 
 
-NOTHING = Removed(0.0, 0.0)
-
-
-def removed_from(picture: Picture, network: PhotoNetwork, sigma_8bit: float) -> Removed:
+def removed_from(picture: Picture, network: PhotoNetwork) -> Removed:
     """Return what a network against noise takes from parts of a picture.
 
     Args:
         picture: Of any size; one smaller than a place has nothing to take.
-        network: That does not enlarge.
-        sigma_8bit: Level of the noise, for a network that is told.
+        network: Finds the level of the noise itself, and does not enlarge.
+
+    Raises:
+        TooLittleMemoryError: There is none even for small tiles.
     """
     windows = {
         window_at(picture, row, column, height=_SIDE, width=_SIDE)
         for row in _WHERE
         for column in _WHERE
     }
-    work = Work(network, enlarge=1, strength=1.0, sigma_8bit=sigma_8bit)
+    work = Work(network, enlarge=1, strength=1.0, sigma_8bit=0.0)
     places = []
     for window in windows:
         part = _in_16_bits(part_of(picture, window))
@@ -65,7 +64,7 @@ def removed_from(picture: Picture, network: PhotoNetwork, sigma_8bit: float) -> 
         places.append(np.sqrt(np.mean(blocks**2, axis=(1, 3))).ravel() / 257)
     found = np.concatenate(places)
     if not found.size:
-        return NOTHING
+        return Removed(0.0, 0.0)
     least, calm, middle = np.percentile(found, (10, 25, 50))
     return Removed(float(calm), float(least / middle) if middle else 0.0)
 

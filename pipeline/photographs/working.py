@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -160,12 +160,11 @@ class Workshop:
             ValueError: The network against noise is damaged.
             TooLittleMemoryError: There is none even for small tiles.
         """
-        gray = picture.values.shape[-1] == 1
         noise = estimate_noise(picture.values)
-        judge = Finding(noise, noisy=True, quality=None, gray=gray)
-        network = self._network(_shipped(choose("denoise", judge)))
-        removed = removed_from(picture, network, noise.sigma_8bit)
-        return Finding(noise, is_noisy(noise, removed), picture.quality, gray)
+        gray = picture.values.shape[-1] == 1
+        found = Finding(noise, noisy=True, quality=picture.quality, gray=gray)
+        network = self._network(_shipped(choose("denoise", found)))
+        return replace(found, noisy=is_noisy(noise, removed_from(picture, network)))
 
     def restored(self, picture: Picture, found: Finding) -> tuple[str, Picture | None]:
         """Restore a picture.

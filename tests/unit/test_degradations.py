@@ -292,7 +292,6 @@ def test_card_has_the_drawn_peak_and_sigma() -> None:
 # ---------------------------------------------------------------------------- blur
 
 
-# A sampled Gaussian has the spectra of its neighbours too, which a narrow one shows.
 @pytest.mark.parametrize("spread", [0.6, 1.5])
 def test_grain_is_the_noise_of_a_sensor_convolved_and_the_picture_stays_sharp(
     spread: float,
@@ -324,6 +323,7 @@ def test_grain_names_what_was_drawn() -> None:
     assert set(card) == {"peak", "sigma_8bit", "spread_px"}
 
 
+# A sampled Gaussian has the spectra of its neighbours too, which a narrow one shows.
 @pytest.mark.parametrize(("sigma", "tolerance"), [(1, 0.02), (1.5, 1e-3), (3, 1e-3)])
 def test_spectrum_of_blur_is_gaussian(sigma: float, tolerance: float) -> None:
     impulse = np.zeros((129, 129, 1), np.float32)

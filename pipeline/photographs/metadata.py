@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ORIENTATION = 0x0112
+_ENTRY = 12
+"""Bytes of an entry of an EXIF directory."""
 _LEFT_TO_BE_TURNED = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -46,8 +48,12 @@ class Metadata:
 
     @property
     def upright(self) -> "Metadata":
-        """The same for a picture that has been turned: nothing is turned a second time."""
-        return replace(self, exif=_without_turn(self.exif), xmp=_without_turn_in_xmp(self.xmp))
+        """The same for a picture that has been turned: nothing is turned a second time.
+
+        The small picture in EXIF goes, which shows the one before, as it lay in the file.
+        """
+        exif = _without_turn(_without_thumbnail(self.exif))
+        return replace(self, exif=exif, xmp=_without_turn_in_xmp(self.xmp))
 
 
 def as_metadata(info: Mapping[Any, Any]) -> Metadata:
@@ -68,10 +74,10 @@ def turn_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return pixels if turn is None else np.ascontiguousarray(turn(pixels))
 
 
-def _orientation_at(exif: bytes | None) -> tuple[int, int, str] | None:
-    """Return where the orientation lies, what it is, and the order of bytes; None without one.
+def _directory_of(exif: bytes | None) -> tuple[str, int, int] | None:
+    """Return the order of bytes, where the entries of the first directory begin, and how many.
 
-    Only these two bytes are ever changed: notes of the maker point to places in the block.
+    None for what is no EXIF, or cut, or corrupted: the rest of the picture may be well.
     """
     if exif is None:
         return None
@@ -82,15 +88,26 @@ def _orientation_at(exif: bytes | None) -> tuple[int, int, str] | None:
     try:
         (directory,) = struct.unpack_from(f"{order}I", exif, start + 4)
         (entries,) = struct.unpack_from(f"{order}H", exif, start + directory)
-        for number in range(entries):
-            at = start + directory + 2 + 12 * number
-            tag, kind, count = struct.unpack_from(f"{order}HHI", exif, at)
-            if (tag, kind, count) == (_ORIENTATION, 3, 1):
-                (value,) = struct.unpack_from(f"{order}H", exif, at + 8)
-                return at + 8, value, order
-    except struct.error:  # cut or corrupted: the rest of the picture may be well
+    except struct.error:
         return None
+    first = start + directory + 2
+    return (order, first, entries) if first + _ENTRY * entries <= len(exif) else None
+
+
+def _orientation_at(exif: bytes | None) -> tuple[int, int, str] | None:
+    """Return where the orientation lies, what it is, and the order of bytes; None without one."""
+    found = _directory_of(exif)
+    if exif is None or found is None:
+        return None
+    order, first, entries = found
+    for at in range(first, first + _ENTRY * entries, _ENTRY):
+        tag, kind, count, value = struct.unpack_from(f"{order}HHIH", exif, at)
+        if (tag, kind, count) == (_ORIENTATION, 3, 1):
+            return at + 8, value, order
     return None
+
+
+# Bytes are changed where they lie, and none is taken out: notes of the maker point to places.
 
 
 def _without_turn(exif: bytes | None) -> bytes | None:
@@ -99,6 +116,16 @@ def _without_turn(exif: bytes | None) -> bytes | None:
         return exif
     at, _, order = found
     return exif[:at] + struct.pack(f"{order}H", 1) + exif[at + 2 :]
+
+
+def _without_thumbnail(exif: bytes | None) -> bytes | None:
+    found = _directory_of(exif)
+    if exif is None or found is None:
+        return exif
+    _, first, entries = found
+    at = first + _ENTRY * entries
+    # Behind the entries stands where the next directory lies, which is that of the small picture.
+    return exif[:at] + bytes(len(exif[at : at + 4])) + exif[at + 4 :]
 
 
 def _without_turn_in_xmp(xmp: bytes | None) -> bytes | None:

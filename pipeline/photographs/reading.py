@@ -20,6 +20,7 @@ MOST_PIXELS = 500 * 10**6
 _PLAIN = {"1": "L", "P": "RGB", "PA": "RGBA"}
 _TRANSPARENT = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 _SIXTEEN = {"I;16", "I;16B", "I;16L"}
+_LARGEST = np.uint32(65535)
 
 # fmt: off
 _STANDARD = np.array([
@@ -92,7 +93,8 @@ def _check(image: Image.Image) -> None:
             f"expected at most {MOST_PIXELS // 10**6} megapixels, came "
             f"{image.width * image.height / 1e6:.0f}"
         )
-    if image.mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA", *_SIXTEEN}:
+    known = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", *_SIXTEEN}
+    if image.mode not in known and not _is_gray_ppm(image):
         raise PictureError(
             f"expected gray or RGB, came {image.mode}: convert it with its own colour profile first"
         )
@@ -107,6 +109,9 @@ def _read(path: Path, image: Image.Image) -> Picture:
         pixels = _eight_bits(image)
         if image.format == "TIFF":  # which Pillow has turned itself
             metadata = metadata.upright
+    if image.format == "PNG":  # whose words may stand behind its pixels
+        image.load()
+        metadata = as_metadata(image.info)
     pixels = turn_upright(pixels, metadata.orientation)
     colours = pixels.shape[-1] - (pixels.shape[-1] in {2, 4})
     return Picture(
@@ -135,14 +140,21 @@ def _sixteen_bits(path: Path, image: Image.Image) -> Values | None:
                 pixels = np.iinfo(pixels.dtype).max - pixels
         if pixels.ndim == 3 and pixels.shape[0] in {3, 4} and pixels.shape[-1] not in {3, 4}:
             pixels = pixels.transpose(1, 2, 0)  # one plane a colour
-    elif image.mode in _SIXTEEN:
-        pixels = np.asarray(image).astype(np.uint16)
+    elif image.mode in _SIXTEEN or _is_gray_ppm(image):
+        largest = 2 ** max(_bits_of_tiff(image)) - 1 if image.format == "TIFF" else _LARGEST
+        scaled = np.asarray(image).astype(np.uint32) * _LARGEST // largest
+        pixels = scaled.astype(np.uint16)
     else:
         return None
     found: Values = pixels.reshape(*pixels.shape[:2], -1)
     if found.dtype != np.uint16 or found.shape[-1] > 4:
         raise PictureError(f"expected 8 or 16 bits, came {found.dtype} {found.shape}")
     return found
+
+
+def _is_gray_ppm(image: Image.Image) -> bool:
+    # Pillow has brought its values to 16 bits.
+    return image.format == "PPM" and image.mode == "I"
 
 
 def _bits_of_tiff(image: Image.Image) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
 """Picture files: what is in them comes out again."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +153,64 @@ def test_corrupted_exif_does_not_stop_a_picture(tmp_path: Path) -> None:
     picture, again, _ = there_and_back(source)
 
     assert picture.values.shape == again.values.shape == (20, 30, 3)
+
+
+def test_the_small_picture_in_exif_goes_and_nothing_moves(tmp_path: Path) -> None:
+    heading = b"Exif\0\0II*\0" + struct.pack("<I", 8)
+    turned = struct.pack("<HHHII", 1, 0x0112, 3, 1, 6)
+    small_one = struct.pack("<HHHII", 1, 0x0100, 4, 1, 160) + bytes(4)
+    block = heading + turned + struct.pack("<I", 26) + small_one
+    source = saved(tmp_path / "a.jpg", pixels(40, 60, 3), exif=block)
+
+    exif = read_picture(source).metadata.exif
+
+    upright = struct.pack("<HHHII", 1, 0x0112, 3, 1, 1)
+    assert exif == heading + upright + bytes(4) + small_one
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_what_a_png_says_behind_its_pixels_is_read(bits: int, tmp_path: Path) -> None:
+    values = pixels(40, 60, 3)
+    png = bytes(imagecodecs.png_encode(values if bits == 8 else values.astype(np.uint16) * 257))
+    exif = exif_with(6).removeprefix(b"Exif\0\0")
+    chunk = len(exif).to_bytes(4, "big") + b"eXIf" + exif
+    chunk += zlib.crc32(chunk[4:]).to_bytes(4, "big")
+    path = written(tmp_path / "late.png", png[:-12] + chunk + png[-12:])
+
+    picture = read_picture(path)
+
+    assert picture.values.shape == (60, 40, 3)
+    assert picture.metadata.exif is not None
+    assert b"Maker" in picture.metadata.exif
+
+
+def test_gray_of_more_than_8_bits_fills_16(tmp_path: Path) -> None:
+    ramp = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    pgm = written(tmp_path / "a.pgm", b"P5 64 64 4095\n" + ramp.astype(">u2").tobytes())
+    pairs = ramp.reshape(-1, 2)
+    packed = (pairs[:, 0].astype(np.uint32) << 12) | pairs[:, 1]
+    content = packed.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:].tobytes()
+    entries = [(256, 64), (257, 64), (258, 12), (259, 1), (262, 1), (273, 8), (277, 1), (278, 64)]
+    entries.append((279, len(content)))
+    directory = struct.pack("<H", len(entries))
+    directory += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    heading = b"II*\0" + struct.pack("<I", 8 + len(content))
+    tiff = written(tmp_path / "a.tif", heading + content + directory + bytes(4))
+
+    for path in (pgm, tiff):
+        picture, again, _ = there_and_back(path)
+
+        assert picture.values.dtype == np.uint16
+        np.testing.assert_allclose(picture.values[..., 0], ramp * (65535 / 4095), atol=1)
+        np.testing.assert_array_equal(again.values, picture.values)
+
+
+def test_a_bmp_keeps_its_resolution(tmp_path: Path) -> None:
+    source = saved(tmp_path / "a.bmp", pixels(20, 30, 3), dpi=(300, 300))
+
+    _, again, _ = there_and_back(source)
+
+    assert again.metadata.dpi == pytest.approx((300, 300), rel=1e-3)
 
 
 def written(path: Path, content: bytes) -> Path:

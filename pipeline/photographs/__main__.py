@@ -23,6 +23,7 @@ from pipeline.photographs.reading import picture_size
 from pipeline.photographs.registered import fetch_weights
 from pipeline.photographs.working import Outcome, Wish, Workshop
 from pipeline.running.request import read_request
+from pipeline.tiling.restorer import TooLittleMemoryError
 
 FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 """Exit codes: some photographs could not be restored; none can; Ctrl-C."""
@@ -40,12 +41,11 @@ def main() -> int:
             wish["model"] = Path(wish["model"])
         workshop = Workshop(Wish(**wish), pick_device(count_workers()))
         workshop.check()
-        each = workshop.seconds_each_megapixel()
-    except (ValueError, OSError) as error:
+        sizes = [_megapixels(job) for job in jobs]
+        seconds = 0.0 if wish["preview"] else sum(map(workshop.seconds_for, sizes))
+    except (ValueError, OSError, TooLittleMemoryError) as error:
         sys.stderr.write(f"restore: {error}\n")
         return UNUSABLE
-    sizes = [_megapixels(job) for job in jobs]
-    seconds = sum(sizes) * each
     plural = "" if len(jobs) == 1 else "s"
     if not wish["preview"]:
         sys.stdout.write(
@@ -53,13 +53,16 @@ def main() -> int:
             f"{_duration(seconds)} where all are restored\n"
         )
     outcomes = _restore_all(workshop, jobs, sizes)
+    failed = [(outcome.job.source, outcome.words) for outcome in outcomes if outcome.failed]
     if request["page"] is not None:
-        write_page(outcomes, Path(request["page"]))
-        sys.stdout.write(f"before and after: {request['page']}\n")
-    for outcome in outcomes:
-        if outcome.failed:
-            sys.stderr.write(f"restore: {outcome.job.source}: {outcome.words}\n")
-    return FAILED if any(outcome.failed for outcome in outcomes) else 0
+        try:
+            write_page(outcomes, Path(request["page"]))
+            sys.stdout.write(f"before and after: {request['page']}\n")
+        except OSError as error:
+            failed.append((Path(request["page"]), f"cannot be written: {error.strerror}"))
+    for path, why in failed:
+        sys.stderr.write(f"restore: {path}: {why}\n")
+    return FAILED if failed else 0
 
 
 def _restore_all(workshop: Workshop, jobs: list[Job], sizes: list[float]) -> list[Outcome]:

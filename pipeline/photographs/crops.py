@@ -4,9 +4,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipeline.arrays.pixels import Array
+from pipeline.images.resize import rescale
 from pipeline.photographs.picture import Picture, Values
+from pipeline.photographs.rows import PictureRows
 
 _HEIGHT, _WIDTH = 360, 480
+
+_AROUND = 64
+"""Pixels around a part that decide what becomes of it, by the networks that ship; a multiple of
+what their grids are multiples of."""
+
+_REACH = 4
+"""The same for bicubic interpolation."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,16 @@ def window_at(
     return Window(top, left, height, width)
 
 
+def surroundings(picture: Picture, window: Window, around: int = _AROUND) -> Window:
+    """Return a part with all around it that decides what it becomes, as far as there is any."""
+    tall, wide = picture.values.shape[:2]
+    top = max(0, window.top - around) // around * around
+    left = max(0, window.left - around) // around * around
+    bottom = min(tall, window.top + window.height + around)
+    right = min(wide, window.left + window.width + around)
+    return Window(top, left, bottom - top, right - left)
+
+
 def part_of(picture: Picture, window: Window) -> Picture:
     """Return a part of a picture."""
     rows = slice(window.top, window.top + window.height)
@@ -64,17 +84,40 @@ def before_and_after(before: Picture, after: Picture, window: Window) -> tuple[V
     Args:
         before: The picture.
         after: The same restored, a whole number of times larger or of the same size.
-        window: The part, in pixels of the former; the smaller one is enlarged pixel by pixel.
+        window: The part, in pixels of the former, which is interpolated where the latter is larger,
+            as in a restoration of no strength.
+
+    Returns:
+        Copies, so that nothing holds the pictures.
     """
     scale = len(after.values) // len(before.values)
-    large = Window(
+    large = _times(window, scale)
+    shown = part_of(before, window).values
+    if scale > 1:
+        near = surroundings(before, window, _REACH)
+        enlarged = rescale(PictureRows(part_of(before, near).values).read(0, near.height), scale)
+        top, left = scale * (window.top - near.top), scale * (window.left - near.left)
+        shown = _rounded(enlarged[top : top + large.height, left : left + large.width])
+    return _as_8_bits(shown).copy(), _as_8_bits(part_of(after, large).values).copy()
+
+
+def inside(window: Window, around: Window) -> Window:
+    """Return a window in the pixels of one around it."""
+    top, left = window.top - around.top, window.left - around.left
+    return Window(top, left, window.height, window.width)
+
+
+def _times(window: Window, scale: int) -> Window:
+    return Window(
         top=scale * window.top,
         left=scale * window.left,
         height=scale * window.height,
         width=scale * window.width,
     )
-    enlarged = part_of(before, window).values.repeat(scale, axis=0).repeat(scale, axis=1)
-    return _as_8_bits(enlarged), _as_8_bits(part_of(after, large).values)
+
+
+def _rounded(image: Array) -> Values:
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def thumbnail_of(picture: Picture, side: int) -> Values:

@@ -7,7 +7,6 @@ ICCV 2015. https://doi.org/10.1109/ICCV.2015.62
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.photographs.picture import Values
 
@@ -58,27 +57,28 @@ def estimate_noise(values: Values) -> NoiseLevels:
     Returns:
         Means over the channels; 0 for a picture smaller than one patch.
     """
-    fine = [_sigma(channel) for channel in _in_255(values)]
-    height, width = (side // 2 * 2 for side in values.shape[:2])
-    blocks = values[:height, :width].reshape(height // 2, 2, width // 2, 2, values.shape[2])
-    # What a file of 8 bits would hold, or else rounding would show at one size alone.
-    halved = np.rint(blocks.mean(axis=(1, 3))).astype(values.dtype)
-    coarse = [2 * _sigma(channel) for channel in _in_255(halved)]
+    channels = [values[..., channel] for channel in range(values.shape[-1])]
+    fine = [_sigma(channel) for channel in channels]
+    coarse = [2 * _sigma(_halved(channel)) for channel in channels]
     return NoiseLevels(float(np.mean(fine)), float(np.mean(coarse)))
 
 
-def _in_255(values: Values) -> list[NDArray[np.floating]]:
-    scale = 255 / np.iinfo(values.dtype).max
-    return [values[..., channel] * scale for channel in range(values.shape[-1])]
+def _halved(channel: Values) -> Values:
+    height, width = (side // 2 * 2 for side in channel.shape)
+    blocks = channel[:height, :width].reshape(height // 2, 2, width // 2, 2)
+    # What a file of 8 bits would hold, or else rounding would show at one size alone.
+    halved: Values = np.rint(blocks.mean(axis=(1, 3), dtype=np.float32)).astype(channel.dtype)
+    return halved
 
 
-def _sigma(channel: NDArray[np.floating]) -> float:
+def _sigma(channel: Values) -> float:
     rows, columns = (side - _SIDE + 1 for side in channel.shape)
     if min(rows, columns) < 1:
         return 0.0
     step = max(1, int(np.sqrt(rows * columns / _MOST)))
     windows = np.lib.stride_tricks.sliding_window_view(channel, (_SIDE, _SIDE))[::step, ::step]
-    patches = windows.reshape(-1, _SIDE * _SIDE)
+    # Few of them are brought to floats, or else this would take many times the picture's memory.
+    patches = windows.reshape(-1, _SIDE * _SIDE) * (255 / np.iinfo(channel.dtype).max)
     if len(patches) < 2:
         return 0.0
     variances = np.linalg.eigvalsh(np.cov(patches, rowvar=False))[::-1]

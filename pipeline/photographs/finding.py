@@ -100,9 +100,10 @@ def _in_folder(folder: Path, root: Path, found: Found) -> Iterator[tuple[Path, P
     def refuse(error: OSError) -> None:
         found.refused.append((Path(error.filename), f"cannot be looked into: {error.strerror}"))
 
+    has_results = root != folder and root.is_relative_to(folder)
     for path in files_below(folder, refuse):
         inside = path.relative_to(folder)
-        if path.is_relative_to(root):
+        if has_results and path.is_relative_to(root):
             continue
         if path.suffix.lower() in SUFFIXES or path.suffix.lower() in UNREAD:
             yield path, root / inside

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.arrays.pixels import Array
-from pipeline.images.resize import rescale
 from pipeline.photographs.networks import PhotoNetwork
 from pipeline.photographs.picture import Picture, Values
 from pipeline.photographs.rows import (
@@ -16,6 +15,9 @@ from pipeline.photographs.rows import (
     RepeatedRows,
 )
 from pipeline.tiling.rows import Rows
+
+_BAND = 256
+"""Rows that are interpolated at a time."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,13 @@ class Work:
     sigma_8bit: float
 
 
-def restore_picture(picture: Picture, work: Work) -> Picture:
+def restore_picture(picture: Picture, work: Work, seen: Picture | None = None) -> Picture:
     """Restore a picture; what memory it takes beside picture and result does not grow with it.
+
+    Args:
+        picture: What the correction is blended with.
+        work: What is to be done.
+        seen: What the network gets instead, of the same size: the picture after another network.
 
     Returns:
         The same kind of picture, larger where the work enlarges; alpha is never restored, only
@@ -45,23 +52,23 @@ def restore_picture(picture: Picture, work: Work) -> Picture:
     Raises:
         TooLittleMemoryError: There is none even for small tiles.
     """
-    values = _at_least(picture.values, work.network.restorer.least_side)
-    restored = _restored(values, work)
+    least = work.network.restorer.least_side
+    values = _at_least(picture.values, least)
+    restored = _restored(values, values if seen is None else _at_least(seen.values, least), work)
     scale = work.enlarge * work.network.restorer.scale
     height, width = (scale * side for side in picture.values.shape[:2])
     alpha = picture.alpha
     if alpha is not None and scale > 1:
-        large = rescale(PictureRows(alpha[..., None]).read(0, len(alpha)), scale)
-        alpha = _as(alpha.dtype, large)[..., 0]
+        alpha = _larger(alpha[..., None], scale)[..., 0]
     return replace(picture, values=restored[:height, :width], alpha=alpha)
 
 
-def _restored(values: Values, work: Work) -> Values:
+def _restored(values: Values, seen: Values, work: Work) -> Values:
     network = work.network
     scale = work.enlarge * network.restorer.scale
-    small: Rows = PictureRows(values)
-    plain: Rows = small if scale == 1 else EnlargedRows(small, scale)
-    given: Rows = small if work.enlarge == 1 else EnlargedRows(small, work.enlarge)
+    before = _enlarged(values, scale)
+    plain = before if seen is values else _enlarged(seen, scale)
+    given = _enlarged(seen, work.enlarge)
     channels = values.shape[-1]
     studio = network.colour == "y"
     if network.colour != "rgb":
@@ -79,8 +86,26 @@ def _restored(values: Values, work: Work) -> Values:
         else:
             change = band.rows.mean(axis=-1, keepdims=True) if channels == 1 else band.rows
             change = change - unrestored
+        if plain is not before:
+            cleaned = unrestored
+            unrestored = before.read(rows.start, rows.stop)
+            change = change + cleaned - unrestored
         result[rows] = _as(values.dtype, unrestored + np.float32(work.strength) * change)
     return result
+
+
+def _larger(values: Values, scale: int) -> Values:
+    rows = _enlarged(values, scale)
+    result = np.empty(rows.shape, values.dtype)
+    for first in range(0, len(result), _BAND):
+        band = rows.read(first, min(first + _BAND, len(result)))
+        result[first : first + _BAND] = _as(values.dtype, band)
+    return result
+
+
+def _enlarged(values: Values, scale: int) -> Rows:
+    rows: Rows = PictureRows(values)
+    return rows if scale == 1 else EnlargedRows(rows, scale)
 
 
 def _as(dtype: np.dtype[np.unsignedinteger], image: Array) -> Values:

@@ -11,10 +11,17 @@ import torch
 from pipeline.arrays.weights_file import WeightsError
 from pipeline.nearest import nearest_known
 from pipeline.photographs.choosing import Finding, Task, choose
-from pipeline.photographs.crops import before_and_after, part_of, window_at
+from pipeline.photographs.crops import (
+    Window,
+    before_and_after,
+    inside,
+    part_of,
+    surroundings,
+    window_at,
+)
 from pipeline.photographs.estimating import NoiseLevels, estimate_noise
 from pipeline.photographs.finding import Job
-from pipeline.photographs.judging import is_noisy, removed_from
+from pipeline.photographs.judging import LOOKED_AT, is_noisy, removed_from
 from pipeline.photographs.networks import PhotoNetwork, open_network
 from pipeline.photographs.picture import Picture, Values
 from pipeline.photographs.reading import read_picture
@@ -101,8 +108,12 @@ class Workshop:
         """
         wish = self._wish
         network = None if wish.model is None else self._network(wish.model)
-        if network is not None:
-            self._enlarging(network)
+        times = self.times()
+        if network is not None and wish.task == "upscale" and times != wish.scale:
+            raise WeightsError(
+                f"{network.name}: expected a network that makes pictures {wish.scale} times "
+                f"larger, came one that makes them {times} times as large"
+            )
         if wish.sigma_8bit is not None and (network is None or not network.told):
             name = "the networks that ship" if network is None else network.name
             raise WeightsError(
@@ -111,14 +122,36 @@ class Workshop:
                 "much of their correction is applied"
             )
 
-    def seconds_each_megapixel(self) -> float:
-        """Measure how long the network of this wish takes, reading and writing left aside."""
-        finding = Finding(NoiseLevels(25.0, 25.0), noisy=True, quality=None, gray=False)
-        folder = self._wish.model or _shipped(choose(self._wish.task, finding))
-        network = self._network(folder)
+    def times(self) -> int:
+        """Return how many times larger pictures become.
+
+        Raises:
+            ValueError: The weights cannot be used, or do not enlarge so much.
+        """
+        wish = self._wish
+        if wish.model is None:
+            return wish.scale if wish.task == "upscale" else 1
+        network = self._network(wish.model)
+        return self._enlarging(network) * network.restorer.scale
+
+    def seconds_for(self, megapixels: float, found: Finding | None = None) -> float:
+        """Estimate how long a photograph takes, reading and writing left aside.
+
+        Args:
+            megapixels: Of it.
+            found: What was found in it; None to reckon with a noisy one in colour.
+        """
+        if found is None:
+            found = Finding(NoiseLevels(25.0, 25.0), noisy=True, quality=None, gray=False)
+        judge, folders = self._judge(found), self._folders(found)
+        works = (self._pace(one) * self._enlarging(self._network(one)) ** 2 for one in folders)
+        return sum(works) * megapixels + self._pace(judge) * min(megapixels, LOOKED_AT)
+
+    def _pace(self, folder: Path) -> float:
+        """Return how many seconds a network takes for a megapixel that it gets."""
         if folder not in self._paces:
-            self._paces[folder] = _pace_of(network)
-        return self._paces[folder] * self._enlarging(network) ** 2
+            self._paces[folder] = _pace_of(self._network(folder))
+        return self._paces[folder]
 
     def restore(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Yield what became of each photograph."""
@@ -137,21 +170,45 @@ class Workshop:
             yield Outcome(job, words, failed, time.perf_counter() - begin, crops)
 
     def _restore(self, job: Job) -> tuple[str, tuple[Values, Values] | None]:
-        wish = self._wish
         picture = read_picture(job.source)
         found = self.find_in(picture)
-        if wish.preview:
-            picture = part_of(picture, window_at(picture))
+        window = window_at(picture)
+        if self._wish.preview:
+            return self.seen(picture, found, window)
         words, restored = self.restored(picture, found)
-        if not wish.preview:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            if restored is None:
-                copy_picture(job.source, job.target)
-            else:
-                write_picture(restored, job.target)
-        if restored is None or not wish.shown:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        if restored is not None or job.source.suffix.lower() != job.target.suffix.lower():
+            write_picture(restored or picture, job.target)
+        else:
+            copy_picture(job.source, job.target)
+        if restored is None or not self._wish.shown:
             return words, None
-        return words, before_and_after(picture, restored, window_at(picture))
+        return words, before_and_after(picture, restored, window)
+
+    def seen(
+        self, picture: Picture, found: Finding, window: Window
+    ) -> tuple[str, tuple[Values, Values] | None]:
+        """Restore a part of a picture, as it becomes in the whole.
+
+        Args:
+            picture: All of it.
+            found: What was found in it.
+            window: The part.
+
+        Returns:
+            What was found and done, and the part before and after, as ``before_and_after`` gives
+            it; None where the picture is better left as it is.
+
+        Raises:
+            ValueError: The weights cannot be used.
+            TooLittleMemoryError: There is none even for small tiles.
+        """
+        around = surroundings(picture, window)
+        part = part_of(picture, around)
+        words, restored = self.restored(part, found)
+        if restored is None:
+            return words, None
+        return words, before_and_after(part, restored, inside(window, around))
 
     def find_in(self, picture: Picture) -> Finding:
         """Return what a picture says of itself, and what can be estimated.
@@ -163,7 +220,7 @@ class Workshop:
         noise = estimate_noise(picture.values)
         gray = picture.values.shape[-1] == 1
         found = Finding(noise, noisy=True, quality=picture.quality, gray=gray)
-        network = self._network(_shipped(choose("denoise", found)))
+        network = self._network(self._judge(found))
         return replace(found, noisy=is_noisy(noise, removed_from(picture, network)))
 
     def restored(self, picture: Picture, found: Finding) -> tuple[str, Picture | None]:
@@ -180,17 +237,30 @@ class Workshop:
             ValueError: The weights cannot be used.
             TooLittleMemoryError: There is none even for small tiles.
         """
+        folders = self._folders(found)
+        if not folders:
+            return f"{found}: left as it is", None
         wish = self._wish
-        folder = wish.model
-        if folder is None:
-            name = choose(wish.task, found)
-            if name is None:
-                return f"{found}: left as it is", None
-            folder = _shipped(name)
-        network = self._network(folder)
         sigma = found.noise.sigma_8bit if wish.sigma_8bit is None else wish.sigma_8bit
-        work = Work(network, self._enlarging(network), wish.strength, sigma)
-        return f"{found}: {network.name}", restore_picture(picture, work)
+        *first, last = map(self._network, folders)
+        seen = picture
+        for network in first:
+            seen = restore_picture(seen, Work(network, 1, 1.0, sigma))
+        work = Work(last, self._enlarging(last), wish.strength, sigma)
+        names = ", then ".join(folder.name for folder in folders)
+        return f"{found}: {names}", restore_picture(picture, work, seen)
+
+    def _folders(self, found: Finding) -> list[Path]:
+        """Return the weights that a picture goes through."""
+        if self._wish.model is not None:
+            return [self._wish.model]
+        return [_shipped(name) for name in choose(self._wish.task, found)]
+
+    @staticmethod
+    def _judge(found: Finding) -> Path:
+        """Return the weights that tell whether a picture is noisy."""
+        (name,) = choose("denoise", found)
+        return _shipped(name)
 
     def _network(self, folder: Path) -> PhotoNetwork:
         # What it learnt from is said of the network that is asked for alone.
@@ -211,16 +281,15 @@ class Workshop:
         return self._wish.scale
 
 
-def _shipped(name: str | None) -> Path:
-    folder = SHIPPED / str(name)
+def _shipped(name: str) -> Path:
+    folder = SHIPPED / name
     if not (folder / "card.json").is_file():
         known = [card.parent.name for card in SHIPPED.glob("*/card.json")]
-        raise WeightsError(f"{name}: no such weights ship; {nearest_known(str(name), known)}")
+        raise WeightsError(f"{name}: no such weights ship; {nearest_known(name, known)}")
     return folder
 
 
 def _pace_of(network: PhotoNetwork) -> float:
-    """Measure how many seconds a network takes for a megapixel that it gets."""
     rng = np.random.default_rng(0)
     picture = rng.random((_PROBE, _PROBE, 3 if network.colour == "rgb" else 1), np.float32)
     sigma_8bit = 25.0 if network.told else None

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 from skimage import data
 
@@ -20,14 +22,24 @@ from pipeline.images.resize import rescale
 from pipeline.machine.precision import Precision
 from pipeline.models.edsr.settings import EDSR
 from pipeline.models.parts.settings import Model
-from pipeline.photographs.choosing import BLOCKY, Finding, choose
+from pipeline.photographs.choosing import (
+    COMPRESSED,
+    ENLARGED,
+    HARD,
+    Finding,
+    Task,
+    choose,
+)
+from pipeline.photographs.crops import before_and_after, window_at
 from pipeline.photographs.estimating import NoiseLevels, estimate_noise
 from pipeline.photographs.finding import Job, NothingFoundError, find_photographs
+from pipeline.photographs.judging import is_noisy, removed_from
 from pipeline.photographs.metadata import Metadata
 from pipeline.photographs.networks import open_network
 from pipeline.photographs.picture import Picture
 from pipeline.photographs.restoring import Work, restore_picture
 from pipeline.photographs.rows import EnlargedRows, PictureRows
+from pipeline.photographs.weights_by_name import SHIPPED
 from pipeline.photographs.working import Wish, Workshop
 from tests.unit.photographs import COLOUR, GRAY, SCALES, pixels, saved, write_weights
 
@@ -242,7 +254,7 @@ def looked_at(values: NDArray[np.uint8], quality: int | None = None) -> Finding:
     if quality is not None:
         values = compress_jpeg_8bit(values, quality, "yuv420")
     wish = Wish("auto", None, None, 2, 1.0, None, preview=False, shown=False)
-    return Workshop(wish, CPU).find_in(Picture(values, None, "PNG", NOTHING))
+    return Workshop(wish, CPU).find_in(Picture(values, None, "PNG", NOTHING, quality))
 
 
 PHOTOS = ["astronaut", "chelsea", "coffee", "rocket", "camera", "coins", "brick", "grass", "gravel"]
@@ -274,6 +286,22 @@ def test_smoothed_noise_is_found() -> None:
     assert looked_at(np.rint(smoothed).astype(np.uint8)).noisy
 
 
+def test_hairs_that_lie_in_several_directions_are_no_noise() -> None:
+    # As rough and as even as noise of sigma 12, drawn along the rows here, along the columns there.
+    noise = np.random.default_rng(0).normal(0, 12, (512, 512, 3))
+    along = [ndimage.gaussian_filter1d(noise, 0.6, axis) for axis in (0, 1)]
+    quarters = np.kron([[0, 1], [1, 0]], np.ones((128, 128)))
+    there = np.tile(quarters, (2, 2))[..., None] > 0
+    hairs = np.where(there, *along)
+    hairs = np.rint(128 + hairs * (12 / hairs.std())).astype(np.uint8)
+
+    found = Picture(hairs, None, "PNG", NOTHING)
+    removed = removed_from(found, open_network(SHIPPED / "camera", CPU))
+
+    assert not is_noisy(NoiseLevels(12, 12), removed)
+    assert is_noisy(NoiseLevels(12, 12), replace(removed, turning=0.05))
+
+
 @pytest.mark.parametrize("side", [1, 15, 99])
 def test_a_picture_without_noise_has_none(side: int) -> None:
     found = looked_at(np.full((side, side, 3), 77, np.uint8))
@@ -287,14 +315,85 @@ def finding(*, noisy: bool, quality: int | None = None, gray: bool = False) -> F
 
 
 def test_what_is_well_is_left_alone_and_the_rest_gets_its_network() -> None:
-    assert choose("auto", finding(noisy=False)) is None
-    assert choose("auto", finding(noisy=False, quality=98)) is None
-    assert choose("auto", finding(noisy=True)) == "camera"
-    assert choose("auto", finding(noisy=True, gray=True)) == "gray_noise"
-    assert choose("auto", finding(noisy=False, quality=BLOCKY - 1)) == "colour_jpeg"
-    assert choose("auto", finding(noisy=True, quality=BLOCKY - 1)) == "camera"
-    assert choose("deblock", finding(noisy=False, gray=True)) == "luma_jpeg"
-    assert choose("upscale", finding(noisy=False)) == "luma_scales"
+    assert choose("auto", finding(noisy=False)) == ()
+    assert choose("auto", finding(noisy=False, quality=COMPRESSED)) == ()
+    assert choose("auto", finding(noisy=True)) == ("camera",)
+    assert choose("auto", finding(noisy=True, gray=True)) == ("gray_noise",)
+    assert choose("auto", finding(noisy=True, quality=COMPRESSED - 1, gray=True)) == ("camera",)
+    assert choose("auto", finding(noisy=False, quality=COMPRESSED - 1)) == ("camera",)
+    assert choose("auto", finding(noisy=False, quality=HARD)) == ("camera",)
+    assert choose("auto", finding(noisy=False, quality=HARD - 1)) == ("colour_jpeg",)
+    assert choose("auto", finding(noisy=False, quality=HARD - 1, gray=True)) == ("luma_jpeg",)
+    assert choose("auto", finding(noisy=True, quality=HARD - 1)) == ("camera",)
+    assert choose("deblock", finding(noisy=False)) == ("colour_jpeg",)
+    assert choose("deblock", finding(noisy=False, gray=True)) == ("luma_jpeg",)
+
+
+def test_what_is_enlarged_is_cleaned_first_where_it_needs_it() -> None:
+    assert choose("upscale", finding(noisy=False)) == ("luma_scales",)
+    assert choose("upscale", finding(noisy=False, quality=ENLARGED)) == ("luma_scales",)
+    assert choose("upscale", finding(noisy=False, quality=90)) == ("camera", "luma_scales")
+    assert choose("upscale", finding(noisy=True)) == ("camera", "luma_scales")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_cleaned_and_enlarged_blends_with_the_picture_that_came(channels: int) -> None:
+    scene = 80 + data.astronaut()[:90, :120, :channels] * 0.4
+    values = np.rint(np.random.default_rng(0).normal(scene, 15)).astype(np.uint8)
+    noisy = Picture(values, None, "PNG", NOTHING)
+    found = finding(noisy=True, gray=channels == 1)
+    names = ["gray_noise" if channels == 1 else "camera", "luma_scales"]
+
+    def enlarged(strength: float) -> NDArray[np.float64]:
+        wish = Wish("upscale", None, None, 2, strength, None, preview=False, shown=False)
+        words, picture = Workshop(wish, CPU).restored(noisy, found)
+        assert words.endswith(", then ".join(names))
+        assert picture is not None
+        return picture.values.astype(np.float64)
+
+    as_it_came, weakened, clean = enlarged(0.0), enlarged(0.5), enlarged(1.0)
+
+    plain = rescale(from_8bit(values), 2) * 255
+    np.testing.assert_allclose(as_it_came, plain, atol=0.51)
+    np.testing.assert_allclose(weakened, (as_it_came + clean) / 2, atol=1.01)
+    cleaner, larger = (open_network(SHIPPED / name, CPU) for name in names)
+    cleaned = restore_picture(noisy, Work(cleaner, 1, 1.0, 0.0))
+    both = restore_picture(cleaned, Work(larger, 2, 1.0, 0.0))
+    np.testing.assert_allclose(clean, both.values, atol=1.01)
+    assert np.abs(clean - as_it_came).mean() > 5
+
+
+def test_to_find_noise_takes_less_memory_than_the_picture() -> None:
+    values = np.random.default_rng(0).integers(0, 256, (2000, 3000, 3), np.uint8)
+    tracemalloc.start()
+
+    try:
+        estimate_noise(values)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 2 * values.nbytes
+
+
+@pytest.mark.parametrize(("task", "scale"), [("denoise", 1), ("upscale", 2)])
+def test_the_part_that_is_seen_first_is_that_of_the_result(task: Task, scale: int) -> None:
+    scene = data.astronaut()[:500, :430] / 2 + 60
+    values = np.rint(np.random.default_rng(0).normal(scene, 15)).astype(np.uint8)
+    noisy = Picture(values, None, "PNG", NOTHING)
+    wish = Wish(task, None, None, 2, 1.0, None, preview=False, shown=False)
+    workshop, found = Workshop(wish, CPU), finding(noisy=True)
+    window = window_at(noisy, 0.6, 0.7, height=100, width=90)
+
+    _, seen = workshop.seen(noisy, found, window)
+
+    _, whole = workshop.restored(noisy, found)
+    assert seen is not None
+    assert whole is not None
+    for part, of_whole in zip(seen, before_and_after(noisy, whole, window), strict=True):
+        assert part.shape == (scale * 100, scale * 90, 3)
+        assert np.abs(part.astype(float) - of_whole).max() <= 1
+        assert part.base is None  # it does not hold the whole
 
 
 # ------------------------------------------------------------------------ files and folders
@@ -372,6 +471,24 @@ def test_nothing_to_restore_is_said(given: str, why: str, tmp_path: Path) -> Non
         find_photographs([tmp_path / given], None, again=False)
 
 
+def test_results_may_lie_above_what_they_come_from(tmp_path: Path) -> None:
+    source = saved(tmp_path / "photos/day/a.png", pixels(20, 30, 3))
+
+    found = find_photographs([source.parent], tmp_path / "photos", again=False)
+
+    assert found.jobs == [Job(source, tmp_path / "photos/a.png")]
+
+
+def test_results_in_the_folder_itself_are_refused_in_words(tmp_path: Path) -> None:
+    source = saved(tmp_path / "photos/a.png", pixels(20, 30, 3))
+
+    found = find_photographs([source.parent], source.parent, again=False)
+
+    assert found.refused == [
+        (source, "its result would replace it; give another folder with --out")
+    ]
+
+
 def test_what_is_named_like_a_photograph_and_is_no_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/moved.jpg").symlink_to("elsewhere.jpg")
@@ -419,6 +536,17 @@ def test_a_picture_that_is_left_as_it_is_is_copied_whole_or_not_at_all(tmp_path:
     assert [outcome.failed for outcome in (*without_room, *with_room)] == [True, False]
     assert left == []
     assert (tmp_path / "out/well.png").read_bytes() == well.read_bytes()
+
+
+def test_a_gif_that_is_left_as_it_is_becomes_png(tmp_path: Path) -> None:
+    source = saved(tmp_path / "a.gif", np.zeros((40, 60), np.uint8))
+    wish = Wish("auto", None, None, 2, 1.0, None, preview=False, shown=False)
+
+    (outcome,) = Workshop(wish, CPU).restore([Job(source, tmp_path / "out/a.png")])
+
+    assert outcome.words.endswith("left as it is")
+    with Image.open(tmp_path / "out/a.png") as image:
+        assert image.format == "PNG"
 
 
 def test_a_scale_that_was_not_learnt_is_refused(tmp_path: Path) -> None:

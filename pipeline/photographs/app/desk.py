@@ -15,7 +15,6 @@ from pipeline.photographs.comparison_page import SLIDER_STYLE, as_data_url, slid
 from pipeline.photographs.crops import (
     Window,
     before_and_after,
-    part_of,
     thumbnail_of,
     window_at,
 )
@@ -150,29 +149,24 @@ class Desk:
         picture, found = self._picture, self._found
         if picture is None or found is None:
             return
-        wish = self._wish(preview=True)
-        workshop = self._workshop.wished(wish)
-        # What is enlarged has as many pixels as are shown afterwards.
-        times = wish.scale if wish.task == "upscale" else 1
-        part = part_of(picture, _window(picture, times, *self._centre))
+        workshop = self._workshop.wished(self._wish(preview=True))
 
         def restored() -> tuple[str, float, str]:
             workshop.check()
-            words, after = workshop.restored(part, found)
-            if after is None:
-                after, each = part, 0.0
-            else:
-                each = workshop.seconds_each_megapixel()
-            inside = _window(part, len(after.values) // len(part.values))
-            return words, each, slider("part", before_and_after(part, after, inside))
+            # What is enlarged has as many pixels as are shown afterwards.
+            window = _window(picture, workshop.times(), *self._centre)
+            words, pair = workshop.seen(picture, found, window)
+            seconds = workshop.seconds_for(picture.megapixels, found) if pair else 0.0
+            unchanged = before_and_after(picture, picture, window)
+            return words, seconds, slider("part", pair or unchanged)
 
         shown = await self._aside(restored)
         if shown is not None:
-            words, each, html = shown
+            words, seconds, html = shown
             self._pair.set_content(html)
             self._weaken()
-            seconds = max(1, round(each * picture.megapixels))
-            self._time.set_text(f"{words}; all of it takes about {seconds} s" if each else words)
+            takes = f"; all of it takes about {max(1, round(seconds))} s" if seconds else ""
+            self._time.set_text(f"{words}{takes}")
 
     async def _download(self) -> None:
         """Restore all of it, as ``restore photo`` does, and hand it over."""
@@ -213,6 +207,9 @@ class Desk:
         self._button.disable()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+        except MemoryError:
+            self._complain("it does not fit into the memory")
+            return None
         except (ValueError, OSError, TooLittleMemoryError) as error:
             self._complain(str(error))
             return None

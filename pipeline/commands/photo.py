@@ -1,6 +1,7 @@
 """``restore photo``: photographs in, restored ones out, with nothing to prepare."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -154,7 +155,8 @@ def _colour(root: Path, weights: Path) -> str | None:
 
 
 def _absolute(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+    # Without "..", or else the results would go beside that.
+    return Path(os.path.normpath(Path(text).expanduser().absolute()))
 
 
 def _share(text: str) -> float:

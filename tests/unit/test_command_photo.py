@@ -62,6 +62,40 @@ def test_a_preview_writes_its_page_alone(elsewhere: Path) -> None:
     assert "http" not in text.partition("<main>")[2]
 
 
+def test_a_page_that_cannot_be_written_is_named_beside_what_else_failed(
+    elsewhere: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (elsewhere / "photos/broken.png").write_bytes(b"nothing")
+    (elsewhere / "out/before-after.html").mkdir(parents=True)
+
+    code = cli.main(["photo", "photos", "--model", "net", "--preview", "--out", "out"])
+
+    errors = capfd.readouterr().err
+    assert code == 1
+    assert "broken.png: expected a picture" in errors
+    assert "before-after.html: cannot be written: Is a directory" in errors
+
+
+def test_the_folder_above_is_named_by_its_name(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(elsewhere / "photos/day")
+
+    assert cli.main(["photo", "..", "--model", "../../net"]) == 0
+
+    assert (elsewhere / "photos-restored/day/gray.png").is_file()
+
+
+def test_a_network_that_does_not_enlarge_is_refused_for_enlarging(
+    elsewhere: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = cli.main(["photo", "photos", "--model", "net", "--task", "upscale", "--scale", "3"])
+
+    assert code == 2
+    assert "expected a network that makes pictures 3 times larger" in capfd.readouterr().err
+    assert not (elsewhere / "photos-restored").exists()
+
+
 @pytest.mark.browser
 @needs_chromium
 def test_a_browser_moves_between_before_and_after(elsewhere: Path) -> None:

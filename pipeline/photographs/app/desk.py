@@ -94,7 +94,7 @@ class Desk:
             self._build_controls()
             with ui.column().classes("gap-1 max-w-full"):
                 self._pair = ui.html("", sanitize=False).classes("max-w-full")
-                ui.label("Every pixel as it is. Drag, or use the arrow keys.")
+                ui.label("At its full size. Drag, or use the arrow keys.")
 
     def _build_controls(self) -> None:
         networks = [f"{_NETWORK}{name}" for name in self._networks]

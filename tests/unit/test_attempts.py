@@ -79,7 +79,7 @@ def test_nothing_is_ended_where_all_time_is_given_or_all_is_done_before() -> Non
 
 
 def test_what_fails_after_the_time_of_the_run_was_ended() -> None:
-    over, going_on = Attempts(hours=1e-9), Attempts(hours=1)
+    over, going_on = Attempts(hours=0), Attempts(hours=1)
 
     assert over.judge(stage(), OWN).out_of_time
     assert going_on.judge(stage(), OWN) is OWN
@@ -116,7 +116,7 @@ def test_the_shorter_of_two_limits_ends_a_stage() -> None:
 
 
 def test_a_run_whose_time_is_over_begins_no_stage_and_says_whose_time_it_was() -> None:
-    attempts = Attempts(hours=1e-9)
+    attempts = Attempts(hours=0)
 
     assert attempts.seconds_for(stage(hours=1)) <= 0
     assert "the run was given" in attempts.why_over(stage(hours=1))

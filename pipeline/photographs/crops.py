@@ -4,19 +4,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.arrays.pixels import Array
+from pipeline.arrays.pixels import to_8bit
 from pipeline.images.resize import rescale
 from pipeline.photographs.picture import Picture, Values
-from pipeline.photographs.rows import PictureRows
+from pipeline.photographs.rows import REACH, PictureRows
 
 _HEIGHT, _WIDTH = 360, 480
 
 _AROUND = 64
 """Pixels around a part that decide what becomes of it, by the networks that ship; a multiple of
 what their grids are multiples of."""
-
-_REACH = 4
-"""The same for bicubic interpolation."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +91,10 @@ def before_and_after(before: Picture, after: Picture, window: Window) -> tuple[V
     large = _times(window, scale)
     shown = part_of(before, window).values
     if scale > 1:
-        near = surroundings(before, window, _REACH)
+        near = surroundings(before, window, REACH)
         enlarged = rescale(PictureRows(part_of(before, near).values).read(0, near.height), scale)
         top, left = scale * (window.top - near.top), scale * (window.left - near.left)
-        shown = _rounded(enlarged[top : top + large.height, left : left + large.width])
+        shown = to_8bit(enlarged[top : top + large.height, left : left + large.width])
     return _as_8_bits(shown).copy(), _as_8_bits(part_of(after, large).values).copy()
 
 
@@ -114,10 +111,6 @@ def _times(window: Window, scale: int) -> Window:
         height=scale * window.height,
         width=scale * window.width,
     )
-
-
-def _rounded(image: Array) -> Values:
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def thumbnail_of(picture: Picture, side: int) -> Values:

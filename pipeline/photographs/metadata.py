@@ -77,7 +77,8 @@ def turn_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 def _directory_of(exif: bytes | None) -> tuple[str, int, int] | None:
     """Return the order of bytes, where the entries of the first directory begin, and how many.
 
-    None for what is no EXIF, or cut, or corrupted: the rest of the picture may be well.
+    Of a block that was cut, those that are there; None for what is no EXIF, or corrupted: the rest
+    of the picture may be well.
     """
     if exif is None:
         return None
@@ -91,7 +92,7 @@ def _directory_of(exif: bytes | None) -> tuple[str, int, int] | None:
     except struct.error:
         return None
     first = start + directory + 2
-    return (order, first, entries) if first + _ENTRY * entries <= len(exif) else None
+    return order, first, min(entries, (len(exif) - first) // _ENTRY)
 
 
 def _orientation_at(exif: bytes | None) -> tuple[int, int, str] | None:

@@ -14,8 +14,9 @@ from pipeline.tiling.rows import Rows
 _BLACK, RANGE = 16 / 255, 219 / 255
 """Of BT.601's luma in studio range."""
 
-_REACH = 4
-"""Rows of the small picture around those of an enlarged one that decide them, and a spare one."""
+REACH = 4
+"""Rows and columns of the small picture around a part of an enlarged one that decide it, and a
+spare one."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class EnlargedRows:
 
     def read(self, first: int, last: int) -> Array:
         """Return the rows ``first`` to ``last``, the last one excluded."""
-        begin = max(0, first // self.factor - _REACH)
-        end = min(self.rows.shape[0], math.ceil(last / self.factor) + _REACH)
+        begin = max(0, first // self.factor - REACH)
+        end = min(self.rows.shape[0], math.ceil(last / self.factor) + REACH)
         large = rescale(self.rows.read(begin, end), self.factor)
         return large[first - self.factor * begin : last - self.factor * begin]
 

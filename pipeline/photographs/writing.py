@@ -82,11 +82,6 @@ def _kept(picture: Picture) -> dict[str, Any]:
     return {name: value for name, value in kept.items() if value is not None}
 
 
-def _resolution(picture: Picture) -> dict[str, Any]:
-    dpi = picture.metadata.dpi
-    return {} if dpi is None else {"dpi": dpi}
-
-
 def _as_jpeg(picture: Picture) -> dict[str, Any]:
     return {**_as_lossy(picture), "format": "JPEG", "subsampling": 0}
 
@@ -125,7 +120,7 @@ _OPTIONS: Mapping[str, Callable[[Picture], dict[str, Any]]] = {
     "GIF": _as_png,
     "TIFF": _as_tiff,
     "WEBP": _as_webp,
-    "BMP": lambda picture: {"format": "BMP", **_resolution(picture)},
+    "BMP": lambda picture: {"format": "BMP", **_kept(picture)},
     "PPM": lambda _: {"format": "PPM"},
 }
 """What Pillow is told, by the kind of the file."""

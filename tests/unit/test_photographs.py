@@ -363,7 +363,7 @@ def test_what_is_cleaned_and_enlarged_blends_with_the_picture_that_came(channels
     assert np.abs(clean - as_it_came).mean() > 5
 
 
-def test_to_find_noise_takes_less_memory_than_the_picture() -> None:
+def test_to_find_noise_takes_no_more_memory_than_two_such_pictures() -> None:
     values = np.random.default_rng(0).integers(0, 256, (2000, 3000, 3), np.uint8)
     tracemalloc.start()
 

@@ -168,6 +168,17 @@ def test_the_small_picture_in_exif_goes_and_nothing_moves(tmp_path: Path) -> Non
     assert exif == heading + upright + bytes(4) + small_one
 
 
+def test_exif_that_was_cut_behind_the_turn_still_turns(tmp_path: Path) -> None:
+    block = b"Exif\0\0II*\0" + struct.pack("<I", 8)
+    block += struct.pack("<HHHII", 9, 0x0112, 3, 1, 6) + b"\x0f\x01"
+    source = saved(tmp_path / "a.jpg", pixels(40, 60, 3), exif=block)
+
+    picture = read_picture(source)
+
+    assert picture.values.shape == (60, 40, 3)
+    assert picture.metadata.orientation == 1
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 def test_what_a_png_says_behind_its_pixels_is_read(bits: int, tmp_path: Path) -> None:
     values = pixels(40, 60, 3)

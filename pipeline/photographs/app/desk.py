@@ -157,8 +157,8 @@ class Desk:
             window = _window(picture, workshop.times(), *self._centre)
             words, pair = workshop.seen(picture, found, window)
             seconds = workshop.seconds_for(picture.megapixels, found) if pair else 0.0
-            unchanged = before_and_after(picture, picture, window)
-            return words, seconds, slider("part", pair or unchanged)
+            pair = pair or before_and_after(picture, picture, window)
+            return words, seconds, slider("part", pair)
 
         shown = await self._aside(restored)
         if shown is not None:
